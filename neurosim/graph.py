@@ -1,0 +1,305 @@
+"""The network: populations, ports and projections. What it is, not where it runs.
+
+A population is `size` neurons of one model. A projection joins an output of one population to a port of another,
+with weights and a logical delay in tokens. `Network` checks itself when it is made.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import NetworkError
+from neurosim.model_specs import SPEC_BY_NAME, ModelSpec
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DenseWeights:
+    """All-to-all weights.
+
+    values : float64[pre, post]
+    """
+
+    values: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(pre, post)"""
+        return self.values.shape[0], self.values.shape[1]
+
+    @property
+    def n_synapses(self) -> int:
+        """Synapses stored, zero weights included."""
+        return int(self.values.size)
+
+
+@dataclass(frozen=True)
+class SparseWeights:
+    """Rows of synapses by source neuron (CSR).
+
+    row_pointer : int64[pre + 1], ascending from 0
+    targets : int64[synapse], ascending within a row and delay
+    values : float64[synapse]
+    n_post : neurons of the target population
+    """
+
+    row_pointer: IntArray
+    targets: IntArray
+    values: FloatArray
+    n_post: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(pre, post)"""
+        return len(self.row_pointer) - 1, self.n_post
+
+    @property
+    def n_synapses(self) -> int:
+        """Synapses stored, zero weights included."""
+        return int(self.values.size)
+
+
+@dataclass(frozen=True)
+class OneToOneWeights:
+    """Neuron i to neuron i.
+
+    values : float64[neuron]
+    """
+
+    values: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(pre, post)"""
+        return len(self.values), len(self.values)
+
+    @property
+    def n_synapses(self) -> int:
+        """Synapses stored, zero weights included."""
+        return int(self.values.size)
+
+
+Weights = DenseWeights | SparseWeights | OneToOneWeights
+
+
+@dataclass(frozen=True)
+class Population:
+    """`size` neurons of one model.
+
+    parameters : name -> scalar, float64[neuron], or float64[neuron, mode] for per-mode ones; stored in full
+    attributes : name -> choice; defaults filled in
+    n_modes : complex modes of each soma, for models that have them
+    """
+
+    name: str
+    model: str
+    size: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    n_modes: int = 0
+
+    def __post_init__(self) -> None:
+        spec = self.spec
+        if not self.name or "/" in self.name or self.name.startswith("."):
+            raise NetworkError(f"population name {self.name!r}", allowed="a name without '/', not starting with '.'")
+        if not 1 <= int(self.size) <= 2**31 - 1:
+            raise NetworkError(f"{self.name}: size = {self.size}", allowed="integer from 1 to 2147483647")
+        if spec.has_modes != (self.n_modes > 0):
+            allowed = "integer from 1" if spec.has_modes else "0"
+            raise NetworkError(f"{self.name}: n_modes = {self.n_modes}", allowed=f"{allowed} for model {self.model}")
+        object.__setattr__(self, "parameters", self._full_parameters(spec))
+        object.__setattr__(self, "attributes", self._full_attributes(spec))
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's declaration."""
+        if self.model not in SPEC_BY_NAME:
+            raise NetworkError(f"{self.name}: model = {self.model!r}", allowed=", ".join(SPEC_BY_NAME),
+                               mend=_nearest(self.model, list(SPEC_BY_NAME)))
+        return SPEC_BY_NAME[self.model]
+
+    def output_kind(self, output: str) -> str:
+        """Return `spike`, `ternary` or `graded`; an input population says so in its attribute `payload`."""
+        if self.model == "input":
+            return self.attributes["payload"]
+        return self.spec.outputs[self.spec.output_index(output)].kind
+
+    def _full_parameters(self, spec: ModelSpec) -> dict[str, FloatArray]:
+        names = [parameter.name for parameter in spec.parameters]
+        for name in self.parameters:
+            if name not in names:
+                raise NetworkError(f"{self.name}: unknown parameter {name!r} of model {spec.name}",
+                                   allowed=", ".join(names) or "none", mend=_nearest(name, names))
+        full: dict[str, FloatArray] = {}
+        for parameter in spec.parameters:
+            given = self.parameters.get(parameter.name, parameter.default)
+            if given is None:
+                raise NetworkError(f"{self.name}: parameter {parameter.name!r} of model {spec.name} is missing")
+            shape = (self.size, self.n_modes) if parameter.per_mode else (self.size,)
+            try:
+                values = np.ascontiguousarray(np.broadcast_to(np.asarray(given, np.float64), shape))
+            except (ValueError, TypeError):
+                raise NetworkError(f"{self.name}: parameter {parameter.name!r} has shape {np.shape(given)}",
+                                   allowed=f"a scalar or shape {shape}") from None
+            _check_finite(values, f"{self.name}: parameter {parameter.name!r}")
+            if values.size and (values.min() < parameter.low or values.max() > parameter.high):
+                raise NetworkError(f"{self.name}: parameter {parameter.name!r} reaches {values.min()} to {values.max()}",
+                                   allowed=f"{parameter.low} to {parameter.high}")
+            full[parameter.name] = values
+        return full
+
+    def _full_attributes(self, spec: ModelSpec) -> dict[str, str]:
+        names = [attribute.name for attribute in spec.attributes]
+        for name in self.attributes:
+            if name not in names:
+                raise NetworkError(f"{self.name}: unknown attribute {name!r} of model {spec.name}",
+                                   allowed=", ".join(names) or "none", mend=_nearest(name, names))
+        full: dict[str, str] = {}
+        for attribute in spec.attributes:
+            value = self.attributes.get(attribute.name, attribute.default)
+            if value not in attribute.choices:
+                raise NetworkError(f"{self.name}: {attribute.name} = {value!r}", allowed=", ".join(attribute.choices))
+            full[attribute.name] = value
+        return full
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from an output of `source` to a `port` of `target`.
+
+    delay_steps : logical delay in tokens, one number, or int64[synapse] for sparse weights
+    output : name of the source's output; empty for its first
+    """
+
+    source: str
+    target: str
+    weights: Weights
+    port: str = "input"
+    output: str = ""
+    delay_steps: int | IntArray = 0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Populations and projections, checked.
+
+    readouts : populations whose values are the network's answer
+    metadata : what should be kept with it (origin, licence, class names), as strings
+    """
+
+    name: str
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    readouts: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "populations", tuple(self.populations))
+        names = [population.name for population in self.populations]
+        if not names:
+            raise NetworkError(f"network {self.name!r} has no population")
+        doubled = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+        if doubled:
+            raise NetworkError(f"population names used twice: {', '.join(doubled)}", mend="rename one of them")
+        object.__setattr__(self, "projections", tuple(self._checked(p, i) for i, p in enumerate(self.projections)))
+        for readout in self.readouts:
+            self.population(readout)
+
+    @property
+    def inputs(self) -> tuple[Population, ...]:
+        """Populations of model `input`, in order."""
+        return tuple(population for population in self.populations if population.model == "input")
+
+    def population(self, name: str) -> Population:
+        """Return population `name`; raise NetworkError if there is none."""
+        for population in self.populations:
+            if population.name == name:
+                return population
+        names = [population.name for population in self.populations]
+        raise NetworkError(f"no population {name!r}", allowed=", ".join(names), mend=_nearest(name, names))
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons of all populations, inputs included."""
+        return sum(population.size for population in self.populations)
+
+    @property
+    def n_synapses(self) -> int:
+        """Synapses of all projections."""
+        return sum(projection.weights.n_synapses for projection in self.projections)
+
+    def topology(self) -> nx.MultiDiGraph:
+        """Return populations as nodes and projections as edges (key = index, attribute `delay_steps` = smallest)."""
+        graph = nx.MultiDiGraph()
+        graph.add_nodes_from(population.name for population in self.populations)
+        for index, projection in enumerate(self.projections):
+            smallest = int(np.min(projection.delay_steps)) if np.size(projection.delay_steps) else 0
+            graph.add_edge(projection.source, projection.target, key=index, delay_steps=smallest)
+        return graph
+
+    def _checked(self, projection: Projection, index: int) -> Projection:
+        source, target = self.population(projection.source), self.population(projection.target)
+        label = projection.name or f"{source.name}->{target.name}"
+        output = projection.output or source.spec.outputs[0].name
+        _check_choice(f"{label}: output of {source.name}", output, [o.name for o in source.spec.outputs])
+        _check_choice(f"{label}: port of {target.name}", projection.port, [p.name for p in target.spec.ports])
+        if projection.weights.shape != (source.size, target.size):
+            raise NetworkError(f"{label}: weights have shape (pre, post) = {projection.weights.shape}",
+                               allowed=f"{(source.size, target.size)}")
+        _check_weights(projection.weights, label)
+        delay_steps = _checked_delay(projection, label)
+        return Projection(source.name, target.name, projection.weights, projection.port, output, delay_steps,
+                          projection.name or f"{index}:{source.name}->{target.name}.{projection.port}")
+
+
+def _check_choice(label: str, value: str, choices: list[str]) -> None:
+    if value not in choices:
+        raise NetworkError(f"{label} = {value!r}", allowed=", ".join(choices) or "none", mend=_nearest(value, choices))
+
+
+def _check_weights(weights: Weights, label: str) -> None:
+    _check_finite(weights.values, f"{label}: weights")
+    if isinstance(weights, SparseWeights):
+        pointer, targets = weights.row_pointer, weights.targets
+        if pointer[0] != 0 or pointer[-1] != len(targets) or np.any(np.diff(pointer) < 0):
+            raise NetworkError(f"{label}: row_pointer does not ascend from 0 to {len(targets)}")
+        if len(targets) != len(weights.values):
+            raise NetworkError(f"{label}: {len(targets)} targets for {len(weights.values)} values")
+        if len(targets) and (targets.min() < 0 or targets.max() >= weights.n_post):
+            raise NetworkError(f"{label}: targets reach {targets.min()} to {targets.max()}",
+                               allowed=f"0 to {weights.n_post - 1}")
+
+
+def _checked_delay(projection: Projection, label: str) -> int | IntArray:
+    delay = np.asarray(projection.delay_steps)
+    if not np.issubdtype(delay.dtype, np.integer) or (delay.size and delay.min() < 0):
+        raise NetworkError(f"{label}: delay_steps = {projection.delay_steps!r}", allowed="integers from 0")
+    if delay.ndim == 0:
+        return int(delay)
+    if not isinstance(projection.weights, SparseWeights) or delay.shape != projection.weights.values.shape:
+        raise NetworkError(f"{label}: delay_steps has shape {delay.shape}",
+                           allowed="one number, or one per synapse of sparse weights")
+    return delay.astype(np.int64)
+
+
+def _check_finite(values: FloatArray, label: str) -> None:
+    if not np.isfinite(values).all():
+        where = np.argwhere(~np.isfinite(values))[0].tolist()
+        raise NetworkError(f"{label}[{', '.join(map(str, where))}] = {values[tuple(where)]}", allowed="finite numbers",
+                           mend="check the training run or the file for NaN and infinity")
+
+
+def _nearest(name: str, names: list[str]) -> str | None:
+    close = difflib.get_close_matches(name, names, 1)
+    return f"did you mean {close[0]!r}?" if close else None
+

@@ -1,0 +1,71 @@
+"""The decorator of every compiled kernel: Numba with a disk cache that notices edits.
+
+Numba's own cache watches only the file of the kernel itself; a kernel inlined from another module goes stale
+silently. Here the cache directory carries a hash of all kernel sources, so any edit starts a fresh one. Where no
+directory can be written (a read-only installation without a home), kernels compile in each process, with a warning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config
+
+_PACKAGE = Path(__file__).parent
+_KERNEL_SOURCES = ("kernel.py", "machine.py", "events.py", "numbers.py", "models/*.py", "noc/*.py", "engine/*.py")
+
+
+def _sources_hash() -> str:
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    for pattern in _KERNEL_SOURCES:
+        for path in sorted(_PACKAGE.glob(pattern)):
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _writable(directory: Path) -> bool:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return True
+    except OSError:
+        return False
+
+
+def _cache_directory() -> Path | None:
+    """Return the directory for compiled kernels, or None where none can be written."""
+    roots = [os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME"), os.path.expanduser("~/.cache")]
+    name = f"kernels-{_sources_hash()}"
+    for root in roots:
+        if root and _writable(Path(root) / "neurosim" / name):
+            return Path(root) / "neurosim" / name
+    warnings.warn("no cache directory can be written: kernels compile in every process "
+                  "(set NUMBA_CACHE_DIR to a writable directory)", RuntimeWarning, stacklevel=2)
+    return None
+
+
+CACHE_DIRECTORY = None if config.DISABLE_JIT else _cache_directory()
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` without the interpreter lock, cached under `CACHE_DIRECTORY`."""
+    if config.DISABLE_JIT:
+        return function
+    if CACHE_DIRECTORY is None:
+        return numba.njit(nogil=True)(function)
+    # Numba picks the cache's place when it decorates; other users' kernels keep their own.
+    previous = config.CACHE_DIR
+    config.CACHE_DIR = str(CACHE_DIRECTORY)
+    try:
+        return numba.njit(nogil=True, cache=True)(function)
+    finally:
+        config.CACHE_DIR = previous

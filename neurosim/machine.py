@@ -1,0 +1,238 @@
+"""The placed network as flat arrays; the only thing an engine reads.
+
+`mapping.lower` makes a Machine out of a network, a placement and a chip; nothing in it names a chip figure: all
+durations are resolved to integer picoseconds, all counts to integers. Arrays are grouped by who sweeps them.
+
+Two halves, for the two passes of one time step:
+
+* **function**: `Populations`, `Projections`, `Synapses`: what the neurons compute. Independent of the placement.
+* **time**: `Slices`, `Cores`, `Packets`, `Destinations`, `Trees`, `Noc`: where they are, and what each packet costs.
+
+Words: a *neuron id* is global: population by population in the order of the network. An *output row* is
+`populations.first_row[population] + neuron * n_outputs + output`. A *core* here is a used core (0 … n_cores − 1);
+its place on the chip is `cores.physical`. Input and output ports are pseudo-cores behind the true ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int8Array = NDArray[np.int8]
+Int32Array = NDArray[np.int32]
+Int64Array = NDArray[np.int64]
+Float64Array = NDArray[np.float64]
+
+# Projection kinds
+DENSE, SPARSE, ONE_TO_ONE = 0, 1, 2
+# Port operators
+SUM, MAX, MAX_ABS = 0, 1, 2
+# Output kinds
+SPIKE, TERNARY, GRADED = 0, 1, 2
+# Directions of links out of a router, in the order of branches of a multicast packet
+EAST, WEST, NORTH, SOUTH = 0, 1, 2, 3
+N_OPTIONS = 4
+UNLIMITED = -1
+
+
+class Populations(NamedTuple):
+    """One entry per population, in the order of the network.
+
+    Tables of a population are slices of flat arrays, row-major (row, neuron):
+    parameters [n_parameter_rows, size], state [n_state_rows, size], charge [n_ports, size], output [n_outputs, size].
+    """
+
+    model: Int32Array             # index into model_specs.MODEL_SPECS
+    size: Int64Array
+    first_neuron: Int64Array      # neuron id of its neuron 0
+    first_row: Int64Array         # output row of its neuron 0
+    stage: Int64Array             # pipeline stage: token k is updated in time step stage + k * interval
+    n_modes: Int64Array
+    n_ports: Int64Array
+    n_outputs: Int64Array
+    first_output: Int64Array      # index of its output 0 among all outputs
+    options: Int32Array           # [population, N_OPTIONS] index of each attribute's choice
+    parameter_start: Int64Array   # into Synapses.parameters
+    n_parameter_rows: Int64Array
+    state_start: Int64Array       # into the flat state of a run
+    n_state_rows: Int64Array
+    charge_start: Int64Array      # into the flat charges of a run
+    output_start: Int64Array      # into the flat outputs of a run
+    port_start: Int64Array        # into `port_operator`
+    port_operator: Int8Array      # [port of population] SUM, MAX or MAX_ABS
+    input_start: Int64Array       # first column in the input data; -1 where the population is no input
+    last_only: Int8Array          # 1: packets leave only at the last token (read-outs)
+
+
+class Projections(NamedTuple):
+    """One entry per projection and delay, sorted by target, then by order in the network, then by delay.
+
+    This order, then the source neuron, is the canonical order of sums.
+    """
+
+    source: Int64Array
+    target: Int64Array
+    port: Int64Array
+    output: Int64Array            # of the source, 0 … n_outputs − 1
+    delay_tokens: Int64Array      # logical delay d
+    delay_steps: Int64Array       # machine delay: interval * d + stage(target) − stage(source), at least 1
+    kind: Int8Array               # DENSE, SPARSE, ONE_TO_ONE
+    weight_start: Int64Array      # into Synapses.weights; dense rows are [pre, post]
+    pointer_start: Int64Array     # into Synapses.row_pointer (sparse); n_pre + 1 entries relative to weight_start
+    target_start: Int64Array      # [population + 1] the projections into each population
+
+
+class Synapses(NamedTuple):
+    """Weights and parameters, flat. float64 here; a float32 run casts them."""
+
+    weights: Float64Array
+    targets: Int32Array           # [same index as weights of sparse projections, 0 elsewhere]: target neuron
+    row_pointer: Int64Array
+    parameters: Float64Array
+
+
+class Slices(NamedTuple):
+    """Contiguous neurons of one population on one core, sorted by population, then start (= neuron id)."""
+
+    population: Int64Array
+    start: Int64Array             # first neuron within the population
+    stop: Int64Array
+    core: Int64Array
+    active_ps: Int64Array         # one update of an active soma, modes included
+    inactive_ps: Int64Array
+    event_active: Int64Array      # index into events.CORE_EVENTS: soma_active or program_active; -1: not booked
+    event_inactive: Int64Array
+    population_start: Int64Array  # [population + 1] the slices of each population
+
+
+class Cores(NamedTuple):
+    """One entry per used core, then the port cores."""
+
+    physical: Int64Array          # core number on the chip; -1 for a port
+    tile: Int64Array
+    is_port: Int8Array
+    overlapped: Int8Array         # 1: soma phase and synapse phase run at once
+    spike_out_ps: Int64Array
+    packet_out_ps: Int64Array
+
+
+class Packets(NamedTuple):
+    """What each output row sends when it fires. Packet order within a row = destination order."""
+
+    row_start: Int64Array         # [output row + 1] the packets of each row
+    destination_start: Int64Array # [packet + 1] its destinations: one each for unicast, all of them for multicast
+    flits: Int64Array
+    hops_ew: Int32Array           # links crossed, over the whole tree
+    hops_ns: Int32Array
+    tree: Int64Array              # root in Trees, for packets with more than one destination tile; else -1
+
+
+class Destinations(NamedTuple):
+    """What a packet does at one destination core."""
+
+    core: Int64Array
+    service_ps: Int64Array        # time the core spends on it
+    words: Int32Array             # words of synaptic memory read
+    dense: Int32Array             # synaptic operations of each kind
+    sparse: Int32Array
+    conv: Int32Array
+    local: Int8Array              # 1: same core and the chip delivers it without the network
+
+
+class Trees(NamedTuple):
+    """Multicast trees. A node is a packet at a router; its branches are tried in order of direction, then core."""
+
+    router: Int64Array            # [node]
+    branch_start: Int64Array      # [node + 1]
+    link: Int64Array              # [branch] link index (see Noc)
+    child: Int64Array             # [branch] node behind the link; -1 where the link ejects into a core
+    destination: Int64Array       # [branch] index into Destinations where it ejects; else -1
+
+
+class Noc(NamedTuple):
+    """Routers and links.
+
+    Link index: `4 * router + direction` for links between routers, `4 * n_tiles + core` for the ejection link of a core.
+    """
+
+    n_tiles: int
+    columns: int
+    rows: int
+    route: Int8Array              # [tile, destination tile] direction; -1 where they are the same
+    link_target: Int64Array       # [link] router behind it; -1 where there is none (mesh edge)
+    hop_ps: Int64Array            # [4] router + link latency by direction
+    eject_ps: int                 # router + ejection latency
+    cycle_ps: int                 # one flit on any link
+    credit_ps: int
+    buffer_packets: int           # slots of an input FIFO; UNLIMITED: one unbounded queue per output
+    core_in_packets: int          # slots of a core's input queue; UNLIMITED
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When populations update. See mapping.schedule.
+
+    interval : time steps between two tokens
+    depth : stages, so that n tokens take (n − 1) * interval + depth time steps
+    """
+
+    name: str
+    interval: int
+    depth: int
+
+    def n_steps(self, n_tokens: int) -> int:
+        """Return the time steps of a sample of `n_tokens`."""
+        return (n_tokens - 1) * self.interval + self.depth
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A network placed on a chip.
+
+    population_names, output_names : for traces; outputs in the order of `first_output`
+    output_kind : int8[output] SPIKE, TERNARY or GRADED
+    n_inputs : columns of the input data
+    barrier_ps, nominal_step_ps : durations of the chip
+    provenance : resolved network name, chip (JSON), mapping options, seed: whatever a trace must keep, as strings
+    utilisation : rows for `neurosim map`: one mapping per core, resource -> (used, limit)
+    """
+
+    schedule: Schedule
+    populations: Populations
+    projections: Projections
+    synapses: Synapses
+    slices: Slices
+    cores: Cores
+    packets: Packets
+    destinations: Destinations
+    trees: Trees
+    noc: Noc
+    population_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    output_kind: Int8Array
+    output_population: Int64Array
+    readouts: tuple[int, ...]
+    n_inputs: int
+    barrier_ps: int
+    nominal_step_ps: int
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    utilisation: tuple[Mapping[str, tuple[int, int]], ...] = ()
+
+    @property
+    def n_populations(self) -> int:
+        """Populations, inputs included."""
+        return len(self.population_names)
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons, inputs included."""
+        return int(self.populations.size.sum())
+
+    @property
+    def n_cores(self) -> int:
+        """Used cores, without ports."""
+        return int((self.cores.is_port == 0).sum())

@@ -1,0 +1,155 @@
+"""Train one of the digit networks and write its weights and its training log.
+
+Needs PyTorch, safetensors and scikit-learn. Run from the repository root, once per kind:
+
+    python -m scenarios.digits.train --kind lif
+
+The accuracy is that of the last epoch: nothing is selected on the test data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+import torch
+import torch.nn.functional as F  # noqa: N812 (the customary name)
+from safetensors.torch import save_file
+from torch import Tensor
+
+from scenarios.digits.make_data import load_split
+from scenarios.digits.reference import KINDS, Network, NetworkConfig
+from scenarios.digits.stepwise import BATCH_NORM_EPS, PIXEL_SCALE
+
+HERE = Path(__file__).parent
+COMPARATOR = {"lif": ">=", "binary": ">=", "gsu": ">="}
+THRESHOLD = {"lif": "1", "binary": "0", "gsu": "delta_factor * max|y|"}
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description="Train a spiking state-space network on the 8x8 digits.")
+    parser.add_argument("--kind", choices=KINDS, default="lif")
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="weights file (default: weights/KIND.safetensors beside this script)")
+    parser.add_argument("--log", type=Path, help="log file (default: logs/KIND.json beside this script)")
+    parser.add_argument("--batch-size", type=int, default=50)
+    parser.add_argument("--learning-rate", type=float, default=0.01)
+    parser.add_argument("--kernel-learning-rate", type=float, default=0.001)
+    parser.add_argument("--weight-decay", type=float, default=0.01)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def load_tensors() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return train inputs [item, token, 1], train labels, test inputs, test labels."""
+    split = load_split()
+    inputs = (torch.from_numpy(pixels).float()[..., None] * PIXEL_SCALE
+              for pixels in (split.train_pixels, split.test_pixels))
+    train_inputs, test_inputs = inputs
+    return train_inputs, torch.from_numpy(split.train_labels), test_inputs, torch.from_numpy(split.test_labels)
+
+
+def make_optimizer(network: Network, options: argparse.Namespace) -> torch.optim.Optimizer:
+    """AdamW; the poles and time constants learn slower and without weight decay."""
+    slow, fast = [], []
+    for name, parameter in network.named_parameters():
+        is_slow = ".kernel." in name and not name.endswith(".C")
+        (slow if is_slow else fast).append(parameter)
+    groups = [{"params": fast}, {"params": slow, "lr": options.kernel_learning_rate, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
+
+
+def learning_rate_factor(step: int, warm_up: int, total: int) -> float:
+    """Linear warm-up times half a cosine down to 0."""
+    return min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * min(step, total) / total))
+
+
+@torch.no_grad()
+def evaluate(network: Network, inputs: Tensor, labels: Tensor) -> tuple[float, list[float]]:
+    """Return the accuracy and every layer's part of non-zero spikes."""
+    network.eval()
+    logits, spikes = network.run(inputs)
+    accuracy = (logits.argmax(-1) == labels).float().mean().item()
+    return accuracy, [layer.abs().mean().item() for layer in spikes]
+
+
+def train(network: Network, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Train, and yield a record after every epoch."""
+    train_inputs, train_labels, test_inputs, test_labels = load_tensors()
+    n_batches = math.ceil(len(train_labels) / options.batch_size)
+    optimizer = make_optimizer(network, options)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: learning_rate_factor(step, n_batches, options.epochs * n_batches)
+    )
+    for epoch in range(1, options.epochs + 1):
+        network.train()
+        total_loss = 0.0
+        for chosen in torch.randperm(len(train_labels)).split(options.batch_size):
+            loss = F.cross_entropy(network(train_inputs[chosen]), train_labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            scheduler.step()
+            total_loss += loss.item() * len(chosen)
+        accuracy, rates = evaluate(network, test_inputs, test_labels)
+        yield {"epoch": epoch, "loss": round(total_loss / len(train_labels), 6), "test_accuracy": round(accuracy, 6),
+               "spike_rates": [round(rate, 6) for rate in rates]}
+
+
+def save_weights(network: Network, path: Path, seed: int, last: dict[str, Any]) -> None:
+    """Write the weights in float32, with what the tensors do not say as string metadata."""
+    config = network.config
+    metadata = {
+        "format": "pt", "model": "ssm", "kind": config.kind, "tau": str(config.tau), "reset": "hard",
+        "comparator": COMPARATOR[config.kind], "threshold": THRESHOLD[config.kind],
+        "prenorm": "true", "norm": "batch", "norm_eps": str(BATCH_NORM_EPS), "discretization": "zoh",
+        "delta_factor": str(config.delta_factor), "delta_scope": "vector", "shared_w": "true",
+        "activation": "gelu" if config.kind == "gsu" else "glu", "pooling": "mean", "causal": "true",
+        "input_scale": str(PIXEL_SCALE), "dataset": "scikit-learn digits, 8x8, row order",
+        "seed": str(seed), "epochs": str(last["epoch"]), "accuracy": str(last["test_accuracy"]),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path, metadata)
+
+
+def write_log(path: Path, options: argparse.Namespace, config: NetworkConfig, epochs: list[dict[str, Any]]) -> None:
+    """Write configuration, seed, versions and the learning curve."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings = {name: value for name, value in vars(options).items() if name not in {"out", "log", "seed"}}
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
+                "scikit-learn": sklearn.__version__}
+    log = {"network": asdict(config), "training": settings, "seed": options.seed, "versions": versions}
+    lines = ",\n  ".join(json.dumps(record) for record in epochs)
+    path.write_text(json.dumps(log, indent=1)[:-2] + f',\n "epochs": [\n  {lines}\n ]\n}}\n')
+
+
+def main() -> None:
+    """Train one kind."""
+    options = parse_arguments()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    config = NetworkConfig(kind=options.kind, dropout=options.dropout)
+    network = Network(config)
+    epochs: list[dict[str, Any]] = []
+    for record in train(network, options):
+        epochs.append(record)
+        print(f"{options.kind} " + " ".join(f"{name} {value}" for name, value in record.items()), file=sys.stderr)
+        write_log(options.log or HERE / "logs" / f"{options.kind}.json", options, config, epochs)
+    save_weights(network, options.out or HERE / "weights" / f"{options.kind}.safetensors", options.seed, epochs[-1])
+
+
+if __name__ == "__main__":
+    main()
