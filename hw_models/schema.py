@@ -2,6 +2,9 @@
 
 A chip is data: numbers with a source, limits and capabilities. Nothing here knows how it is simulated.
 Every figure carries its unit in its key, an interval, a basis and a source (`hw_models/sources.yaml`).
+The descriptions are what an error message tells the user to give.
+
+Rules between fields stand in `hw_models.checks`; rules of one field stand here.
 """
 
 from __future__ import annotations
@@ -9,80 +12,104 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Basis = Literal["measured", "simulated", "scaled", "assumed"]
 Sync = Literal["barrier", "tick", "free_running"]
+# Widest figure taken: a second in nanoseconds is 1e9, a joule in picojoules 1e12; more is a slip of units.
+MAX_FIGURE = 1e12
 
 
 class Strict(BaseModel):
-    """Base: unknown keys are faults, objects are frozen."""
+    """Base: unknown keys are faults, `true` is not 1, infinities are refused, objects are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Figure(Strict):
     """A physical figure; its unit stands in the key that holds it.
 
     `original` and `rule` keep what a scaled figure was scaled from, and how.
+    `source` is a key of `hw_models/sources.yaml`, then, after a comma, the place in it; or `user`.
     """
 
-    value: float = Field(ge=0)
-    low: float = Field(ge=0)
-    high: float = Field(ge=0)
-    basis: Basis
-    source: str = Field(min_length=1)
-    condition: str | None = None
-    original: float | None = None
-    rule: str | None = None
+    value: float = Field(ge=0, le=MAX_FIGURE, description="the nominal value, in the unit that its key names")
+    low: float = Field(ge=0, le=MAX_FIGURE, description="the lower end of the interval, at most `value`")
+    high: float = Field(ge=0, le=MAX_FIGURE, description="the upper end of the interval, at least `value`")
+    basis: Basis = Field(description="how the figure was come by; a guess is `assumed`")
+    source: str = Field(min_length=1, description="a key of hw_models/sources.yaml, or `user` for a figure of your own")
+    condition: str | None = Field(default=None, description="the condition it holds under, such as the supply voltage")
+    original: float | None = Field(default=None, description="the published figure that `value` was scaled from")
+    rule: str | None = Field(default=None, description="the rule by which `value` follows from `original`")
 
     @model_validator(mode="after")
     def _ordered(self) -> Figure:
         if not self.low <= self.value <= self.high:
-            raise ValueError(f"low {self.low} <= value {self.value} <= high {self.high} does not hold")
+            raise PydanticCustomError(
+                "figure_order",
+                "low {low}, value {value}, high {high}",
+                {
+                    "low": self.low,
+                    "value": self.value,
+                    "high": self.high,
+                    "allowed": "low <= value <= high",
+                    "mend": "widen low and high until they hold the value",
+                },
+            )
         return self
 
 
 class Cost(Strict):
     """What one countable event costs."""
 
-    energy_pj: Figure
-    latency_ns: Figure
+    energy_pj: Figure = Field(description="the energy of one such event, in picojoules")
+    latency_ns: Figure = Field(description="the time that one such event takes, in nanoseconds")
 
 
 class CoreCosts(Strict):
-    """One entry per event of `neurosim.events.CORE_EVENTS` that a core books."""
+    """One entry per event that a core books; the keys are the events' names."""
 
-    soma_active: Cost
-    soma_inactive: Cost
-    program_active: Cost
-    program_inactive: Cost
-    mode_update: Cost
-    spike_out: Cost
-    packet_out: Cost
-    packet_in: Cost
-    synapse_read: Cost
-    synapse_dense: Cost
-    synapse_sparse: Cost
-    synapse_conv: Cost
-    dendrite: Cost
+    soma_active: Cost = Field(description="the update of a simple soma that has input, state or bias")
+    soma_inactive: Cost = Field(description="the update of a simple soma with none of them")
+    program_active: Cost = Field(description="the update of a programmed soma that has input, state or bias")
+    program_inactive: Cost = Field(description="the update of a programmed soma with none of them")
+    mode_update: Cost = Field(description="the advance of one complex mode of a state-space soma")
+    spike_out: Cost = Field(description="an output of a soma that fires")
+    packet_out: Cost = Field(description="a packet injected into the network")
+    packet_in: Cost = Field(description="a packet accepted, with its axon look-up")
+    synapse_read: Cost = Field(description="a word of synaptic memory read, over and above the synaptic operations")
+    synapse_dense: Cost = Field(description="a synaptic operation out of a dense row")
+    synapse_sparse: Cost = Field(description="a synaptic operation out of a sparse row")
+    synapse_conv: Cost = Field(description="a synaptic operation out of a shared convolution kernel")
+    dendrite: Cost = Field(description="a charge added to a dendrite, over and above the synaptic operation")
 
 
 class Capabilities(Strict):
     """What a core can compute. A neuron model declares what it needs; lowering compares."""
 
-    models: list[str] | Literal["any"] = "any"            # names of neuron models with hardware or microcode support
-    graded_output: bool                                    # packets may carry a value
-    ternary_output: bool                                   # signed spikes
-    dendrite_operators: list[Literal["sum", "max", "max_abs"]]
-    dendrite_ports: Annotated[int, Field(ge=1, le=64)]     # accumulators per neuron
-    multiply: bool                                         # soma can multiply two state words
-    lookup_table: bool                                     # exp, sigmoid, erf, square root by table or program
-    complex_state: bool                                    # `ssm: fused` somata with complex modes
-    gated_update: bool                                     # a population may skip the update of a time step
-    programmable: bool                                     # soma is microcode, not a fixed function
-    refractory: bool
-    max_state_words: Annotated[int, Field(ge=1)] | None    # state words of one neuron; None: only memory bounds it
-    parameter_profiles: Annotated[int, Field(ge=1)] | None # distinct parameter sets per core; None: per neuron
+    models: list[str] | Literal["any"] = Field(
+        default="any", description="the names of the neuron models that the core supports, or `any`"
+    )
+    graded_output: bool = Field(description="`true` where packets may carry a value")
+    ternary_output: bool = Field(description="`true` where spikes may carry a sign")
+    dendrite_operators: list[Literal["sum", "max", "max_abs"]] = Field(
+        min_length=1, description="the ways in which a dendrite joins charges, e.g. [sum]"
+    )
+    dendrite_ports: Annotated[
+        int, Field(ge=1, le=64, description="the number of accumulators of one neuron, e.g. 1")
+    ]
+    multiply: bool = Field(description="`true` where a soma can multiply two state words")
+    lookup_table: bool = Field(description="`true` where a soma has exp, sigmoid, erf and roots by table or program")
+    complex_state: bool = Field(description="`true` where one soma can hold the complex modes of an S4D channel")
+    gated_update: bool = Field(description="`true` where a population may skip the update of a time step")
+    programmable: bool = Field(description="`true` where the soma is microcode rather than a fixed function")
+    refractory: bool = Field(description="`true` where a soma can rest after a spike")
+    max_state_words: Annotated[int, Field(ge=1, le=65536)] | None = Field(
+        description="the most state words of one neuron, or null where only memory bounds it"
+    )
+    parameter_profiles: Annotated[int, Field(ge=1, le=65536)] | None = Field(
+        description="the number of distinct parameter sets of a core, or null where every neuron has its own"
+    )
 
 
 class SynapseMemory(Strict):
@@ -94,53 +121,75 @@ class SynapseMemory(Strict):
     Dense rows carry no index.
     """
 
-    words: Annotated[int, Field(ge=1)]                     # per core; each `word_bits` wide
-    word_bits: Annotated[int, Field(ge=8, le=4096)]
-    packing: Literal["loihi_64bit", "words"]
-    block_synapses: Annotated[int, Field(ge=1)] = 64
-    index_bits: Annotated[int, Field(ge=0, le=32)]
-    delay_bits: Annotated[int, Field(ge=0, le=16)]
-    tag_bits: Annotated[int, Field(ge=0, le=8)] = 0
-    header_bits: Annotated[int, Field(ge=0, le=64)] = 0
+    words: Annotated[int, Field(ge=1, le=2**31, description="the words of synaptic memory of one core, e.g. 16384")]
+    word_bits: Annotated[int, Field(ge=8, le=4096, description="the width of a word in bits, e.g. 64")]
+    packing: Literal["loihi_64bit", "words"] = Field(description="the way synapses are packed into words")
+    block_synapses: Annotated[
+        int, Field(ge=1, le=65536, description="the most synapses of one block, e.g. 64")
+    ] = 64
+    index_bits: Annotated[int, Field(ge=0, le=32, description="the bits of a target index in a sparse row, e.g. 10")]
+    delay_bits: Annotated[int, Field(ge=0, le=16, description="the bits of a delay stored with each synapse, e.g. 6")]
+    tag_bits: Annotated[int, Field(ge=0, le=8, description="the bits of a tag stored with each synapse, e.g. 0")] = 0
+    header_bits: Annotated[int, Field(ge=0, le=64, description="the bits of a block's header, e.g. 10")] = 0
 
 
 class CorePipeline(Strict):
     """`serial`: arrivals are served after the soma phase. `overlapped`: both phases at once."""
 
-    kind: Literal["serial", "overlapped"]
-    skip_zero_weights: bool
+    kind: Literal["serial", "overlapped"] = Field(description="whether arrivals wait for the end of the soma phase")
+    skip_zero_weights: bool = Field(description="`true` where a zero weight costs no synaptic operation")
 
 
 class Core(Strict):
     """Limits, memories, formats and costs of one core."""
 
-    max_neurons: Annotated[int, Field(ge=1)]
-    max_axons_in: Annotated[int, Field(ge=1)]              # distinct (source neuron, output) served
-    max_axons_out: Annotated[int, Field(ge=1)]             # (neuron, output, destination core) edges
-    max_fan_in: Annotated[int, Field(ge=1)] | None         # synapses of one neuron
-    max_fan_out: Annotated[int, Field(ge=1)] | None        # destination cores of one neuron output
-    max_delay_steps: Annotated[int, Field(ge=1)]           # machine delay of a projection
-    synapse_memory: SynapseMemory
-    state_memory_bits: Annotated[int, Field(ge=1)]         # state, parameters and delay buffers of a core
-    shared_memory_bits: Annotated[int, Field(ge=1)] | None # one pool for synapses and state, over and above both limits
-    weight_bits: Annotated[int, Field(ge=1, le=32)]
-    state_bits: Annotated[int, Field(ge=1, le=64)]
-    parameter_bits: Annotated[int, Field(ge=1, le=64)]
-    accumulator_bits: Annotated[int, Field(ge=1, le=64)]   # one dendritic accumulator or delay slot
-    pipeline: CorePipeline
-    core_in_packets: Annotated[int, Field(ge=1)] | Literal["unlimited"]
-    capabilities: Capabilities
-    costs: CoreCosts
+    max_neurons: Annotated[
+        int, Field(ge=1, le=65536, description="the number of neurons one core can hold, e.g. 1024")
+    ]
+    max_axons_in: Annotated[
+        int, Field(ge=1, le=2**31, description="the distinct (source neuron, output) that a core serves, e.g. 4096")
+    ]
+    max_axons_out: Annotated[
+        int, Field(ge=1, le=2**31, description="the (neuron, output, destination core) edges of a core, e.g. 4096")
+    ]
+    max_fan_in: Annotated[int, Field(ge=1, le=2**31)] | None = Field(
+        description="the most synapses of one neuron, or null where only memory bounds it"
+    )
+    max_fan_out: Annotated[int, Field(ge=1, le=2**31)] | None = Field(
+        description="the most destination cores of one neuron output, or null where there is no such limit"
+    )
+    max_delay_steps: Annotated[
+        int, Field(ge=1, le=65536, description="the longest machine delay of a projection in time steps, e.g. 62")
+    ]
+    synapse_memory: SynapseMemory = Field(description="the synaptic memory of one core")
+    state_memory_bits: Annotated[
+        int, Field(ge=1, le=2**40, description="the bits for state, parameters and delay buffers, e.g. 524288")
+    ]
+    shared_memory_bits: Annotated[int, Field(ge=1, le=2**40)] | None = Field(
+        description="the bits of the pool that synapses and state share, or null where they are apart"
+    )
+    weight_bits: Annotated[int, Field(ge=1, le=32, description="the bits of a weight with its sign, e.g. 8")]
+    state_bits: Annotated[int, Field(ge=1, le=64, description="the bits of a state word with its sign, e.g. 24")]
+    parameter_bits: Annotated[int, Field(ge=1, le=64, description="the bits of a neuron parameter, e.g. 16")]
+    accumulator_bits: Annotated[
+        int, Field(ge=1, le=64, description="the bits of a dendritic accumulator or delay slot, e.g. 24")
+    ]
+    pipeline: CorePipeline = Field(description="how a core overlaps its phases")
+    core_in_packets: Annotated[int, Field(ge=1, le=2**31)] | Literal["unlimited"] = Field(
+        description="the packets that wait before a core, or `unlimited`"
+    )
+    capabilities: Capabilities = Field(description="what a core can compute")
+    costs: CoreCosts = Field(description="what each event of a core costs")
 
 
 class NocCosts(Strict):
     """Energy of one packet (or flit) over one link; time is in `Noc`."""
 
-    hop_ew_pj: Figure
-    hop_ns_pj: Figure
-    flit_hop_ew_pj: Figure
-    flit_hop_ns_pj: Figure
-    tile_local_pj: Figure
+    hop_ew_pj: Figure = Field(description="the energy of a packet over an east-west link, in picojoules")
+    hop_ns_pj: Figure = Field(description="the energy of a packet over a north-south link, in picojoules")
+    flit_hop_ew_pj: Figure = Field(description="the energy of each flit over an east-west link, beside the packet's")
+    flit_hop_ns_pj: Figure = Field(description="the energy of each flit over a north-south link, beside the packet's")
+    tile_local_pj: Figure = Field(description="the energy of a packet from a router into a core, in picojoules")
 
 
 class Noc(Strict):
@@ -149,65 +198,73 @@ class Noc(Strict):
     Zero load: inject + hops * (router + link) + router + eject + (flits - 1) * cycle.
     """
 
-    topology: Literal["mesh", "torus"]
-    routing: Literal["xy", "yx"]
-    columns: Annotated[int, Field(ge=1, le=1024)]
-    rows: Annotated[int, Field(ge=1, le=1024)]
-    cores_per_tile: Annotated[int, Field(ge=1, le=256)]
-    router_latency_ns: Figure
-    link_latency_ew_ns: Figure
-    link_latency_ns_ns: Figure                             # north-south, in nanoseconds
-    eject_latency_ns: Figure
-    link_cycle_ns: Figure                                  # time of one flit on a link
-    credit_latency_ns: Figure
-    buffer_packets: Annotated[int, Field(ge=1)] | Literal["unlimited"]
-    multicast: Literal["none", "tree"]
-    flit_bits: Annotated[int, Field(ge=1)]
-    header_bits: Annotated[int, Field(ge=1)]               # of a packet: address and control
-    payload_bits: Annotated[int, Field(ge=0)]              # widest graded payload; 0: binary spikes only
-    self_delivery: Literal["skip", "network"]              # packets that a core sends to itself
-    costs: NocCosts
+    topology: Literal["mesh", "torus"] = Field(description="the shape of the network")
+    routing: Literal["xy", "yx"] = Field(description="the dimension that a packet travels first")
+    columns: Annotated[int, Field(ge=1, le=1024, description="the tiles from west to east, e.g. 8")]
+    rows: Annotated[int, Field(ge=1, le=1024, description="the tiles from north to south, e.g. 4")]
+    cores_per_tile: Annotated[int, Field(ge=1, le=256, description="the cores that share a router, e.g. 4")]
+    router_latency_ns: Figure = Field(description="the time a packet's head takes through a router, in nanoseconds")
+    link_latency_ew_ns: Figure = Field(description="the time over an east-west link, in nanoseconds")
+    link_latency_ns_ns: Figure = Field(description="the time over a north-south link, in nanoseconds")
+    eject_latency_ns: Figure = Field(description="the time from a router into a core, in nanoseconds")
+    link_cycle_ns: Figure = Field(description="the time that one flit occupies a link, in nanoseconds")
+    credit_latency_ns: Figure = Field(description="the time until a freed buffer slot is known upstream, in ns")
+    buffer_packets: Annotated[int, Field(ge=1, le=2**31)] | Literal["unlimited"] = Field(
+        description="the packets that an input port of a router holds, or `unlimited`"
+    )
+    multicast: Literal["none", "tree"] = Field(description="how one packet reaches many cores")
+    flit_bits: Annotated[int, Field(ge=1, le=65536, description="the bits of a flit, e.g. 32")]
+    header_bits: Annotated[int, Field(ge=1, le=65536, description="the bits of address and control, e.g. 32")]
+    payload_bits: Annotated[
+        int, Field(ge=0, le=64, description="the bits of the widest graded payload; 0 for binary spikes only")
+    ]
+    self_delivery: Literal["skip", "network"] = Field(
+        description="whether packets that a core sends to itself pass its router"
+    )
+    costs: NocCosts = Field(description="what each event of the network costs")
 
 
 class Port(Strict):
     """A port through which packets enter or leave the chip, beside the router of a tile."""
 
-    tile: Annotated[int, Field(ge=0)]
-    packet_latency_ns: Figure                              # between two packets
-    packet_pj: Figure
+    tile: Annotated[int, Field(ge=0, le=2**20, description="the tile beside which the port lies, e.g. 0")]
+    packet_latency_ns: Figure = Field(description="the time between two packets, in nanoseconds")
+    packet_pj: Figure = Field(description="the energy of a packet through the port, in picojoules")
 
 
 class BarrierLatency(Strict):
     """Barrier latency when `tiles` tiles take part; between entries linear, outside the nearest."""
 
-    tiles: Annotated[int, Field(ge=1)]
-    latency_ns: Figure
+    tiles: Annotated[int, Field(ge=1, le=2**20, description="the number of tiles that take part, e.g. 32")]
+    latency_ns: Figure = Field(description="the time of a barrier among so many tiles, in nanoseconds")
 
 
 class Power(Strict):
     """Static power, never folded into an event's energy."""
 
-    chip_idle_mw: Figure                                   # whole chip, always on
-    core_active_mw: Figure                                 # more, for each core in use
+    chip_idle_mw: Figure = Field(description="the power of the whole chip, always on, in milliwatts")
+    core_active_mw: Figure = Field(description="the power of each core in use on top of that, in milliwatts")
 
 
 class Chip(Strict):
     """A chip that need not exist."""
 
-    name: str = Field(min_length=1)
-    title: str
-    process_nm: Annotated[float, Field(gt=0)]
-    area_mm2: Annotated[float, Field(gt=0)] | None
-    sync: Sync
-    nominal_step_ns: Figure                                # duration of a time step at detail `functional`
-    barrier: list[BarrierLatency] = Field(min_length=1)
-    barrier_pj: Figure
-    power: Power
-    input_port: Port
-    output_port: Port
-    noc: Noc
-    core: Core
-    leaves_out: list[str]                                  # what the model does not cover, and where it bites
+    name: str = Field(min_length=1, description="the chip's name; of a file in hw_models/chips, the file's stem")
+    title: str = Field(description="one line that says what the chip is")
+    process_nm: Annotated[float, Field(gt=0, le=1e6, description="the process node in nanometres, e.g. 14")]
+    area_mm2: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
+        description="the die area in square millimetres, or null where unknown"
+    )
+    sync: Sync = Field(description="how time steps are kept together")
+    nominal_step_ns: Figure = Field(description="the duration of a time step at detail `functional`, in nanoseconds")
+    barrier: list[BarrierLatency] = Field(min_length=1, description="barrier latencies, fewest tiles first")
+    barrier_pj: Figure = Field(description="the energy of one barrier, in picojoules")
+    power: Power = Field(description="the static power")
+    input_port: Port = Field(description="the port through which packets enter the chip")
+    output_port: Port = Field(description="the port through which packets leave the chip")
+    noc: Noc = Field(description="the network-on-chip")
+    core: Core = Field(description="the cores")
+    leaves_out: list[str] = Field(description="what the model does not cover, and where that bites")
 
     @property
     def n_tiles(self) -> int:

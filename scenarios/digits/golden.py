@@ -5,7 +5,7 @@ Needs safetensors; the check needs PyTorch. Run from the repository root:
     python -m scenarios.digits.golden
 
 The margins say how far rounding is from flipping a spike: float64 evaluations in another order of summation differ by
-about 1e-13 here, so margins far above that make the spikes independent of that order.
+about 1e-13 at most here, so margins far above that make the spikes independent of that order.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def compare_with_torch(kind: str, golden: Golden, pixels: npt.NDArray[np.uint8])
     network = load_network(HERE / "weights" / f"{kind}.safetensors")
     with torch.no_grad():
         logits, spikes = network.run(torch.from_numpy(pixels).float()[..., None] * stepwise.PIXEL_SCALE)
-    flips = [int((layer.transpose(1, 2).numpy() != exact).sum())
-             for layer, exact in zip(spikes, golden.spikes, strict=True)]
+    flips = [
+        int((layer.transpose(1, 2).numpy() != exact).sum()) for layer, exact in zip(spikes, golden.spikes, strict=True)
+    ]
     same = (logits.numpy().argmax(-1) == golden.logits.argmax(-1)).mean()
     difference = np.abs(logits.numpy() - golden.logits).max()
     return f"float32 FFT: spikes that differ {flips}, same class {same:.4f}, largest logit difference {difference:.1e}"

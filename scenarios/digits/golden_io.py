@@ -4,7 +4,8 @@ Layout of an `.npz` file, whose layers are numbered from 0:
 
 * `logits`       float64 [item, class]
 * `shape`        int64 [3]: items, tokens, channels of every layer's spikes
-* `active_i`     uint8, `np.packbits` of (spikes of layer i != 0) laid out as [channel, item, token], which compresses best
+* `active_i`     uint8, `np.packbits` of (spikes of layer i != 0) in the order [channel, item, token], which
+                 compresses best
 * `negative_i`   uint8, ternary networks only: `np.packbits` of (spike == -1) over the non-zero spikes of layer i alone,
                  in the same order
 * `margins`      float64 [layer]: smallest distance of any neuron's value to its threshold
@@ -14,7 +15,7 @@ Layout of an `.npz` file, whose layers are numbered from 0:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ class Golden(NamedTuple):
 
 def save_golden(path: Path, golden: Golden) -> None:
     """Write a golden file."""
-    arrays: dict[str, npt.NDArray[np.generic]] = {
+    arrays: dict[str, Any] = {
         "logits": golden.logits,
         "shape": np.array(golden.spikes[0].shape, dtype=np.int64),
         "margins": np.array(golden.margins, dtype=np.float64),

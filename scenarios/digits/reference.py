@@ -18,15 +18,15 @@ convolution by FFT, and goes on, by kind, with
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F  # noqa: N812 (the customary name)
 from torch import Tensor, nn
+from torch.nn import functional
 
 from scenarios.digits import stepwise
 
@@ -57,12 +57,14 @@ class Heaviside(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, surrogate: str) -> Tensor:
+        """Return the spikes of `x`."""
         ctx.save_for_backward(x)
         ctx.surrogate = surrogate
         return (x >= 0).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient with respect to `x`."""
         (x,) = ctx.saved_tensors
         if ctx.surrogate == "triangle":
             return gradients[0] * (1.0 - x.abs()).clamp_min(0.0), None
@@ -126,8 +128,9 @@ class Block(nn.Module):
             self.ln_vth = nn.Parameter(torch.zeros(width, 1))
         if config.kind == "gsu":
             bound = 1 / math.sqrt(width)
-            self.w, self.b, self.c = (nn.Parameter(torch.empty(s).uniform_(-bound, bound)) for s in
-                                      ((width, width), (width,), (width,)))
+            self.w = nn.Parameter(torch.empty(width, width).uniform_(-bound, bound))
+            self.b = nn.Parameter(torch.empty(width).uniform_(-bound, bound))
+            self.c = nn.Parameter(torch.empty(width).uniform_(-bound, bound))
         else:
             self.output_linear = nn.Sequential(nn.Conv1d(width, 2 * width, 1), nn.GLU(dim=-2))
 
@@ -152,7 +155,7 @@ class Block(nn.Module):
         weight = ternary(self.w, self.config.delta_factor * self.w.abs().max())
         summed = spikes.transpose(1, 2) @ self.w + self.b
         signed = y.transpose(1, 2) @ weight + self.c
-        return F.gelu(summed * signed).transpose(1, 2)
+        return functional.gelu(summed * signed).transpose(1, 2)
 
     def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return (output, spikes)."""
@@ -196,9 +199,8 @@ def load_network(path: Path) -> Network:
     """Return the network of a weights file, in evaluation mode."""
     from safetensors.torch import load_file
 
-    metadata = stepwise.read_metadata(path)
-    network = Network(NetworkConfig(kind=metadata["kind"], tau=float(metadata["tau"]),
-                                    delta_factor=float(metadata["delta_factor"])))
+    settings = stepwise.read_settings(path)
+    network = Network(NetworkConfig(settings.kind, tau=settings.tau, delta_factor=settings.delta_factor))
     network.load_state_dict(load_file(path))
     return network.eval()
 
@@ -211,9 +213,6 @@ def step_inference(
     pixels : uint8[item, token]    0 to 16
     """
     tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    result = stepwise.evaluate(tensors, stepwise.Settings(**_shared_settings(network.config)), pixels)
+    config = network.config
+    result = stepwise.evaluate(tensors, stepwise.Settings(config.kind, config.tau, config.delta_factor), pixels)
     return result.logits, result.spikes
-
-
-def _shared_settings(config: NetworkConfig) -> dict[str, Any]:
-    return {name: value for name, value in asdict(config).items() if name in stepwise.Settings._fields}

@@ -21,7 +21,6 @@ All states start at 0. GELU is the exact one (error function).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,10 +57,8 @@ class Layer:
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], index: int, settings: Settings, n_items: int) -> None:
         self.settings = settings
-        self.p = {key.removeprefix(f"s4_layers.{index}."): value.astype(np.float64)
-                  for key, value in tensors.items() if key.startswith(f"s4_layers.{index}.")}
-        norm = {key.removeprefix(f"norms.{index}."): value.astype(np.float64)
-                for key, value in tensors.items() if key.startswith(f"norms.{index}.")}
+        self.p = _as_float64(tensors, f"s4_layers.{index}.")
+        norm = _as_float64(tensors, f"norms.{index}.")
         self.scale = norm["weight"] / np.sqrt(norm["running_var"] + BATCH_NORM_EPS)
         self.shift = norm["bias"] - norm["running_mean"] * self.scale
         pole = -np.exp(self.p["kernel.log_A_real"]) + 1j * self.p["kernel.A_imag"]
@@ -106,7 +103,7 @@ class Layer:
         weight = self.p["w"]
         signs = ternary(weight, self.settings.delta_factor * np.abs(weight).max())
         product = (spikes @ weight + self.p["b"]) * (y @ signs + self.p["c"])
-        return 0.5 * product * (1.0 + _erf(product / math.sqrt(2.0)))
+        return np.asarray(0.5 * product * (1.0 + _erf(product / math.sqrt(2.0))))
 
 
 def ternary(values: FloatArray, threshold: FloatArray | float) -> FloatArray:
@@ -114,38 +111,42 @@ def ternary(values: FloatArray, threshold: FloatArray | float) -> FloatArray:
     return np.where(np.abs(values) >= threshold, np.sign(values), 0.0)
 
 
-def evaluate(
-    tensors: Mapping[str, npt.NDArray[Any]], settings: Settings, pixels: npt.NDArray[np.uint8]
-) -> StepResult:
+def _as_float64(tensors: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, FloatArray]:
+    return {
+        key.removeprefix(prefix): value.astype(np.float64) for key, value in tensors.items() if key.startswith(prefix)
+    }
+
+
+def evaluate(tensors: Mapping[str, npt.NDArray[Any]], settings: Settings, pixels: npt.NDArray[np.uint8]) -> StepResult:
     """Evaluate the network on pixels [item, token] (0 to 16), one token at a time."""
-    encoder, encoder_bias = (tensors[f"encoder.{name}"].astype(np.float64) for name in ("weight", "bias"))
-    decoder, decoder_bias = (tensors[f"decoder.{name}"].astype(np.float64) for name in ("weight", "bias"))
+    encoder, decoder = _as_float64(tensors, "encoder."), _as_float64(tensors, "decoder.")
     n_layers = len({key.split(".")[1] for key in tensors if key.startswith("s4_layers.")})
     n_items, n_tokens = pixels.shape
     layers = [Layer(tensors, index, settings, n_items) for index in range(n_layers)]
-    spikes = [np.zeros((n_items, n_tokens, encoder.shape[0]), dtype=np.int8) for _ in layers]
-    total = np.zeros((n_items, encoder.shape[0]))
+    width = encoder["bias"].size
+    spikes = [np.zeros((n_items, n_tokens, width), dtype=np.int8) for _ in layers]
+    total = np.zeros((n_items, width))
     for token in range(n_tokens):
-        x = (pixels[:, token, None] * PIXEL_SCALE) @ encoder.T + encoder_bias
+        x = (pixels[:, token, None] * PIXEL_SCALE) @ encoder["weight"].T + encoder["bias"]
         for layer, kept in zip(layers, spikes, strict=True):
             x, fired = layer.step(x)
             kept[:, token] = fired
         total += x
-    logits = (total / n_tokens) @ decoder.T + decoder_bias
+    logits = (total / n_tokens) @ decoder["weight"].T + decoder["bias"]
     return StepResult(logits, spikes, [layer.margin for layer in layers])
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """Return the string metadata of a safetensors file."""
-    with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return dict(header["__metadata__"])
+def read_settings(path: Path) -> Settings:
+    """Return the settings in the metadata of a weights file."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    return Settings(metadata["kind"], float(metadata["tau"]), float(metadata["delta_factor"]))
 
 
 def evaluate_file(path: Path, pixels: npt.NDArray[np.uint8]) -> StepResult:
     """Evaluate the network of a weights file on pixels [item, token] (0 to 16)."""
     from safetensors.numpy import load_file
 
-    metadata = read_metadata(path)
-    settings = Settings(metadata["kind"], float(metadata["tau"]), float(metadata["delta_factor"]))
-    return evaluate(load_file(path), settings, pixels)
+    return evaluate(load_file(path), read_settings(path), pixels)

@@ -22,16 +22,15 @@ from typing import Any
 import numpy as np
 import sklearn
 import torch
-import torch.nn.functional as F  # noqa: N812 (the customary name)
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from scenarios.digits.make_data import load_split
 from scenarios.digits.reference import KINDS, Network, NetworkConfig
 from scenarios.digits.stepwise import BATCH_NORM_EPS, PIXEL_SCALE
 
 HERE = Path(__file__).parent
-COMPARATOR = {"lif": ">=", "binary": ">=", "gsu": ">="}
 THRESHOLD = {"lif": "1", "binary": "0", "gsu": "delta_factor * max|y|"}
 
 
@@ -55,15 +54,15 @@ def parse_arguments() -> argparse.Namespace:
 def load_tensors() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return train inputs [item, token, 1], train labels, test inputs, test labels."""
     split = load_split()
-    inputs = (torch.from_numpy(pixels).float()[..., None] * PIXEL_SCALE
-              for pixels in (split.train_pixels, split.test_pixels))
-    train_inputs, test_inputs = inputs
+    train_inputs = torch.from_numpy(split.train_pixels).float()[..., None] * PIXEL_SCALE
+    test_inputs = torch.from_numpy(split.test_pixels).float()[..., None] * PIXEL_SCALE
     return train_inputs, torch.from_numpy(split.train_labels), test_inputs, torch.from_numpy(split.test_labels)
 
 
 def make_optimizer(network: Network, options: argparse.Namespace) -> torch.optim.Optimizer:
     """AdamW; the poles and time constants learn slower and without weight decay."""
-    slow, fast = [], []
+    slow: list[nn.Parameter] = []
+    fast: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         is_slow = ".kernel." in name and not name.endswith(".C")
         (slow if is_slow else fast).append(parameter)
@@ -97,7 +96,7 @@ def train(network: Network, options: argparse.Namespace) -> Iterator[dict[str, A
         network.train()
         total_loss = 0.0
         for chosen in torch.randperm(len(train_labels)).split(options.batch_size):
-            loss = F.cross_entropy(network(train_inputs[chosen]), train_labels[chosen])
+            loss = functional.cross_entropy(network(train_inputs[chosen]), train_labels[chosen])
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -105,21 +104,40 @@ def train(network: Network, options: argparse.Namespace) -> Iterator[dict[str, A
             scheduler.step()
             total_loss += loss.item() * len(chosen)
         accuracy, rates = evaluate(network, test_inputs, test_labels)
-        yield {"epoch": epoch, "loss": round(total_loss / len(train_labels), 6), "test_accuracy": round(accuracy, 6),
-               "spike_rates": [round(rate, 6) for rate in rates]}
+        yield {
+            "epoch": epoch,
+            "loss": round(total_loss / len(train_labels), 6),
+            "test_accuracy": round(accuracy, 6),
+            "spike_rates": [round(rate, 6) for rate in rates],
+        }
 
 
 def save_weights(network: Network, path: Path, seed: int, last: dict[str, Any]) -> None:
     """Write the weights in float32, with what the tensors do not say as string metadata."""
     config = network.config
     metadata = {
-        "format": "pt", "model": "ssm", "kind": config.kind, "tau": str(config.tau), "reset": "hard",
-        "comparator": COMPARATOR[config.kind], "threshold": THRESHOLD[config.kind],
-        "prenorm": "true", "norm": "batch", "norm_eps": str(BATCH_NORM_EPS), "discretization": "zoh",
-        "delta_factor": str(config.delta_factor), "delta_scope": "vector", "shared_w": "true",
-        "activation": "gelu" if config.kind == "gsu" else "glu", "pooling": "mean", "causal": "true",
-        "input_scale": str(PIXEL_SCALE), "dataset": "scikit-learn digits, 8x8, row order",
-        "seed": str(seed), "epochs": str(last["epoch"]), "accuracy": str(last["test_accuracy"]),
+        "format": "pt",
+        "model": "ssm",
+        "kind": config.kind,
+        "tau": str(config.tau),
+        "reset": "hard" if config.kind == "lif" else "none",
+        "comparator": ">=",
+        "threshold": THRESHOLD[config.kind],
+        "prenorm": "true",
+        "norm": "batch",
+        "norm_eps": str(BATCH_NORM_EPS),
+        "discretization": "zoh",
+        "delta_factor": str(config.delta_factor),
+        "delta_scope": "vector",
+        "shared_w": "true",
+        "activation": "gelu" if config.kind == "gsu" else "glu",
+        "pooling": "mean",
+        "causal": "true",
+        "input_scale": str(PIXEL_SCALE),
+        "dataset": "scikit-learn digits, 8x8, row order",
+        "seed": str(seed),
+        "epochs": str(last["epoch"]),
+        "accuracy": str(last["test_accuracy"]),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path, metadata)
@@ -129,8 +147,12 @@ def write_log(path: Path, options: argparse.Namespace, config: NetworkConfig, ep
     """Write configuration, seed, versions and the learning curve."""
     path.parent.mkdir(parents=True, exist_ok=True)
     settings = {name: value for name, value in vars(options).items() if name not in {"out", "log", "seed"}}
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
-                "scikit-learn": sklearn.__version__}
+    versions = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
     log = {"network": asdict(config), "training": settings, "seed": options.seed, "versions": versions}
     lines = ",\n  ".join(json.dumps(record) for record in epochs)
     path.write_text(json.dumps(log, indent=1)[:-2] + f',\n "epochs": [\n  {lines}\n ]\n}}\n')

@@ -1,0 +1,126 @@
+"""From a chip's name or file to a checked `Chip`, and from a chip to plain data and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from hw_models.checks import run_checks
+from hw_models.explain import nearest, schema_of, validate
+from hw_models.located import ConfigError, Fault, Located, read_located
+from hw_models.overrides import Overrides, apply_overrides
+from hw_models.schema import Chip, Figure
+
+CHIP_FOLDER = Path(__file__).parent / "chips"
+_SUFFIXES = (".yaml", ".yml")
+
+
+def list_chips() -> list[str]:
+    """Return the names of the chips in the library, sorted."""
+    return sorted(path.stem for path in CHIP_FOLDER.glob("*.yaml"))
+
+
+def chip_path(name: str) -> Path:
+    """Return the file of a chip in the library; raise ConfigError naming the nearest where there is none."""
+    if name in list_chips():
+        return CHIP_FOLDER / f"{name}.yaml"
+    match = nearest(name, list_chips())
+    advice = f"write `{match}`, or" if match else "name one of these, or"
+    raise ConfigError([
+        Fault(name or "(no name)", None, "", "no such chip", f"{', '.join(list_chips())}, or the path of a YAML file",
+              f"{advice} give the path of your own chip file, ending in .yaml")
+    ])
+
+
+def load_chip(name_or_path: str | Path, overrides: Overrides = ()) -> Chip:
+    """Return a checked chip.
+
+    Parameters
+    ----------
+    name_or_path : a name of `list_chips()`, or the path of a chip file
+    overrides : `--set` options, `path=value` strings or a mapping from path to value, e.g. `core.weight_bits=4`;
+        a figure takes a plain number, which makes it `assumed` with source `user`
+
+    Raises
+    ------
+    ConfigError  with every fault of the file and of the options
+
+    Example
+    -------
+    >>> load_chip("loihi2", ["core.weight_bits=4"]).core.weight_bits
+    4
+    """
+    path, file, stem = _find(name_or_path)
+    located = read_located(path, file)
+    option_faults = apply_overrides(located, overrides, schema_of(Chip))
+    return _checked(located, option_faults, stem)
+
+
+def from_mapping(mapping: Mapping[str, Any], file: str = "stored chip") -> Chip:
+    """Return the chip that `to_mapping` made plain; raise ConfigError, naming `file`, where it is none."""
+    # Through JSON, so that nothing of the caller's is shared and only plain data comes in.
+    return _checked(Located(file, json.loads(json.dumps(mapping))), [], None)
+
+
+def to_mapping(chip: Chip) -> dict[str, Any]:
+    """Return the chip as plain data for JSON; `from_mapping` gives back an equal chip."""
+    return chip.model_dump(mode="json")
+
+
+def fingerprint(chip: Chip) -> str:
+    """Return the SHA-256 of the chip's canonical JSON, in hex: equal for equal chips only."""
+    text = json.dumps(to_mapping(chip), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def barrier_latency_ns(chip: Chip, n_tiles: int) -> tuple[float, float, float]:
+    """Return (value, low, high) of the barrier latency among `n_tiles` tiles, in nanoseconds.
+
+    Linear between the entries of `chip.barrier`, the nearest entry outside them.
+
+    Raises
+    ------
+    ValueError  if `n_tiles` is below 1
+    """
+    if n_tiles < 1:
+        raise ValueError(f"n_tiles = {n_tiles}: a barrier needs at least 1 tile")
+    entries = chip.barrier
+    if n_tiles <= entries[0].tiles:
+        return _triple(entries[0].latency_ns)
+    for before, after in pairwise(entries):
+        if n_tiles <= after.tiles:
+            share = (n_tiles - before.tiles) / (after.tiles - before.tiles)
+            start, end = _triple(before.latency_ns), _triple(after.latency_ns)
+            value, low, high = (a * (1 - share) + b * share for a, b in zip(start, end, strict=True))
+            return value, low, high
+    return _triple(entries[-1].latency_ns)
+
+
+def _triple(figure: Figure) -> tuple[float, float, float]:
+    return figure.value, figure.low, figure.high
+
+
+def _find(name_or_path: str | Path) -> tuple[Path, str, str | None]:
+    """Return the file, the name messages give it, and the stem it must be named by, of a library chip only."""
+    text = str(name_or_path)
+    path = Path(name_or_path)
+    is_path = isinstance(name_or_path, Path) or path.suffix in _SUFFIXES or len(path.parts) > 1
+    if text in list_chips() and not isinstance(name_or_path, Path):
+        return chip_path(text), f"hw_models/chips/{text}.yaml", text
+    if not is_path and not path.exists():
+        chip_path(text)  # raises
+    return path, text, None
+
+
+def _checked(located: Located, option_faults: list[Fault], stem: str | None) -> Chip:
+    chip, schema_faults, faulty = validate(Chip, located)
+    faults = [*located.faults, *schema_faults, *run_checks(located, faulty, stem)]
+    faults.sort(key=lambda fault: (fault.line is None, fault.line or 0, fault.field))
+    faults = option_faults + faults
+    if faults or chip is None:
+        raise ConfigError(faults)
+    return chip

@@ -1,0 +1,55 @@
+"""What every importer returns: the network, and what became of each key of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from neurosim.graph import Network
+
+Action = Literal["mapped", "folded", "dropped"]
+
+
+@dataclass(frozen=True)
+class ReportLine:
+    """One key of the source.
+
+    action : `mapped` to parameters or weights of its own, `folded` into those of others, or `dropped`
+    target : where its numbers went; empty if dropped
+    reason : why it was folded or dropped
+    """
+
+    key: str
+    action: Action
+    target: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        because = f" ({self.reason})" if self.reason else ""
+        return f"{self.key}: {self.action}{f' to {self.target}' if self.target else ''}{because}"
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """Lines in the order of the source, and every setting with where its value came from.
+
+    settings : name -> `value (given | metadata | keys | default)`
+    notes : what the user should know
+    """
+
+    lines: tuple[ReportLine, ...]
+    settings: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        settings = [f"{name} = {value}" for name, value in self.settings.items()]
+        return "\n".join([*settings, *map(str, self.lines), *(f"note: {note}" for note in self.notes)])
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """An imported network and its report."""
+
+    network: Network
+    report: ImportReport

@@ -1,0 +1,45 @@
+"""Run trained spiking networks on neuromorphic chips that need not exist.
+
+The public names are resolved on first use (PEP 562), so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from neurosim.api import RunResult, load_chip, load_network, map_network, run, summarise
+    from neurosim.errors import NeurosimError
+    from neurosim.graph import Network
+    from neurosim.traces.store import Trace
+
+_HOME = {
+    "Network": "neurosim.graph",
+    "NeurosimError": "neurosim.errors",
+    "RunResult": "neurosim.api",
+    "Trace": "neurosim.traces.store",
+    "load_chip": "neurosim.api",
+    "load_network": "neurosim.api",
+    "map_network": "neurosim.api",
+    "run": "neurosim.api",
+    "summarise": "neurosim.api",
+}
+
+__all__ = ["Network", "NeurosimError", "RunResult", "Trace", "__version__", "load_chip", "load_network", "map_network",
+           "run", "summarise"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'neurosim' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

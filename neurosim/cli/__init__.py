@@ -1,0 +1,1 @@
+"""The command line. `main` holds the program, `commands` one file per command."""

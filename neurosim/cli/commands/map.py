@@ -1,0 +1,28 @@
+"""`neurosim map`: how a network goes on a chip."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from neurosim.cli import options
+
+
+def map_network(
+    net: Annotated[str, typer.Argument(metavar="NET", help="Scenario (digits, digits:gsu), network or weight file.")],
+    chip: options.Chip = None,
+    network: options.Network = None,
+    schedule: options.Schedule = None,
+    set_: options.Settings = None,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Place a network on a chip and show how full each core is."""
+    from neurosim import api
+    from neurosim.cli.output import print_json
+    from neurosim.mapping.describe import describe, to_text
+
+    resolved = api.resolve(net, chip, network=network, schedule=schedule, seed=seed, overrides=set_ or [])
+    machine = api.map_network(resolved.network, resolved.chip, **resolved.options)
+    print_json(describe(machine)) if json else print(to_text(machine))

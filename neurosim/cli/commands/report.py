@@ -1,0 +1,32 @@
+"""`neurosim report`: price a trace and show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurosim.cli import options
+
+
+def report(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace written by `neurosim run --trace`.")],
+    json: options.Json = False,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw a page into this file.")] = None,
+    force: options.Force = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no report.")] = False,
+) -> None:
+    """Report on a trace: accuracy, energy by component, latency, load."""
+    from neurosim import api
+    from neurosim.cli.output import check_output, print_json
+    from neurosim.report import to_text
+    from neurosim.traces.store import Trace
+
+    check_output(png, force=force)
+    with Trace.open(trace) as opened:
+        summary = api.summarise(opened, png)
+        if json:
+            print_json(summary.to_json())
+        elif not quiet:
+            print(to_text(summary))

@@ -1,0 +1,63 @@
+"""`neurosim run`: run a network on a chip and report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neurosim.cli import options
+
+if TYPE_CHECKING:
+    from neurosim.api import RunResult
+
+
+def run(
+    source: Annotated[str, typer.Argument(metavar="SCENARIO|NET", help=(
+        "Scenario (digits, digits:gsu, a YAML file), network file or weight file."))],
+    chip: options.Chip = None,
+    input_: Annotated[str | None, typer.Option("--input", metavar="DATA", help=(
+        "A .npy, .npz or .h5 file, or FILE:FIELD; by default the scenario's own data."))] = None,
+    labels: Annotated[str | None, typer.Option("--labels", metavar="DATA", help=(
+        "Class of each sample; by default an array `labels` beside the inputs."))] = None,
+    trace: Annotated[Path | None, typer.Option("--trace", metavar="OUT.h5", help="Keep the trace here.")] = None,
+    network: options.Network = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="compiled or reference.")] = "compiled",
+    detail: Annotated[str, typer.Option("--detail", metavar="NAME", help="functional, analytic or event.")] = "event",
+    numbers: Annotated[str, typer.Option("--numbers", metavar="NAME", help="float64 or float32.")] = "float64",
+    schedule: options.Schedule = None,
+    set_: options.Settings = None,
+    samples: Annotated[int | None, typer.Option("--samples", metavar="N", help="Only the first N samples.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", metavar="N", help=(
+        "Samples that run at once; by default one per processor core."))] = None,
+    record: Annotated[str, typer.Option("--record", metavar="NAME", help="spikes, packets, or all.")] = "spikes",
+    seed: options.Seed = 0,
+    force: options.Force = False,
+    json: options.Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no report and no progress.")] = False,
+) -> None:
+    """Run a network on a chip: accuracy, time, energy."""
+    from neurosim import api
+    from neurosim.cli.output import check_output, progress_bar
+
+    check_output(trace, force=force)
+    with progress_bar("running", quiet=quiet) as progress:
+        result = api.run(source, chip, input_, labels, network=network, samples=samples, detail=detail,
+                         numbers=numbers, schedule=schedule, engine=engine, seed=seed, workers=workers,
+                         overrides=set_ or [], record=record, trace=trace, force=force, progress=progress,
+                         command=shlex.join(["neurosim", *sys.argv[1:]]))
+    _show(result, json=json, quiet=quiet)
+
+
+def _show(result: RunResult, *, json: bool, quiet: bool) -> None:
+    from neurosim.cli.output import print_json
+    from neurosim.report import to_text
+
+    with result.trace:
+        if json:
+            print_json(result.summary.to_json())
+        elif not quiet:
+            print(to_text(result.summary))

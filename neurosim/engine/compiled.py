@@ -1,0 +1,186 @@
+"""The compiled engine: a machine as Numba sees it, and one sample as a `SampleResult`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.engine.contract import RunOptions, readout_sizes, recorded_outputs, summed_readouts
+from neurosim.engine.function_kernels import FunctionState, SampleInput
+from neurosim.engine.step_kernels import ANALYTIC, DEADLOCK, EVENT, FUNCTIONAL, SampleOutput, run_sample
+from neurosim.errors import SimulationError
+from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
+from neurosim.machine import UNLIMITED, Machine
+from neurosim.noc.kernels import NetworkTables
+from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable
+
+_DETAIL = {"functional": FUNCTIONAL, "analytic": ANALYTIC, "event": EVENT}
+_LEAST_WHEEL_SLOTS, _MOST_WHEEL_SLOTS = 256, 65536
+
+
+def tick_of(machine: Machine) -> int:
+    """Return the greatest common divisor of all durations of the machine, in ps."""
+    noc = machine.noc
+    durations = [noc.eject_ps, noc.cycle_ps, noc.credit_ps, machine.barrier_ps, machine.nominal_step_ps,
+                 *noc.hop_ps.tolist()]
+    for array in (machine.slices.active_ps, machine.slices.inactive_ps, machine.cores.spike_out_ps,
+                  machine.cores.packet_out_ps, machine.destinations.service_ps):
+        durations += np.unique(array).tolist()
+    return math.gcd(*durations) or 1
+
+
+def _wheel_slots(machine: Machine, tick: int) -> int:
+    """Return a horizon of a few of the network's longest steps, as a power of two."""
+    most_flits = int(machine.packets.flits.max(initial=1))
+    longest = max(int(machine.noc.hop_ps.max()), machine.noc.eject_ps, machine.noc.cycle_ps * most_flits)
+    wanted = 8 * longest // tick
+    slots = _LEAST_WHEEL_SLOTS
+    while slots < wanted and slots < _MOST_WHEEL_SLOTS:
+        slots *= 2
+    return slots
+
+
+def network_tables(machine: Machine, tick: int) -> NetworkTables:
+    """Return routers and links for `noc.kernels`, in ticks."""
+    noc, cores = machine.noc, machine.cores
+    n_cores = len(cores.tile)
+    ports: list[list[int]] = [[] for _ in range(noc.n_tiles)]
+    for link, router in enumerate(noc.link_target[:4 * noc.n_tiles].tolist()):
+        if router >= 0:
+            ports[router].append(link)
+    for core in range(n_cores):
+        ports[int(cores.tile[core])].append(4 * noc.n_tiles + core)
+    starts = np.cumsum([0] + [len(of_router) for of_router in ports]).astype(np.int64)
+    flat = np.array([port for of_router in ports for port in of_router], np.int64)
+    trees = machine.trees
+    return NetworkTables(noc.n_tiles, noc.route, noc.link_target, noc.hop_ps // tick, noc.eject_ps // tick,
+                         noc.cycle_ps // tick, noc.credit_ps // tick, noc.buffer_packets, noc.core_in_packets,
+                         cores.tile, starts, flat, trees.router, trees.branch_start, trees.link, trees.child,
+                         trees.destination)
+
+
+@dataclass(frozen=True)
+class CompiledMachine:
+    """A machine with its durations in ticks and its weights in the numbers of the run."""
+
+    machine: Machine
+    options: RunOptions
+    tick: int
+    tables: NetworkTables
+    in_ticks: tuple[Any, ...]     # (synapses, slices, cores, destinations)
+    n_wheel_slots: int
+    recorded: NDArray[np.int8]
+    ring_depth: NDArray[np.int64]
+
+
+def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
+    """Return the machine as the kernels want it."""
+    if machine.noc.core_in_packets != UNLIMITED and machine.noc.buffer_packets == UNLIMITED:
+        raise SimulationError("a finite core_in_packets needs finite router buffers")
+    tick = tick_of(machine)
+    dtype = np.dtype(options.numbers)
+    slices, cores, destinations = machine.slices, machine.cores, machine.destinations
+    synapses = machine.synapses._replace(weights=machine.synapses.weights.astype(dtype),
+                                         parameters=machine.synapses.parameters.astype(dtype))
+    slices = slices._replace(active_ps=slices.active_ps // tick, inactive_ps=slices.inactive_ps // tick)
+    cores = cores._replace(spike_out_ps=cores.spike_out_ps // tick, packet_out_ps=cores.packet_out_ps // tick)
+    destinations = destinations._replace(service_ps=destinations.service_ps // tick)
+    return CompiledMachine(machine, options, tick, network_tables(machine, tick),
+                           (synapses, slices, cores, destinations), _wheel_slots(machine, tick),
+                           recorded_outputs(machine, options), _ring_depths(machine))
+
+
+def _ring_depths(machine: Machine) -> NDArray[np.int64]:
+    """Return how many tokens of each output are needed at once."""
+    depth = np.ones(len(machine.output_names), np.int64)
+    projections = machine.projections
+    outputs = machine.populations.first_output[projections.source] + projections.output
+    np.maximum.at(depth, outputs, projections.delay_steps // machine.schedule.interval + 1)
+    return depth
+
+
+def _function_state(compiled: CompiledMachine) -> FunctionState:
+    """Return an empty state for one worker."""
+    populations = compiled.machine.populations
+    dtype = np.dtype(compiled.options.numbers)
+    size = populations.size
+    ring_sizes = compiled.ring_depth * size[compiled.machine.output_population]
+    starts = np.concatenate(([0], np.cumsum(ring_sizes))).astype(np.int64)
+    count_starts = np.concatenate(([0], np.cumsum(compiled.ring_depth))).astype(np.int64)
+    return FunctionState(
+        np.zeros(int((populations.n_state_rows * size).sum()), dtype),
+        np.zeros(int((populations.n_ports * size).sum()), dtype),
+        np.zeros(int((populations.n_outputs * size).sum()), dtype),
+        np.zeros(int(size.sum()), np.uint8), compiled.ring_depth, starts[:-1], count_starts[:-1],
+        np.zeros(int(count_starts[-1]), np.int64), np.zeros(int(starts[-1]), np.int32),
+        np.zeros(int(starts[-1]), dtype))
+
+
+class Worker:
+    """Runs samples one after the other; not to be shared between threads."""
+
+    def __init__(self, compiled: CompiledMachine) -> None:
+        self._compiled = compiled
+        self._function = _function_state(compiled)
+
+    def run(self, sample: int, inputs: NDArray[Any]) -> SampleResult:
+        """Run one sample; inputs [token, column]. Raises SimulationError on a deadlock of the network."""
+        compiled, machine, options = self._compiled, self._compiled.machine, self._compiled.options
+        n_tokens = len(inputs)
+        n_steps = machine.schedule.n_steps(n_tokens)
+        output = _empty_output(machine, n_steps, n_tokens if options.readout_tokens else 1)
+        synapses, slices, cores, destinations = compiled.in_ticks
+        status, step, spikes, n_spikes, packets, n_packets = run_sample(
+            machine.populations, machine.projections, synapses, slices, cores, machine.packets, destinations,
+            compiled.tables, self._function, _sample_input(inputs, np.dtype(options.numbers)),
+            machine.schedule.interval, n_steps, _DETAIL[options.detail], machine.barrier_ps // compiled.tick,
+            machine.nominal_step_ps // compiled.tick, compiled.n_wheel_slots, compiled.recorded,
+            np.array(machine.readouts, np.int64), summed_readouts(machine), options.record_packets, output)
+        if status == DEADLOCK:
+            raise SimulationError(f"sample {sample}, step {step}: the network stands still with packets in flight")
+        return _result(compiled, sample, n_tokens, output, (spikes, n_spikes), (packets, n_packets))
+
+
+def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int) -> SampleOutput:
+    n_cores = len(machine.cores.tile)
+    n_links = 4 * machine.noc.n_tiles + n_cores
+    return SampleOutput(
+        np.zeros((n_steps, n_cores, N_CORE_EVENTS), np.int32), np.zeros((n_steps, N_CHIP_EVENTS), np.int64),
+        np.zeros(n_steps, np.int64), np.zeros((n_steps, n_cores), np.int64), np.zeros((n_steps, n_cores), np.int64),
+        np.zeros(n_steps, np.int64), np.zeros(n_links, np.int64), np.zeros(n_links, np.int64),
+        np.zeros(n_cores, np.int64), np.zeros((n_readout_rows, sum(readout_sizes(machine)))))
+
+
+def _sample_input(inputs: NDArray[Any], dtype: np.dtype[Any]) -> SampleInput:
+    """Return the non-zero inputs of each token."""
+    values = np.asarray(inputs)
+    tokens, columns = np.nonzero(values)
+    starts = np.searchsorted(tokens, np.arange(len(values) + 1)).astype(np.int64)
+    return SampleInput(len(values), starts, columns.astype(np.int64), values[tokens, columns].astype(dtype))
+
+
+def _result(compiled: CompiledMachine, sample: int, n_tokens: int, output: SampleOutput,
+            spikes: tuple[Any, int], packets: tuple[Any, int]) -> SampleResult:
+    """Turn ticks into picoseconds from the start of the sample."""
+    tick = compiled.tick
+    step_end = np.cumsum(output.duration) * tick
+    step_start = step_end - output.duration * tick
+    buffer, n_spikes = spikes
+    step = buffer.step[:n_spikes].copy()
+    table = SpikeTable(step, buffer.output[:n_spikes].copy(), buffer.neuron[:n_spikes].copy(),
+                       buffer.value[:n_spikes].copy(), step_start[step] + buffer.time[:n_spikes] * tick)
+    kept = None
+    if compiled.options.record_packets:
+        rows, n_rows = packets
+        step = rows.step[:n_rows].copy()
+        kept = PacketTable(step, rows.packet[:n_rows].copy(), rows.row[:n_rows].copy(), rows.core[:n_rows].copy(),
+                           step_start[step] + rows.inject[:n_rows] * tick,
+                           step_start[step] + rows.arrival[:n_rows] * tick)
+    return SampleResult(sample, n_tokens, output.readout[-1].copy(),
+                        output.readout if compiled.options.readout_tokens else None, step_end, output.core_counts,
+                        output.chip_counts, output.soma * tick, output.synapse * tick, output.network * tick,
+                        output.link_packets, output.link_busy * tick, output.queue_peak, table, kept)

@@ -1,0 +1,93 @@
+"""What both engines promise: options in, `SampleResult`s out, and one order of events.
+
+Same machine and same input give the same spikes, the same injection and arrival times to the picosecond and the same
+counts, whichever engine runs. Within one picosecond: credits, then arrivals, then grants by (request time, packet id).
+A packet's id is its place in the order (step, source neuron, output, destination), so it depends on no queue's history.
+The function pass sums dendrites in canonical order and knows nothing of time; the time pass moves counts and times only.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import DataError, OptionError
+from neurosim.machine import GRADED, Machine
+
+ENGINES = ("compiled", "reference")
+DETAILS = ("functional", "analytic", "event")
+NUMBERS = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is done. None of these changes what the network computes, except `numbers`.
+
+    workers : threads over samples; 0 = as many as the machine has cores
+    record_graded : keep graded values of somata too, not spikes alone
+    readout_tokens : keep the read-outs of every token, not of the last one alone
+    seed : for what is drawn at random; kept in the trace
+    """
+
+    engine: str = "compiled"
+    detail: str = "event"
+    numbers: str = "float64"
+    workers: int = 0
+    record_spikes: bool = True
+    record_graded: bool = False
+    record_packets: bool = False
+    readout_tokens: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, choices in (("engine", ENGINES), ("detail", DETAILS), ("numbers", NUMBERS)):
+            value = getattr(self, name)
+            if value not in choices:
+                near = difflib.get_close_matches(str(value), choices, 1)
+                raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices),
+                                  mend=f"did you mean {near[0]!r}?" if near else None)
+        if not 0 <= self.workers <= 1024:
+            raise OptionError(f"workers = {self.workers}", allowed="integer from 0 to 1024")
+
+    def as_strings(self) -> dict[str, str]:
+        """Return the options as text, for provenance."""
+        return {field.name: str(getattr(self, field.name)) for field in fields(self)}
+
+
+def check_inputs(machine: Machine, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return inputs as float64[sample, token, column]; raise DataError if they do not fit the machine."""
+    values = np.asarray(inputs)
+    if values.dtype.kind not in "fiub":
+        raise DataError(f"inputs have dtype {values.dtype}", allowed="real numbers")
+    if values.ndim != 3 or values.shape[2] != machine.n_inputs:
+        raise DataError(f"inputs have shape {values.shape}", allowed=f"(samples, tokens, {machine.n_inputs})")
+    if values.shape[0] < 1 or values.shape[1] < 1:
+        raise DataError(f"inputs have shape {values.shape}", allowed="at least one sample and one token")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        where = np.argwhere(~np.isfinite(values))[0].tolist()
+        raise DataError(f"inputs{where} = {values[tuple(where)]}", allowed="finite numbers")
+    return values
+
+
+def recorded_outputs(machine: Machine, options: RunOptions) -> NDArray[np.int8]:
+    """Return int8[output]: 1 where the options ask for its events. Inputs are data already and not recorded."""
+    recorded = np.zeros(len(machine.output_names), np.int8)
+    for output, kind in enumerate(machine.output_kind):
+        is_input = machine.populations.input_start[machine.output_population[output]] >= 0
+        wanted = options.record_graded if kind == GRADED else options.record_spikes
+        recorded[output] = wanted and not is_input
+    return recorded
+
+
+def readout_sizes(machine: Machine) -> list[int]:
+    """Return the neurons of each read-out population."""
+    return [int(machine.populations.size[population]) for population in machine.readouts]
+
+
+def summed_readouts(machine: Machine) -> NDArray[np.int8]:
+    """Return int8[readout]: 1 where a read-out speaks in spikes, which are counted over the sample."""
+    firsts = [int(machine.populations.first_output[population]) for population in machine.readouts]
+    return np.array([machine.output_kind[first] != GRADED for first in firsts], np.int8)

@@ -1,0 +1,104 @@
+"""A run: samples through an engine, in order, into a recorder."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.engine.contract import RunOptions, check_inputs
+from neurosim.machine import Machine
+from neurosim.traces.schema import Recorder, RunHeader, SampleResult
+
+
+def run(machine: Machine, inputs: NDArray[Any], options: RunOptions, recorder: Recorder, *,
+        progress: Callable[[int], None] | None = None) -> None:
+    """Run every sample of `inputs` [sample, token, column] on `machine`, from an empty machine each.
+
+    Results reach `recorder` in the order of the samples, whatever the workers. `progress` gets the samples done.
+    Raises DataError if the inputs do not fit, SimulationError if a run breaks.
+    """
+    values = check_inputs(machine, inputs)
+    for n_done, result in enumerate(_results(machine, values, options), 1):
+        recorder.write(result)
+        if progress is not None:
+            progress(n_done)
+
+
+def _results(machine: Machine, inputs: NDArray[Any], options: RunOptions) -> Iterator[SampleResult]:
+    if options.engine == "reference":
+        from neurosim.engine.reference import run_sample
+
+        for sample in range(len(inputs)):
+            yield run_sample(machine, sample, inputs[sample], options)
+        return
+    from neurosim.engine.compiled import Worker, prepare
+
+    compiled = prepare(machine, options)
+    n_workers = min(options.workers or os.cpu_count() or 1, len(inputs))
+    if n_workers == 1:
+        worker = Worker(compiled)
+        for sample in range(len(inputs)):
+            yield worker.run(sample, inputs[sample])
+        return
+    yield from _in_threads([Worker(compiled) for _ in range(n_workers)], inputs)
+
+
+def _in_threads(workers: list[Any], inputs: NDArray[Any]) -> Iterator[SampleResult]:
+    """Yield results in order of samples; at most two samples per worker are held at once."""
+    idle: SimpleQueue[Any] = SimpleQueue()
+    for worker in workers:
+        idle.put(worker)
+
+    def one(sample: int) -> SampleResult:
+        worker = idle.get()
+        try:
+            result: SampleResult = worker.run(sample, inputs[sample])
+            return result
+        finally:
+            idle.put(worker)
+
+    pending: deque[Future[SampleResult]] = deque()
+    with ThreadPoolExecutor(len(workers)) as pool:
+        try:
+            for sample in range(len(inputs)):
+                pending.append(pool.submit(one, sample))
+                if len(pending) > 2 * len(workers):
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def header(machine: Machine, options: RunOptions, n_samples: int, provenance: Mapping[str, str]) -> RunHeader:
+    """Return what a trace must know before the first sample."""
+    populations, cores, slices = machine.populations, machine.cores, machine.slices
+    texts: list[list[str]] = [[] for _ in range(len(cores.tile))]
+    for index in range(len(slices.population)):
+        name = machine.population_names[int(slices.population[index])]
+        texts[int(slices.core[index])].append(f"{name}[{slices.start[index]}:{slices.stop[index]}]")
+    schedule = machine.schedule
+    return RunHeader(
+        {**machine.provenance, **options.as_strings(), **provenance}, machine.population_names,
+        tuple(int(size) for size in populations.size), machine.output_names,
+        tuple(int(index) for index in machine.output_population), tuple(int(kind) for kind in machine.output_kind),
+        tuple(machine.population_names[index] for index in machine.readouts), cores.physical, cores.tile,
+        cores.is_port.astype(np.int64), machine.noc.columns, machine.noc.rows, _cores_per_tile(machine),
+        tuple(tuple(of_core) for of_core in texts), machine.utilisation, n_samples, schedule.name, schedule.interval,
+        schedule.depth, options.detail, options.numbers, options.engine)
+
+
+def _cores_per_tile(machine: Machine) -> int:
+    """Return cores per tile, told from a core's number and tile."""
+    for physical, tile in zip(machine.cores.physical.tolist(), machine.cores.tile.tolist(), strict=True):
+        if physical >= 0 and tile > 0:
+            return max(1, physical // tile)
+    return max(1, int(machine.cores.physical.max(initial=0)) + 1)

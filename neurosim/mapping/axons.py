@@ -1,0 +1,107 @@
+"""Who sends to whom: one entry per output row and destination core, summed over projections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from neurosim.machine import Int64Array
+from neurosim.mapping.resources import Demand
+
+
+class Slice(NamedTuple):
+    """Neurons `start` to `stop` − 1 of a population."""
+
+    population: int
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Neurons of the slice."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The slices of each core. The input port is core number `n_cores`, the output port `n_cores + 1`."""
+
+    cores: tuple[tuple[Slice, ...], ...]
+
+    @property
+    def n_cores(self) -> int:
+        """Cores in use, without ports."""
+        return len(self.cores)
+
+    @property
+    def input_port(self) -> int:
+        """Core number of the input port."""
+        return self.n_cores
+
+    @property
+    def output_port(self) -> int:
+        """Core number of the output port."""
+        return self.n_cores + 1
+
+
+class AxonTable(NamedTuple):
+    """One entry per axon, sorted by output row, then destination core.
+
+    Read-outs have an axon to the output port, without synapses.
+    """
+
+    row: Int64Array       # output row of the source
+    core: Int64Array      # destination core
+    words: Int64Array     # words of synaptic memory
+    dense: Int64Array     # synaptic operations out of dense rows
+    sparse: Int64Array    # and out of sparse and one-to-one rows
+
+
+def axon_table(demand: Demand, partition: Partition) -> AxonTable:
+    """Return all axons of the network under `partition`."""
+    parts = [_slice_axons(demand, core, cut) for core, slices in enumerate(partition.cores) for cut in slices]
+    parts.append(_readout_axons(demand, partition.output_port))
+    row, core, words, dense, sparse = (np.concatenate(column) for column in zip(*parts, strict=True))
+    key, where = np.unique(row * (partition.n_cores + 2) + core, return_inverse=True)
+    summed = [_sum_by(where, column, len(key)) for column in (words, dense, sparse)]
+    return AxonTable(key // (partition.n_cores + 2), key % (partition.n_cores + 2), *summed)
+
+
+def row_cores(demand: Demand, partition: Partition) -> Int64Array:
+    """Return the core that each output row is sent from; int64[output row]."""
+    cores = np.full(demand.n_rows, partition.input_port, np.int64)
+    for core, slices in enumerate(partition.cores):
+        for cut in slices:
+            n_outputs = len(demand.network.populations[cut.population].spec.outputs)
+            first = int(demand.first_row[cut.population])
+            cores[first + cut.start * n_outputs:first + cut.stop * n_outputs] = core
+    return cores
+
+
+def _slice_axons(demand: Demand, core: int, cut: Slice) -> tuple[Int64Array, ...]:
+    columns: list[list[Int64Array]] = [[], [], [], [], []]
+    for incoming in demand.incoming[cut.population]:
+        axons = incoming.axons(cut.start, cut.stop, demand.chip)
+        none = np.zeros_like(axons.synapses)
+        dense, sparse = (axons.synapses, none) if incoming.dense else (none, axons.synapses)
+        for column, values in zip(columns, (axons.rows, np.full_like(axons.rows, core), axons.words, dense, sparse),
+                                  strict=True):
+            column.append(values)
+    return tuple(np.concatenate([np.zeros(0, np.int64), *column]) for column in columns)
+
+
+def _readout_axons(demand: Demand, output_port: int) -> tuple[Int64Array, ...]:
+    network = demand.network
+    numbers = [number for number, item in enumerate(network.populations) if item.name in network.readouts]
+    rows = np.concatenate([np.zeros(0, np.int64)] + [
+        np.arange(demand.first_row[number], demand.first_row[number + 1]) for number in numbers])
+    none = np.zeros_like(rows)
+    return rows, np.full_like(rows, output_port), none, none, none
+
+
+def _sum_by(where: Int64Array, values: Int64Array, n: int) -> Int64Array:
+    total = np.zeros(n, np.int64)
+    np.add.at(total, where, values)
+    return total

@@ -1,0 +1,63 @@
+"""What the user may choose about the mapping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from neurosim.errors import OptionError
+
+Strategy = Literal["pack", "balanced"]
+PlacementName = Literal["annealing", "naive", "linear", "random"]
+ScheduleName = Literal["pipelined", "fall_through"]
+
+
+@dataclass(frozen=True)
+class MappingOptions:
+    """Choices of the mapping; none of them changes a spike.
+
+    strategy : `pack` fills core after core in stage order; `balanced` uses as many cores (or `n_cores`) and evens
+        out their soma time
+    placement : `annealing` starts from `naive` and is never worse; `naive` and `linear` place core i on physical
+        core i; `random` draws places
+    schedule : see `mapping.schedule`
+    seed : of `annealing` and `random`
+    max_neurons_per_core : a tighter limit than the chip's
+    n_cores : cores that `balanced` may use; None: as many as `pack` needs
+    readout_every_token : read-outs send their value at every token instead of the last one only
+    allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
+    """
+
+    strategy: Strategy = "pack"
+    placement: PlacementName = "annealing"
+    schedule: ScheduleName = "pipelined"
+    seed: int = 0
+    max_neurons_per_core: int | None = None
+    n_cores: int | None = None
+    readout_every_token: bool = False
+    allow_fan_in_split: bool = False
+
+    def __post_init__(self) -> None:
+        _check_choice("strategy", self.strategy, get_args(Strategy))
+        _check_choice("placement", self.placement, get_args(PlacementName))
+        _check_choice("schedule", self.schedule, get_args(ScheduleName))
+        _check_least("seed", self.seed, 0)
+        _check_least("max_neurons_per_core", self.max_neurons_per_core, 1)
+        _check_least("n_cores", self.n_cores, 1)
+        if self.n_cores is not None and self.strategy != "balanced":
+            raise OptionError(f"n_cores = {self.n_cores} with strategy = {self.strategy!r}",
+                              mend="n_cores belongs to strategy 'balanced'")
+        if self.allow_fan_in_split:
+            raise OptionError("allow_fan_in_split = True", allowed="False",
+                              mend="splitting fan-in over relay neurons is not built; prune synapses or raise "
+                                   "core.max_fan_in")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices))
+
+
+def _check_least(name: str, value: int | None, least: int) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+        raise OptionError(f"{name} = {value!r}", allowed=f"integer from {least}")

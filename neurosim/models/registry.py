@@ -1,0 +1,95 @@
+"""The one entry point of engines: `update` runs the kernel of a model given by its index in `MODEL_SPECS`.
+
+Adding a model takes its file, its declaration in `model_specs`, and one line in each of the three lists here; a test
+holds them against `MODEL_SPECS`. Numba cannot call through a table of functions without losing inlining, hence the
+chain.
+"""
+
+from neurosim.kernel import kernel
+from neurosim.models.center import step_center
+from neurosim.models.cuba import step_cuba
+from neurosim.models.gelu import step_gelu
+from neurosim.models.glu import step_glu
+from neurosim.models.gsu import step_gsu
+from neurosim.models.integrator import step_integrator
+from neurosim.models.layer_norm import step_layer_norm
+from neurosim.models.lif import step_lif
+from neurosim.models.linear import step_linear
+from neurosim.models.reduce import step_reduce
+from neurosim.models.relu import step_relu
+from neurosim.models.running_mean import step_running_mean
+from neurosim.models.ssm import step_ssm
+from neurosim.models.ssm_heaviside import step_ssm_heaviside
+from neurosim.models.ssm_lif import step_ssm_lif
+from neurosim.models.ternary import step_ternary
+
+INPUT, LIF, CUBA, LINEAR, RELU, GELU, SSM, SSM_HEAVISIDE, SSM_LIF = 0, 1, 2, 3, 4, 5, 6, 7, 8
+TERNARY, GSU, GLU, REDUCE, CENTER, LAYER_NORM, INTEGRATOR, RUNNING_MEAN = 9, 10, 11, 12, 13, 14, 15, 16
+
+KERNELS = {
+    "lif": step_lif,
+    "cuba": step_cuba,
+    "linear": step_linear,
+    "relu": step_relu,
+    "gelu": step_gelu,
+    "ssm": step_ssm,
+    "ssm_heaviside": step_ssm_heaviside,
+    "ssm_lif": step_ssm_lif,
+    "ternary": step_ternary,
+    "gsu": step_gsu,
+    "glu": step_glu,
+    "reduce": step_reduce,
+    "center": step_center,
+    "layer_norm": step_layer_norm,
+    "integrator": step_integrator,
+    "running_mean": step_running_mean,
+}
+
+
+@kernel
+def update(model, options, n_modes, parameters, state, charge, output, active):
+    """Update all neurons of one population for one token; an `input` population (index 0) is left alone.
+
+    Parameters
+    ----------
+    model : index into MODEL_SPECS
+    options : int32[N_OPTIONS]                  index of each attribute's choice, in the order of the declaration
+    n_modes : complex modes per neuron, 0 for models without
+    parameters : float[n_parameter_rows, size]  float64 or float32, as all the following
+    state : float[n_state_rows, size]           read and written
+    charge : float[n_ports, size]               what the dendrites gathered for this update
+    output : float[n_outputs, size]             written for every neuron; 0 = nothing sent
+    active : uint8[size]                        written: 1 if a charge, a state word or a bias was not 0, else 0
+    """
+    if model == LIF:
+        step_lif(options, n_modes, parameters, state, charge, output, active)
+    elif model == CUBA:
+        step_cuba(options, n_modes, parameters, state, charge, output, active)
+    elif model == LINEAR:
+        step_linear(options, n_modes, parameters, state, charge, output, active)
+    elif model == RELU:
+        step_relu(options, n_modes, parameters, state, charge, output, active)
+    elif model == GELU:
+        step_gelu(options, n_modes, parameters, state, charge, output, active)
+    elif model == SSM:
+        step_ssm(options, n_modes, parameters, state, charge, output, active)
+    elif model == SSM_HEAVISIDE:
+        step_ssm_heaviside(options, n_modes, parameters, state, charge, output, active)
+    elif model == SSM_LIF:
+        step_ssm_lif(options, n_modes, parameters, state, charge, output, active)
+    elif model == TERNARY:
+        step_ternary(options, n_modes, parameters, state, charge, output, active)
+    elif model == GSU:
+        step_gsu(options, n_modes, parameters, state, charge, output, active)
+    elif model == GLU:
+        step_glu(options, n_modes, parameters, state, charge, output, active)
+    elif model == REDUCE:
+        step_reduce(options, n_modes, parameters, state, charge, output, active)
+    elif model == CENTER:
+        step_center(options, n_modes, parameters, state, charge, output, active)
+    elif model == LAYER_NORM:
+        step_layer_norm(options, n_modes, parameters, state, charge, output, active)
+    elif model == INTEGRATOR:
+        step_integrator(options, n_modes, parameters, state, charge, output, active)
+    elif model == RUNNING_MEAN:
+        step_running_mean(options, n_modes, parameters, state, charge, output, active)

@@ -1,0 +1,168 @@
+"""Time wheel: pending events by time, in whole ticks.
+
+One slot per tick over a horizon of `slot_head.size` ticks (a power of two), events of a slot in a linked list, two
+levels of bit maps to jump over empty slots, and a binary heap for events beyond the horizon. A slot is unordered:
+who empties it orders its events by packet id, so that no result depends on the history of the queue.
+Every event number has at most one pending entry.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.kernel import kernel
+
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_POSITION = np.zeros(64, np.int64)
+for _bit in range(64):
+    _POSITION[((1 << _bit) * 0x03F79D71B4CB0A89 % (1 << 64)) >> 58] = _bit
+
+
+class Wheel(NamedTuple):
+    """State of one wheel; empty between runs."""
+
+    slot_head: NDArray[np.int32]   # [slot] first event, −1 where empty
+    occupied: NDArray[np.uint64]   # [slot / 64] bit per slot
+    summary: NDArray[np.uint64]    # [slot / 4096] bit per word of `occupied`
+    next_event: NDArray[np.int32]  # [event] next in the same slot
+    heap_time: NDArray[np.int64]   # [event] binary heap of far events
+    heap_event: NDArray[np.int32]
+    heap_size: NDArray[np.int64]   # [1]
+
+
+@kernel
+def make_wheel(n_slots, n_events):
+    """Return an empty wheel; `n_slots` is a power of two, at least 64."""
+    n_words = n_slots >> 6
+    return Wheel(np.full(n_slots, -1, np.int32), np.zeros(n_words, np.uint64),
+                 np.zeros((n_words + 63) >> 6, np.uint64), np.full(n_events, -1, np.int32),
+                 np.zeros(n_events, np.int64), np.zeros(n_events, np.int32), np.zeros(1, np.int64))
+
+
+@kernel
+def lowest_bit(word):
+    """Return the index of the lowest set bit of a non-zero uint64."""
+    isolated = word & (~word + np.uint64(1))
+    return _POSITION[(isolated * _DE_BRUIJN) >> np.uint64(58)]
+
+
+@kernel
+def push(wheel, now, time, event):
+    """Add `event` at `time` >= `now`; from the slot of `now` on, times below now + horizon go to slots."""
+    n_slots = wheel.slot_head.size
+    if time - now >= n_slots:
+        push_far(wheel, time, event)
+        return
+    slot = time & (n_slots - 1)
+    head = wheel.slot_head[slot]
+    wheel.next_event[event] = head
+    wheel.slot_head[slot] = event
+    if head < 0:
+        word = slot >> 6
+        wheel.occupied[word] |= np.uint64(1) << np.uint64(slot & 63)
+        wheel.summary[word >> 6] |= np.uint64(1) << np.uint64(word & 63)
+
+
+@kernel
+def push_far(wheel, time, event):
+    """Add an event beyond the horizon to the heap."""
+    child = wheel.heap_size[0]
+    wheel.heap_size[0] = child + 1
+    while child > 0:
+        parent = (child - 1) >> 1
+        if wheel.heap_time[parent] <= time:
+            break
+        wheel.heap_time[child] = wheel.heap_time[parent]
+        wheel.heap_event[child] = wheel.heap_event[parent]
+        child = parent
+    wheel.heap_time[child] = time
+    wheel.heap_event[child] = event
+
+
+@kernel
+def pop_far(wheel):
+    """Remove and return the event at the top of the heap."""
+    top = wheel.heap_event[0]
+    size = wheel.heap_size[0] - 1
+    wheel.heap_size[0] = size
+    time, event = wheel.heap_time[size], wheel.heap_event[size]
+    parent = 0
+    while True:
+        child = 2 * parent + 1
+        if child >= size:
+            break
+        if child + 1 < size and wheel.heap_time[child + 1] < wheel.heap_time[child]:
+            child += 1
+        if wheel.heap_time[child] >= time:
+            break
+        wheel.heap_time[parent] = wheel.heap_time[child]
+        wheel.heap_event[parent] = wheel.heap_event[child]
+        parent = child
+    wheel.heap_time[parent] = time
+    wheel.heap_event[parent] = event
+    return top
+
+
+@kernel
+def next_slot_time(wheel, now):
+    """Return the time of the first occupied slot from `now` on, or −1 where all are empty."""
+    n_slots = wheel.slot_head.size
+    slot = now & (n_slots - 1)
+    word = slot >> 6
+    offset = slot & 63
+    bits = wheel.occupied[word] >> np.uint64(offset)
+    if bits != 0:
+        return now + lowest_bit(bits)
+    # Later words of the same summary word, then the summary words after it, once around.
+    n_words = wheel.occupied.size
+    base = now - offset  # time of bit 0 of `word`
+    group = word >> 6
+    n_groups = wheel.summary.size
+    inside = word & 63
+    mask = wheel.summary[group]
+    bits = np.uint64(0) if inside == 63 else (mask >> np.uint64(inside + 1)) << np.uint64(inside + 1)
+    for turn in range(n_groups + 1):
+        if bits != 0:
+            found = (group << 6) + lowest_bit(bits)
+            ahead = found - word
+            if ahead <= 0:  # wrapped around (0: the lower part of the word we started in)
+                ahead += n_words
+            return base + (ahead << 6) + lowest_bit(wheel.occupied[found])
+        group += 1
+        if group == n_groups:
+            group = 0
+        bits = wheel.summary[group]
+    return -1
+
+
+@kernel
+def advance(wheel, now):
+    """Return the next time >= `now` with an event, −1 where none is pending; far events that come near move in."""
+    time = next_slot_time(wheel, now)
+    if wheel.heap_size[0] > 0:
+        if time < 0 or wheel.heap_time[0] < time:
+            time = wheel.heap_time[0]
+        n_slots = wheel.slot_head.size
+        while wheel.heap_size[0] > 0 and wheel.heap_time[0] - time < n_slots:
+            far_time = wheel.heap_time[0]
+            event = pop_far(wheel)
+            push(wheel, time, far_time, event)
+    return time
+
+
+@kernel
+def take_slot(wheel, time):
+    """Empty the slot of `time`; return its first event. Follow `next_event` before pushing any of them again."""
+    n_slots = wheel.slot_head.size
+    slot = time & (n_slots - 1)
+    head = wheel.slot_head[slot]
+    wheel.slot_head[slot] = -1
+    word = slot >> 6
+    left = wheel.occupied[word] & ~(np.uint64(1) << np.uint64(slot & 63))
+    wheel.occupied[word] = left
+    if left == 0:
+        wheel.summary[word >> 6] &= ~(np.uint64(1) << np.uint64(word & 63))
+    return head

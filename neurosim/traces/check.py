@@ -1,0 +1,119 @@
+"""The written requirements of a trace, checked when it is opened. Reads shapes and attributes, not the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.errors import TraceError
+from neurosim.events import CORE_EVENTS
+from neurosim.traces import layout
+from neurosim.traces.schema import SCHEMA_VERSION
+
+REWRITE = "run again with this version of neurosim"
+NAMES_OF_SPIKES = tuple(column.name for column in layout.SPIKE_COLUMNS)
+
+
+def check_trace(file: Any, path: Path, *, partial: bool) -> None:
+    """Check an opened trace.
+
+    Raises
+    ------
+    TraceError : names file, field, what is allowed and how to mend it
+    """
+    _check_version(file, path)
+    _check_complete(file, path, partial=partial)
+    _check_groups(file, path)
+    if not partial or "samples" in file:        # an unfinished file may have ended before its first sample
+        _check_columns(file, path)
+        _check_cores(file, path)
+        _check_spikes(file, path)
+    if not partial:
+        _check_lengths(file, path)
+
+
+def _fault(path: Path, field: str, found: object, allowed: str, mend: str = REWRITE) -> TraceError:
+    return TraceError(f"{path}: {field} = {found}", allowed=allowed, mend=mend)
+
+
+def _check_version(file: Any, path: Path) -> None:
+    version = file.attrs.get("schema_version")
+    if version is None:
+        raise _fault(path, "schema_version", "missing", str(SCHEMA_VERSION),
+                     "this HDF5 file is not a trace: give one written by `neurosim run --trace`")
+    if np.size(version) != 1 or int(version) != SCHEMA_VERSION:
+        raise _fault(path, "schema_version", version, str(SCHEMA_VERSION), "use the version of neurosim that wrote it")
+
+
+def _check_complete(file: Any, path: Path, *, partial: bool) -> None:
+    complete = file.attrs.get("complete")
+    if complete is None:
+        raise _fault(path, "complete", "missing", "0 or 1")
+    if not partial and int(complete) != 1:
+        raise _fault(path, "complete", int(complete), "1",
+                     "its run did not end: run again, or read what there is with Trace.open(path, partial=True)")
+
+
+def _check_groups(file: Any, path: Path) -> None:
+    for group in ("provenance", "run", "mapping"):
+        if group not in file:
+            raise _fault(path, f"/{group}", "missing", "a group")
+    for name in layout.RUN_ATTRIBUTES:
+        if name not in file["run"].attrs:
+            raise _fault(path, f"/run, attribute {name}", "missing", "a value")
+    for name in layout.JSON_TABLES:
+        if name not in file["mapping"]:
+            raise _fault(path, f"/mapping/{name}", "missing", "JSON")
+
+
+def _check_columns(file: Any, path: Path) -> None:
+    for name, n_dims in layout.REQUIRED.items():
+        if name not in file:
+            raise _fault(path, f"/{name}", "missing", f"a dataset with {n_dims} dimension(s)")
+        dataset = file[name]
+        if dataset.ndim != n_dims:
+            raise _fault(path, f"/{name}, shape", dataset.shape, f"{n_dims} dimension(s)")
+        if dataset.dtype.kind not in "iuf":
+            raise _fault(path, f"/{name}, type", dataset.dtype, "numbers")
+
+
+def _check_cores(file: Any, path: Path) -> None:
+    n_core = file["mapping/core_physical"].shape[0]
+    for name in (layout.CORE_COUNTS.name, *(column.name for column in layout.CORE_TIMES)):
+        if file[name].shape[1] != n_core:
+            raise _fault(path, f"/{name}, shape", file[name].shape, f"{n_core} cores in the second place")
+    counts = file[layout.CORE_COUNTS.name]
+    events = [str(name) for name in counts.attrs.get("events", [])]
+    if tuple(events) != CORE_EVENTS[:len(events)] or counts.shape[2] != len(events) or not events:
+        raise _fault(path, f"/{layout.CORE_COUNTS.name}, attribute events", events, ", ".join(CORE_EVENTS))
+
+
+def _check_spikes(file: Any, path: Path) -> None:
+    for name, group in file.get("spikes", {}).items():
+        where = f"/spikes/{name}"
+        for column in NAMES_OF_SPIKES:
+            if column not in group:
+                raise _fault(path, f"{where}/{column}", "missing", "a dataset")
+        if group["timestamps"].attrs.get("units") != "ms":
+            raise _fault(path, f"{where}/timestamps, units", group["timestamps"].attrs.get("units"), "ms")
+
+
+def _check_lengths(file: Any, path: Path) -> None:
+    """Columns of one table are equally long; the steps are those of the samples."""
+    n_samples = file["samples/n_steps"].shape[0]
+    n_steps = int(np.sum(file["samples/n_steps"][:]))
+    tables = [(column.name, n_samples) for column in layout.SAMPLE_COLUMNS]
+    tables += [(column.name, n_steps) for column in (*layout.STEP_COLUMNS, layout.CORE_COUNTS, *layout.CORE_TIMES)]
+    tables += [(layout.READOUT.name, n_samples)]
+    for name, n_rows in tables:
+        _check_rows(file[name], path, n_rows)
+    for group in file.get("spikes", {}).values():
+        for column in group:
+            _check_rows(group[column], path, group["timestamps"].shape[0])
+
+
+def _check_rows(dataset: Any, path: Path, n_rows: int) -> None:
+    if dataset.shape[0] != n_rows:
+        raise _fault(path, f"{dataset.name}, rows", dataset.shape[0], f"{n_rows}, as the other columns have")

@@ -1,0 +1,103 @@
+"""A file that forgets what it cannot write, and says so when asked.
+
+HDF5 does not survive a failed write: its library crashes the process when it is unloaded. So it writes through this
+object, which keeps the first error, drops this and every later write (the file on disk stays as it was), and lets
+HDF5 go on and close in peace. Whoever writes asks `check` after every flush.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class GuardedFile(io.RawIOBase):
+    """A binary file for reading and writing, as h5py's file-object driver wants it.
+
+    Parameters
+    ----------
+    path : the file
+    mode : as of `open`: "xb+", "wb+" or "rb+"
+    """
+
+    def __init__(self, path: Path, mode: str) -> None:
+        self._file = io.FileIO(path, mode)
+        self._size = os.fstat(self._file.fileno()).st_size
+        self._position = 0
+        self.error: OSError | None = None
+
+    def check(self) -> None:
+        """Raise the first error that a write met."""
+        if self.error is not None:
+            raise self.error
+
+    def sync(self) -> None:
+        """Bring the file to the disk; an error is kept."""
+        self._attempt(lambda: os.fsync(self._file.fileno()))
+
+    def write(self, data: Any) -> int:
+        """Write all of `data` at the position; after an error, only pretend to."""
+        view = memoryview(data).cast("B")
+        self._attempt(lambda: self._write_all(view))
+        self._position += len(view)
+        self._size = max(self._size, self._position)
+        return len(view)
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` from the position, with zeros where the file holds nothing."""
+        view = memoryview(buffer).cast("B")
+        self._file.seek(self._position)
+        n_read = self._file.readinto(view)
+        view[n_read:] = bytes(len(view) - n_read)
+        self._position += len(view)
+        return len(view)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position; the end is where it would be had every write succeeded."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut or extend the file."""
+        wanted = self._position if size is None else size
+        self._attempt(lambda: self._file.truncate(wanted))
+        self._size = wanted
+        return wanted
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def _attempt(self, action: Callable[[], object]) -> None:
+        if self.error is None:
+            try:
+                action()
+            except OSError as error:
+                self.error = error
+
+    def _write_all(self, view: memoryview) -> None:
+        self._file.seek(self._position)
+        n_written = 0
+        while n_written < len(view):            # a full disk takes a part first
+            n_written += self._file.write(view[n_written:])
