@@ -77,7 +77,7 @@ class View:
         self._faulty = faulty
 
     def get(self, name: str) -> Any:
-        """Return the value of a dotted field; raise _UnreadableError where it, its parent or a part of it is at fault."""
+        """Return the value of a dotted field; raise _UnreadableError where it, or what it is part of, is at fault."""
         path = _path(name)
         for bad in self._faulty:
             shorter = min(len(bad), len(path))

@@ -111,7 +111,7 @@ def _find(name_or_path: str | Path) -> tuple[Path, str, str | None]:
     is_path = isinstance(name_or_path, Path) or path.suffix in _SUFFIXES or len(path.parts) > 1
     if text in list_chips() and not isinstance(name_or_path, Path):
         return chip_path(text), f"hw_models/chips/{text}.yaml", text
-    if not is_path and not path.exists():
+    if not text or (not is_path and not path.exists()):
         chip_path(text)  # raises
     return path, text, None
 

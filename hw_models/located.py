@@ -201,7 +201,8 @@ class _Builder:
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise self.refused(event, "a key that is no word", "keys that are words", "give the key a name")
-            key, line = event.value, event.start_mark.line + 1
+            mark: Any = event.start_mark
+            key, line = event.value, mark.line + 1
             if key in values:
                 self.duplicate((*path, key), line)
                 self.node(next(events), events, (*path, f"{key} (again)"))

@@ -19,7 +19,7 @@ WRAPPERS = ("model.", "module.", "_orig_mod.")
 class Checkpoint:
     """The tensors of a file under their bare keys; remembers what became of each.
 
-    `Wrappers` that training frameworks put before a key (`model.`, `module.`) are taken off.
+    Wrappers that training frameworks put before a key (`model.`, `module.`) are taken off.
     """
 
     def __init__(self, source: TensorFile) -> None:
@@ -61,6 +61,13 @@ class Checkpoint:
                             mend="check that the file holds one network, of the stated kind")
         self._lines[key] = ReportLine(self._names[key], action, target, reason)
         return np.asarray(self.tensors[key], np.float64).reshape(shapes[0])
+
+    def derived(self, key: str, what: str, values: NDArray[Any]) -> None:
+        """Refuse numbers made of a key that are not finite."""
+        if not np.isfinite(values).all():
+            index = np.argwhere(~np.isfinite(values))[0].tolist()
+            raise DataError(f"{self.path}: {self._names[key]} makes {what}{index} = {values[tuple(index)]}",
+                            allowed="finite numbers", mend="check the training run for divergence")
 
     def drop(self, key: str, reason: str) -> None:
         """Note that a key is not used."""

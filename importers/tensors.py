@@ -1,7 +1,7 @@
 """Named tensors out of a file, safely: nothing in the file is ever executed.
 
-Two kinds, told apart by content and not by ending: safetensors, and NumPy's npz (read without pickle). Everything that
-is wrong with a file becomes one `DataError` that names the file, the key, the value, what is allowed and how to mend it.
+Two kinds, told apart by content and not by ending: safetensors, and NumPy's npz (read without pickle). Whatever is
+wrong with a file becomes one `DataError` that names the file, the key, the value, what is allowed and how to mend it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Array = NDArray[Any]
 
 MAX_BYTES = 2 * 1024**3
 SAFETENSORS_TYPES = ("F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "BOOL")
-CONVERT = ("save the weights as safetensors: safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in "
-           "model.state_dict().items()}, 'weights.safetensors')")
+CONVERT = ("save the weights as safetensors: safetensors.torch.save_file({name: tensor.contiguous() for name, tensor "
+           "in model.state_dict().items()}, 'weights.safetensors')")
 # What a damaged file makes zipfile, zlib and NumPy's header parser raise.
 _DAMAGE = (ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError, NotImplementedError, RuntimeError,
            OverflowError, MemoryError, RecursionError, zipfile.BadZipFile, zlib.error)
@@ -104,9 +104,10 @@ def _load_safetensors(path: Path) -> TensorFile:
 
     try:
         with safe_open(path, "np") as file:
-            for key in file.keys():  # noqa: SIM118 (not a mapping)
+            keys = file.keys()
+            for key in keys:
                 _check_type(path, key, str(file.get_slice(key).get_dtype()))
-            tensors = {key: np.asarray(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+            tensors = {key: np.asarray(file.get_tensor(key)) for key in keys}
             return TensorFile(str(path), tensors, dict(file.metadata() or {}))
     except (SafetensorError, *_DAMAGE) as error:
         raise _damaged(path, "safetensors", error) from None
@@ -146,7 +147,7 @@ def _npz_arrays(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, Arr
             if n_bytes > entry.file_size:
                 raise DataError(f"{path}: {key} claims shape {shape}, {n_bytes} bytes",
                                 allowed=f"at most the {entry.file_size} bytes stored")
-            values = np.frombuffer(file.read(n_bytes), dtype).reshape(shape, order="F" if fortran_order else "C")
+            values: Array = np.ndarray(shape, dtype, file.read(), order="F" if fortran_order else "C")
         yield key, values
 
 

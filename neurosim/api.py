@@ -10,77 +10,31 @@ Everything the command line does goes through here.
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import os
+import json
 import platform
 import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurosim.errors import DataError, OptionError
-from neurosim.inputs import check_inputs, check_labels, has_labels, load_inputs, load_labels, split_field
-from neurosim.scenario import Scenario, is_scenario, list_scenarios, load_scenario
+from neurosim.resolve import Data, Resolved, find_data, find_source, mapping_options, resolve, run_options
 
 if TYPE_CHECKING:
     from hw_models.schema import Chip
     from neurosim.engine import RunOptions
     from neurosim.graph import Network
     from neurosim.machine import Machine
-    from neurosim.mapping.options import MappingOptions
     from neurosim.report import Summary
     from neurosim.traces.store import Trace
 
 Float64Array = NDArray[np.float64]
-Int64Array = NDArray[np.int64]
-
-DEFAULT_CHIP = "loihi2"
-NETWORK_SUFFIXES = (".h5", ".hdf5")
-MAPPING_PREFIX = "mapping."
-NUMBERS = ("float64", "float32")
-# What `record` switches on beside the counts, which are always kept.
-RECORD: Mapping[str, Mapping[str, bool]] = {
-    "spikes": {"record_spikes": True},
-    "packets": {"record_spikes": True, "record_packets": True},
-    "all": {"record_spikes": True, "record_graded": True, "record_packets": True, "readout_tokens": True},
-}
-
-
-class Settings(NamedTuple):
-    """`--set` options, sorted by what they change."""
-
-    chip: list[str]
-    mapping: dict[str, Any]
-
-
-class Source(NamedTuple):
-    """A network and, where it came from a scenario, that scenario."""
-
-    network: Network
-    scenario: Scenario | None
-
-
-class Resolved(NamedTuple):
-    """Everything that the mapping needs."""
-
-    network: Network
-    chip: Chip
-    options: dict[str, Any]
-
-
-class Data(NamedTuple):
-    """What a run is fed with, and the classes it should find, where known."""
-
-    inputs: Float64Array          # [sample, token, column]
-    labels: Int64Array | None     # [sample]
 
 
 @dataclass(frozen=True)
@@ -109,7 +63,7 @@ def load_network(source: str | Path | Network, *, network: str | None = None) ->
     ------
     InputError, ConfigError  saying what cannot be read, and why
     """
-    return _source(source, network).network
+    return find_source(source, network).network
 
 
 def load_chip(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Chip:
@@ -117,15 +71,6 @@ def load_chip(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Chip:
     from hw_models.load import load_chip as load
 
     return load(name_or_path, list(overrides))
-
-
-def resolve(source: str | Path | Network, chip: Chip | str | Path | None = None, *, network: str | None = None,
-            schedule: str | None = None, seed: int = 0, overrides: Sequence[str] = ()) -> Resolved:
-    """Return network, chip and mapping options as `run` would take them."""
-    settings = split_settings(overrides)
-    found = _source(source, network)
-    resolved = _resolved_chip(chip, found.scenario, settings)
-    return Resolved(found.network, resolved, _mapping_choices(settings, schedule, seed))
 
 
 def map_network(network: Network, chip: Chip | str | Path, **options: Any) -> Machine:
@@ -179,13 +124,13 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     InputError, ConfigError  before anything runs
     SimulationError  if the run broke; the samples so far stay in `<trace>.partial`
     """
-    settings = split_settings(overrides)
-    options = _run_options(detail=detail, numbers=numbers, engine=engine, seed=seed, workers=workers, record=record)
-    found = _source(source, network)
-    resolved = _resolved_chip(chip, found.scenario, settings)
-    data = _data(found, inputs, labels, samples)
-    machine = map_network(found.network, resolved, **_mapping_choices(settings, schedule, seed))
-    provenance = _provenance(source, found, command)
+    from neurosim.mapping import map_network as place
+
+    options = run_options(detail=detail, numbers=numbers, engine=engine, seed=seed, workers=workers, record=record)
+    resolved = resolve(source, chip, network=network, schedule=schedule, seed=seed, overrides=overrides)
+    data = find_data(resolved, inputs, labels, samples)
+    machine = place(resolved.network, resolved.chip, resolved.mapping)
+    provenance = _provenance(source, resolved, command)
     return _run_machine(machine, data, options, provenance, trace=trace, force=force, progress=progress)
 
 
@@ -200,164 +145,17 @@ def summarise(trace: str | Path | Trace, png: str | Path | None = None) -> Summa
     return report.summarise(opened)
 
 
-def mapping_options(choices: Mapping[str, Any]) -> MappingOptions:
-    """Return MappingOptions; raise OptionError naming the nearest option where one is unknown."""
-    from neurosim.mapping.options import MappingOptions
-
-    defaults = {field.name: field.default for field in dataclasses.fields(MappingOptions)}
-    for name, value in choices.items():
-        if name not in defaults:
-            close = difflib.get_close_matches(name, defaults, 1)
-            raise OptionError(f"{MAPPING_PREFIX}{name}: no such option", allowed=", ".join(defaults),
-                              mend=f"did you mean {MAPPING_PREFIX}{close[0]}?" if close else None)
-        if isinstance(defaults[name], bool) and not isinstance(value, bool):
-            raise OptionError(f"{MAPPING_PREFIX}{name} = {value!r}", allowed="true, false")
-    return MappingOptions(**choices)
-
-
-def split_settings(overrides: Sequence[str]) -> Settings:
-    """Sort `path=value` settings into those of the chip and, by the prefix `mapping.`, those of the mapping."""
-    from hw_models.located import parse_located
-
-    settings = Settings([], {})
-    for text in overrides:
-        path, equals, value = text.partition("=")
-        if not path.strip().startswith(MAPPING_PREFIX):
-            settings.chip.append(text)
-            continue
-        if not equals or not value.strip():
-            raise OptionError(f"--set {text}: has no value", allowed="path=value, such as mapping.placement=linear")
-        name = path.strip().removeprefix(MAPPING_PREFIX)
-        settings.mapping[name] = parse_located(value.strip(), f"--set {text}").value
-    return settings
-
-
-def _source(source: str | Path | Network, network: str | None = None) -> Source:
-    from neurosim.graph import Network
-
-    if isinstance(source, Network):
-        return Source(source, None)
-    if is_scenario(source):
-        scenario, named = load_scenario(source)
-        return Source(scenario.network(network or named), scenario)
-    if network is not None:
-        raise OptionError(f"{source}: only a scenario holds several networks", mend="leave the network's name out")
-    return Source(_network_from_file(Path(source)), None)
-
-
-def _network_from_file(path: Path) -> Network:
-    if path.is_dir():
-        raise DataError(f"{path}: is a directory", allowed="a network file, a weight file or a scenario's YAML file")
-    if not path.is_file():
-        known = list_scenarios()
-        close = difflib.get_close_matches(str(path), known, 1)
-        raise DataError(f"{path}: no such file or scenario", allowed=f"{', '.join(known)}, or a file",
-                        mend=f"did you mean {close[0]!r}?" if close else "check the path")
-    if path.suffix in NETWORK_SUFFIXES:
-        from neurosim.graph_io import load_network as read
-
-        return read(path)
-    from importers import import_network
-
-    return import_network(path).network
-
-
-def _resolved_chip(chip: Chip | str | Path | None, scenario: Scenario | None, settings: Settings) -> Chip:
-    if chip is None:
-        chip = scenario.chip if scenario is not None else DEFAULT_CHIP
-    if isinstance(chip, str | Path):
-        return load_chip(chip, settings.chip)
-    if settings.chip:
-        raise OptionError(f"overrides {', '.join(settings.chip)} with a chip that is loaded already",
-                          mend="give them to load_chip")
-    return chip
-
-
-def _data(source: Source, inputs: ArrayLike | str | Path | None, labels: ArrayLike | str | Path | None,
-          samples: int | None) -> Data:
-    n_columns = sum(population.size for population in source.network.inputs)
-    values = _inputs(source.scenario, inputs, n_columns)
-    classes = _labels(source.scenario, inputs, labels)
-    if classes is not None:
-        check_labels(classes, n_samples=len(values))
-    if samples is None:
-        return Data(values, classes)
-    if not 1 <= samples <= len(values):
-        raise OptionError(f"samples = {samples}", allowed=f"1 to {len(values)}, as many as the data hold")
-    return Data(values[:samples], None if classes is None else classes[:samples])
-
-
-def _inputs(scenario: Scenario | None, inputs: ArrayLike | str | Path | None, n_columns: int) -> Float64Array:
-    if isinstance(inputs, str | Path):
-        return load_inputs(inputs, n_columns)
-    if inputs is not None:
-        return check_inputs(inputs, n_columns)
-    if scenario is None:
-        raise DataError("no input data", allowed="a .npy, .npz or .h5 file, or a scenario that brings its own",
-                        mend="give --input DATA")
-    return scenario.inputs(n_columns)
-
-
-def _labels(scenario: Scenario | None, inputs: ArrayLike | str | Path | None,
-            labels: ArrayLike | str | Path | None) -> Int64Array | None:
-    if isinstance(labels, str | Path):
-        return load_labels(labels)
-    if labels is not None:
-        return check_labels(labels)
-    if inputs is None:
-        return scenario.labels() if scenario is not None else None
-    if isinstance(inputs, str | Path) and has_labels(inputs):
-        return load_labels(f"{split_field(inputs)[0]}:labels")
-    return None
-
-
-def _mapping_choices(settings: Settings, schedule: str | None, seed: int) -> dict[str, Any]:
-    """Return the mapping's options: what `--set mapping.…` says goes before the named ones."""
-    named = {"seed": seed} | ({} if schedule is None else {"schedule": schedule})
-    return named | settings.mapping
-
-
-def _run_options(*, detail: str, numbers: str, engine: str, seed: int, workers: int | None,
-                 record: str) -> RunOptions:
-    if numbers not in NUMBERS:
-        fixed = "this release computes in floating point; fixed-point arithmetic comes with a later one"
-        raise OptionError(f"numbers = {numbers!r}", allowed=", ".join(NUMBERS),
-                          mend=fixed if numbers == "fixed" else None)
-    _check_choice("detail", detail, ("functional", "analytic", "event"))
-    _check_choice("engine", engine, ("compiled", "reference"))
-    _check_choice("record", record, RECORD)
-    if workers is not None and workers < 1:
-        raise OptionError(f"workers = {workers}", allowed="integer from 1")
-    if seed < 0:
-        raise OptionError(f"seed = {seed}", allowed="integer from 0")
-    from neurosim.engine import RunOptions
-
-    # The engine checks the choices itself; typed as Literals there.
-    choices: dict[str, Any] = {"detail": detail, "numbers": numbers, "engine": engine}
-    return RunOptions(**choices, seed=seed, workers=workers or _n_processors(), **RECORD[record])
-
-
-def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
-    if value not in choices:
-        close = difflib.get_close_matches(value, list(choices), 1)
-        raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices),
-                          mend=f"did you mean {close[0]!r}?" if close else None)
-
-
-def _n_processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _provenance(source: str | Path | Network, found: Source, command: str) -> dict[str, str]:
+def _provenance(source: str | Path | Network, found: Resolved, command: str) -> dict[str, str]:
     import numba
 
+    from hw_models.load import to_mapping
     from neurosim import __version__
 
     named = str(source) if isinstance(source, str | Path) else found.network.name
-    return {"source": named, "command": command, "neurosim": __version__, "python": platform.python_version(),
-            "numpy": np.__version__, "numba": numba.__version__, "platform": platform.platform()}
+    chip = json.dumps(to_mapping(found.chip), sort_keys=True)
+    return {"source": named, "command": command, "chip": chip, "neurosim": __version__,
+            "python": platform.python_version(), "numpy": np.__version__, "numba": numba.__version__,
+            "platform": platform.platform()}
 
 
 def _run_machine(machine: Machine, data: Data, options: RunOptions, provenance: Mapping[str, str], *,

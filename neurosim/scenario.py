@@ -4,8 +4,8 @@
     digits:gsu                  the same, network `gsu`
     my/scenario.yaml[:name]     one of your own
 
-Paths within the file are relative to it. Each network names its weight file; what else stands there are options of
-`importers.import_network`.
+Paths within the file are relative to it. Each network names its weight file and the file's format; what else stands
+there are options of `importers.import_network`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from neurosim.graph import Network
 
 FILE_NAME = "scenario.yaml"
+FORMATS = ("ssm",)
 
 
 class DataSource(BaseModel):
@@ -85,6 +87,7 @@ class Scenario:
             raise OptionError(f"scenario {self.name}: no network {name!r}", allowed=", ".join(names),
                               mend=f"did you mean {close[0]!r}?" if close else None)
         options = dict(self.content.networks[name])
+        options.pop("format", None)             # importers tell by the content; the name is for readers
         return self.path.parent / str(options.pop("weights")), options
 
     def network(self, network: str | None = None) -> Network:
@@ -163,9 +166,7 @@ def find_scenario(name: str | Path) -> Path:
 
 
 def _package_directory() -> Path:
-    import scenarios
-
-    return Path(next(iter(scenarios.__path__)))
+    return Path(str(files("scenarios")))
 
 
 def _split(source: str | Path) -> tuple[Path, str | None]:
@@ -193,6 +194,9 @@ def _network_faults(located: Located) -> Iterator[Fault]:
         if isinstance(entry, dict) and not isinstance(entry.get("weights"), str):
             yield located.fault(("networks", name, "weights"), shown(entry.get("weights", "(missing)")),
                                 "the path of a weight file, relative to this one", "add the key `weights`")
+        if isinstance(entry, dict) and entry.get("format", FORMATS[0]) not in FORMATS:
+            yield located.fault(("networks", name, "format"), shown(entry["format"]), ", ".join(FORMATS),
+                                "name the format of the weight file, or leave the key out")
     default = located.value.get("default_network")
     if isinstance(default, str) and default not in networks:
         yield located.fault(("default_network",), default, ", ".join(networks), "name one of the networks")

@@ -67,9 +67,9 @@ app.command("run")(run.run)
 app.command("report")(report.report)
 
 
-def main() -> None:
-    """Run the program."""
-    app(prog_name="neurosim")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program with `arguments`, by default those it was started with; end with SystemExit."""
+    app(arguments, prog_name="neurosim")
 
 
 def _exit_code(error: Exception) -> int:

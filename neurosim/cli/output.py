@@ -15,8 +15,8 @@ Progress = Callable[[int, int], None]
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document; NaN and infinity, which JSON does not have, become null."""
-    print(json.dumps(_finite(value), indent=2, ensure_ascii=False))
+    """Print one JSON document on one line; NaN and infinity, which JSON does not have, become null."""
+    print(json.dumps(_finite(value), ensure_ascii=False))
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:

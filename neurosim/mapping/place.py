@@ -72,7 +72,7 @@ def place_cores(demand: Demand, partition: Partition, axons: AxonTable, source_c
     naive_cost = placement_cost(board, naive)
     if options.placement == "random":
         physical = np.random.default_rng(options.seed).permutation(board.n_slots)[:board.n_cores].astype(np.int64)
-    elif options.placement == "annealing":
+    elif options.placement == "annealing" and board.n_cores:
         physical = _anneal(board, options.seed)
     else:
         physical = naive

@@ -56,10 +56,10 @@ class Incoming:
     def fan_in(self) -> Int64Array:
         """Return the synapses of each target neuron."""
         if not self.dense:
-            return np.diff(self.pointer)
+            return np.asarray(np.diff(self.pointer), np.int64)
         if self.used is None:
             return np.full(self.n_post, self.n_pre, np.int64)
-        return np.count_nonzero(self.used, axis=0).astype(np.int64)
+        return np.asarray(np.count_nonzero(self.used, axis=0), np.int64)
 
     def _dense(self, start: int, stop: int) -> tuple[Int64Array, Int64Array, Int64Array]:
         if self.used is None:

@@ -338,11 +338,13 @@ def run_buffered(tables, traffic, n_packets, state, service, arrival, link_packe
             event = following
         for index in range(n_marked):
             link = np.int64(state.marked_link[index])
-            port = _winner(tables, state, link, time)
+            port, n_requests = _winner(tables, state, link, time)
             if port >= 0:
                 link_packets[link] += 1
                 link_busy[link] += state.flight[_head(tables, state, port), OCCUPANCY]
                 n_arrived += _grant(tables, traffic, n_packets, state, service, arrival, queue_peak, link, port, time)
+                if n_requests > 1:
+                    _wake(state, link, state.link_free[link], time)
 
 
 @kernel
@@ -428,34 +430,36 @@ def _open_request(tables, traffic, state, port, time, n_marked):
 
 @kernel
 def _winner(tables, state, link, time):
-    """Return the port that may start across `link` now, −1 if none; see to it that a blocked link is woken."""
+    """Return (port that may start across `link` now or −1, ports that request it); a blocked link will be woken."""
     if state.link_waits[link] != 0:
-        return np.int64(-1)
+        return np.int64(-1), 0
     between = link < 4 * tables.n_tiles
     router = link >> 2 if between else tables.core_tile[link - 4 * tables.n_tiles]
     best = np.int64(-1)
     best_time, best_packet = np.int64(0), np.int32(0)
+    n_requests = 0
     for index in range(tables.input_start[router], tables.input_start[router + 1]):
         port = tables.input_port[index]
         if state.port_link[port] == link:
+            n_requests += 1
             since = state.port_request[port]
             packet = state.flight[_head(tables, state, port), PACKET]
             if best < 0 or since < best_time or (since == best_time and packet < best_packet):
                 best, best_time, best_packet = port, since, packet
     if best < 0:
-        return best
+        return best, 0
     wake = state.link_free[link]
     slots = tables.buffer_packets if between else tables.core_in_packets
     reserved = state.n_reserved[link]
     if slots >= 0 and reserved >= slots:
         if between and state.n_released[link] <= reserved - slots:
             state.link_waits[link] = UNKNOWN_RELEASE
-            return np.int64(-1)
+            return np.int64(-1), n_requests
         wake = max(wake, state.slot_free[link, reserved % slots])
     if wake <= time:
-        return best
+        return best, n_requests
     _wake(state, link, wake, time)
-    return np.int64(-1)
+    return np.int64(-1), n_requests
 
 
 @kernel

@@ -146,5 +146,5 @@ def _directions(position: Int64Array, length: int, torus: bool, up: int, down: i
 
 
 def _distances(position: Int64Array, length: int, torus: bool) -> Int32Array:
-    offset = np.abs(position[None, :] - position[:, None])
-    return (np.minimum(offset, length - offset) if torus else offset).astype(np.int32)
+    offset = np.abs(position[None, :] - position[:, None]).astype(np.int32)
+    return np.asarray(np.minimum(offset, length - offset) if torus else offset, np.int32)

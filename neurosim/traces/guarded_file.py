@@ -3,6 +3,10 @@
 HDF5 does not survive a failed write: its library crashes the process when it is unloaded. So it writes through this
 object, which keeps the first error, drops this and every later write (the file on disk stays as it was), and lets
 HDF5 go on and close in peace. Whoever writes asks `check` after every flush.
+
+A file in single-writer-multiple-reader mode carries two flags in its superblock, `write` and `swmr`. Through a file
+object HDF5 sets only the second, and then refuses to read the file; `with_write_flag` adds the first.
+(HDF5 File Format Specification, version 3.0, "Superblock version 3" and its checksum.)
 """
 
 from __future__ import annotations
@@ -12,6 +16,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SUPERBLOCK_SIZE = 48                     # version 3 with 8-byte addresses; the last four bytes are the checksum
+FLAGS = 11
+WRITE_FLAG, SWMR_FLAG = 1, 4
+MASK = 0xFFFFFFFF
 
 
 class GuardedFile(io.RawIOBase):
@@ -41,6 +51,8 @@ class GuardedFile(io.RawIOBase):
     def write(self, data: Any) -> int:
         """Write all of `data` at the position; after an error, only pretend to."""
         view = memoryview(data).cast("B")
+        if self._position == 0:
+            view = memoryview(with_write_flag(bytes(view)))
         self._attempt(lambda: self._write_all(view))
         self._position += len(view)
         self._size = max(self._size, self._position)
@@ -101,3 +113,44 @@ class GuardedFile(io.RawIOBase):
         n_written = 0
         while n_written < len(view):            # a full disk takes a part first
             n_written += self._file.write(view[n_written:])
+
+
+def with_write_flag(block: bytes) -> bytes:
+    """Return `block`, the start of a file, with the flag `write` beside `swmr`; unchanged where there is no `swmr`."""
+    swmr = block.startswith(SIGNATURE) and len(block) >= SUPERBLOCK_SIZE and block[8] == 3 and block[FLAGS] & SWMR_FLAG
+    if not swmr:
+        return block
+    content = bytearray(block[:SUPERBLOCK_SIZE - 4])
+    content[FLAGS] |= WRITE_FLAG
+    return bytes(content) + lookup3(bytes(content)).to_bytes(4, "little") + block[SUPERBLOCK_SIZE:]
+
+
+def lookup3(data: bytes) -> int:
+    """Return Bob Jenkins's 32-bit hash `lookup3` (public domain) of `data`, at least one byte, with seed 0."""
+    words = [(0xDEADBEEF + len(data)) & MASK] * 3
+    padded = data + bytes(-len(data) % 12)
+    for start in range(0, len(padded), 12):
+        for index in range(3):
+            first = start + 4 * index
+            words[index] = (words[index] + int.from_bytes(padded[first:first + 4], "little")) & MASK
+        words = _final(*words) if start + 12 >= len(padded) else _mix(*words)
+    return words[2]
+
+
+def _rotated(word: int, by: int) -> int:
+    return (word << by | word >> (32 - by)) & MASK
+
+
+def _mix(a: int, b: int, c: int) -> list[int]:
+    for by in (4, 6, 8, 16, 19, 4):
+        a = ((a - c) & MASK) ^ _rotated(c, by)
+        c = (c + b) & MASK
+        a, b, c = b, c, a
+    return [a, b, c]
+
+
+def _final(a: int, b: int, c: int) -> list[int]:
+    for by in (14, 11, 25, 16, 4, 14, 24):
+        c = ((c ^ b) - _rotated(b, by)) & MASK
+        a, b, c = b, c, a
+    return [c, a, b]                     # seven turns: one more than two rounds of names

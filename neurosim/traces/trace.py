@@ -293,9 +293,11 @@ class Trace:
         """Return `spike`, `ternary` or `graded`."""
         return str(self._group(group).attrs["kind"])
 
-    def n_spikes(self, group: str) -> int:
-        """Return how many outputs were recorded in a group."""
-        return self._bounds(group, 0, self.n_samples)[1]
+    def n_spikes(self, group: str, first_sample: int = 0, stop_sample: int | None = None) -> int:
+        """Return how many outputs of samples `first_sample` to `stop_sample` (default: all) a group holds."""
+        stop_sample = self.n_samples if stop_sample is None else min(stop_sample, self.n_samples)
+        start, stop = self._bounds(group, first_sample, stop_sample)
+        return stop - start
 
     def spikes(self, group: str, first_sample: int = 0, stop_sample: int | None = None) -> Spikes:
         """Return the recorded outputs of a group, of samples `first_sample` to `stop_sample` (default: all)."""

@@ -86,9 +86,7 @@ def _hdf5_kind(file: Path) -> tuple[str, Callable[[Path], str]]:
     arrays = array_shapes(file)
     if any(name.startswith("mapping/") for name in arrays):
         return "trace", _trace
-    if any(name.startswith(("populations/", "projections/")) for name in arrays):
-        return "network", _network
-    return ("data", _data) if arrays else ("network", _network)
+    return ("network", _network) if "header" in arrays or not arrays else ("data", _data)
 
 
 def _chip(file: Path) -> str:

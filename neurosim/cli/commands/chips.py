@@ -54,7 +54,7 @@ def _details(chip: dict[str, object]) -> str:
             figures.append([path, _number(value["value"]), _number(value["low"]), _number(value["high"]),
                             str(value["basis"]), f"{value['source']}{condition}"])
         elif path != "leaves_out":
-            plain.append(f"{path}: {value}")
+            plain.append(f"{path}: {'none' if value is None else value}")
     absent = chip["leaves_out"] if isinstance(chip["leaves_out"], list) else []
     listed = "\n".join(f"- {item}" for item in absent)
     return "\n".join([*plain, "", table(figures, ["figure", "value", "low", "high", "basis", "source"]), "",

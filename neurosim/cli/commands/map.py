@@ -19,10 +19,11 @@ def map_network(
     json: options.Json = False,
 ) -> None:
     """Place a network on a chip and show how full each core is."""
-    from neurosim import api
     from neurosim.cli.output import print_json
-    from neurosim.mapping.describe import describe, to_text
+    from neurosim.mapping import describe, render
+    from neurosim.mapping import map_network as place
+    from neurosim.resolve import resolve
 
-    resolved = api.resolve(net, chip, network=network, schedule=schedule, seed=seed, overrides=set_ or [])
-    machine = api.map_network(resolved.network, resolved.chip, **resolved.options)
-    print_json(describe(machine)) if json else print(to_text(machine))
+    found = resolve(net, chip, network=network, schedule=schedule, seed=seed, overrides=set_ or [])
+    machine = place(found.network, found.chip, found.mapping)
+    print_json(describe(machine)) if json else print(render(describe(machine)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,12 +46,26 @@ def run(
     from neurosim.cli.output import check_output, progress_bar
 
     check_output(trace, force=force)
-    with progress_bar("running", quiet=quiet) as progress:
+    with progress_bar("running", quiet=quiet) as progress, _told_where_the_samples_are(trace):
         result = api.run(source, chip, input_, labels, network=network, samples=samples, detail=detail,
                          numbers=numbers, schedule=schedule, engine=engine, seed=seed, workers=workers,
                          overrides=set_ or [], record=record, trace=trace, force=force, progress=progress,
                          command=shlex.join(["neurosim", *sys.argv[1:]]))
     _show(result, json=json, quiet=quiet)
+
+
+@contextmanager
+def _told_where_the_samples_are(trace: Path | None) -> Iterator[None]:
+    """Say on Ctrl-C what is left of the run."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if trace is not None:
+            from neurosim.traces.store import partial_path
+
+            if partial_path(trace).exists():
+                print(f"neurosim: the samples so far are in {partial_path(trace)}", file=sys.stderr)
+        raise
 
 
 def _show(result: RunResult, *, json: bool, quiet: bool) -> None:

@@ -1,0 +1,537 @@
+"""The reference engine: SimPy processes for cores, routers, links and the barrier. It specifies order and time.
+
+Small and slow on purpose. Users attach processes of their own (a sensor, a memory, a fault) by `attach`, a function
+that gets the `Chip` below and returns a generator. Within one picosecond events go in phases: credits, arrivals,
+grants; SimPy's event priorities carry them. Resources and stores are not used: their ties are accidents.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from neurosim.engine.contract import RunOptions, readout_sizes, recorded_outputs, summed_readouts
+from neurosim.engine.reference_function import FunctionPass
+from neurosim.errors import SimulationError
+from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX, N_CHIP_EVENTS, N_CORE_EVENTS
+from neurosim.machine import UNLIMITED, Machine
+from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable
+
+CREDIT, ARRIVAL, GRANT = 2, 3, 4  # SimPy's own URGENT and NORMAL are 0 and 1
+Process = Generator[Any, Any, None]
+
+
+def phase(env: simpy.Environment, delay: int, priority: int) -> simpy.Event:
+    """Return an event that happens after `delay` ps, in the given phase of its picosecond."""
+    event = simpy.Event(env)
+    event._ok, event._value = True, None
+    env.schedule(event, priority, delay)
+    return event
+
+
+@dataclass
+class Packet:
+    """A packet of one step. `sinks` are its destinations (index into machine.destinations)."""
+
+    number: int
+    row: int
+    core: int
+    flits: int
+    tree: int
+    sinks: list[int]
+    inject_ps: int = 0
+    arrival_ps: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A packet, or a copy of a multicast one, at a router (or at a node of its tree)."""
+
+    packet: Packet
+    position: int
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One way on: the link, what stands behind it, or the destination where it ejects."""
+
+    link: int
+    behind: int
+    sink: int
+
+
+class Link:
+    """An output of a router: one packet at a time, into a FIFO with slots or into a core."""
+
+    def __init__(self, chip: Chip, number: int, slots: int) -> None:
+        self.chip, self.number = chip, number
+        self.slots = slots if slots != UNLIMITED else 1 << 60
+        self.free_ps = 0
+        self.requests: list[tuple[int, int, Flight, Branch, simpy.Event]] = []
+        self.n_packets = self.busy_ps = 0
+
+    def request(self, flight: Flight, branch: Branch) -> simpy.Event:
+        """Ask for the link; the event happens when the packet starts."""
+        granted = simpy.Event(self.chip.env)
+        self.requests.append((self.chip.env.now, flight.packet.number, flight, branch, granted))
+        self.poke(0)
+        return granted
+
+    def poke(self, delay: int) -> None:
+        """See in the grant phase, `delay` ps from now, whether a packet can start."""
+        phase(self.chip.env, delay, GRANT).callbacks.append(lambda _: self._start_next())
+
+    def give_back(self, delay: int) -> None:
+        """A slot behind this link is free again `delay` ps from now."""
+        def credit(_: simpy.Event) -> None:
+            self.slots += 1
+            self.poke(0)
+
+        phase(self.chip.env, delay, CREDIT).callbacks.append(credit)
+
+    def _start_next(self) -> None:
+        now = self.chip.env.now
+        if not self.requests or now < self.free_ps or self.slots == 0:
+            return
+        first = min(self.requests, key=lambda request: request[:2])
+        self.requests.remove(first)
+        _, _, flight, branch, granted = first
+        occupancy = flight.packet.flits * self.chip.machine.noc.cycle_ps
+        self.free_ps = now + occupancy
+        self.slots -= 1
+        self.n_packets += 1
+        self.busy_ps += occupancy
+        self.poke(occupancy)
+        granted.succeed()
+        self.chip.cross(flight, branch, self.number)
+
+
+class InputPort:
+    """A FIFO before a router, fed by a link or by a core; only its head requests. A process reads it."""
+
+    def __init__(self, chip: Chip, router: int, feeder: Link | None) -> None:
+        self.chip, self.router, self.feeder = chip, router, feeder
+        self.fifo: deque[Flight] = deque()
+        self.peak = 0
+        self._filled = simpy.Event(chip.env)
+        chip.env.process(self._read())
+
+    def put(self, flight: Flight) -> None:
+        """Append a packet whose head has come."""
+        self.fifo.append(flight)
+        self.peak = max(self.peak, len(self.fifo))
+        if not self._filled.triggered:
+            self._filled.succeed()
+
+    def _read(self) -> Process:
+        env, noc = self.chip.env, self.chip.machine.noc
+        while True:
+            if not self.fifo:
+                self._filled = simpy.Event(env)
+                yield self._filled
+            flight = self.fifo[0]
+            branches = self.chip.branches(flight)
+            for branch in branches:
+                yield self.chip.links[branch.link].request(flight, branch)
+                if branch is branches[-1]:
+                    self.fifo.popleft()
+                    if self.feeder is not None:
+                        self.feeder.give_back(noc.credit_ps)
+                yield phase(env, flight.packet.flits * noc.cycle_ps, ARRIVAL)  # one flit per cycle leaves the FIFO
+
+
+class Core:
+    """Somata update and fire in order; arrivals are served in order of (arrival, packet)."""
+
+    def __init__(self, chip: Chip, number: int) -> None:
+        self.chip, self.number = chip, number
+        self.waiting: list[tuple[int, int, int]] = []  # (arrival, packet number, destination)
+        self.serving = False
+        self.soma_done = True
+        self.soma_ps = self.synapse_ps = 0
+
+    def soma_phase(self, work: list[tuple[int, Callable[[], None] | None]]) -> Process:
+        """Run through (duration, then what) pairs, from the start of the step."""
+        started = self.chip.env.now
+        for duration, then in work:
+            if duration:
+                yield phase(self.chip.env, duration, ARRIVAL)
+            if then is not None:
+                then()
+        self.soma_ps = self.chip.env.now - started
+        self.soma_done = True
+        self.chip.settle(1)
+        self._serve_next()
+
+    def accept(self, packet: Packet, destination: int) -> None:
+        """A packet has arrived."""
+        now = self.chip.env.now
+        packet.arrival_ps[destination] = now
+        heapq.heappush(self.waiting, (now, packet.number, destination))
+        # Whoever else arrives in this picosecond is in the queue before the next one is taken.
+        phase(self.chip.env, 0, GRANT).callbacks.append(lambda _: self._serve_next())
+
+    def _serve_next(self) -> None:
+        overlapped = bool(self.chip.machine.cores.overlapped[self.number])
+        if self.serving or not self.waiting or not (overlapped or self.soma_done):
+            return
+        self.serving = True
+        _, _, destination = heapq.heappop(self.waiting)
+        if self.chip.machine.noc.core_in_packets != UNLIMITED:
+            self.chip.ejection(self.number).give_back(self.chip.machine.noc.credit_ps)
+        service = int(self.chip.machine.destinations.service_ps[destination])
+        self.synapse_ps += service
+
+        def done(_: simpy.Event) -> None:
+            self.serving = False
+            self.chip.settle(1)
+            self._serve_next()
+
+        phase(self.chip.env, service, ARRIVAL).callbacks.append(done)
+
+
+class Chip:
+    """Cores, routers, links and the barrier of one sample."""
+
+    def __init__(self, machine: Machine, function: FunctionPass, options: RunOptions) -> None:
+        self.machine, self.function, self.options = machine, function, options
+        self.env = simpy.Environment(0)
+        noc = machine.noc
+        n_links = 4 * noc.n_tiles + len(machine.cores.tile)
+        self.links = [Link(self, link, noc.buffer_packets if link < 4 * noc.n_tiles else noc.core_in_packets)
+                      for link in range(n_links)]
+        self.cores = [Core(self, core) for core in range(len(machine.cores.tile))]
+        self.fifo: dict[int, InputPort] = {}
+        if noc.buffer_packets != UNLIMITED:
+            for link, router in enumerate(noc.link_target.tolist()[:4 * noc.n_tiles]):
+                if router >= 0:
+                    self.fifo[link] = InputPort(self, router, self.links[link])
+            for core, tile in enumerate(machine.cores.tile.tolist()):
+                self.fifo[4 * noc.n_tiles + core] = InputPort(self, tile, None)
+        self.log = _Log(machine, options, recorded_outputs(machine, options))
+        self._unsettled = 0
+        self._quiet = simpy.Event(self.env)
+
+    def ejection(self, core: int) -> Link:
+        """Return the link from a router into `core`."""
+        return self.links[4 * self.machine.noc.n_tiles + core]
+
+    def settle(self, count: int) -> None:
+        """So many things of this step are done: soma phases and served packets."""
+        self._unsettled -= count
+        if self._unsettled == 0 and not self._quiet.triggered:
+            self._quiet.succeed()
+
+    def branches(self, flight: Flight) -> list[Branch]:
+        """Return the ways on from a router, in order of direction, then core."""
+        noc, trees, packet = self.machine.noc, self.machine.trees, flight.packet
+        if packet.tree >= 0:
+            first, stop = trees.branch_start[flight.position], trees.branch_start[flight.position + 1]
+            return [Branch(int(trees.link[b]), int(trees.child[b]), int(trees.destination[b]))
+                    for b in range(first, stop)]
+        [sink] = [sink for sink in packet.sinks if not self.machine.destinations.local[sink]]
+        core = int(self.machine.destinations.core[sink])
+        tile = int(self.machine.cores.tile[core])
+        if tile == flight.position:
+            return [Branch(4 * noc.n_tiles + core, -1, sink)]
+        link = 4 * flight.position + int(noc.route[flight.position, tile])
+        return [Branch(link, int(noc.link_target[link]), -1)]
+
+    def inject(self, packet: Packet) -> None:
+        """A core hands a packet to its router, now."""
+        packet.inject_ps = self.env.now
+        for sink in packet.sinks:
+            if self.machine.destinations.local[sink]:
+                self.cores[packet.core].accept(packet, sink)
+        if all(self.machine.destinations.local[sink] for sink in packet.sinks):
+            return
+        position = packet.tree if packet.tree >= 0 else int(self.machine.cores.tile[packet.core])
+        self._enter(Flight(packet, position), 4 * self.machine.noc.n_tiles + packet.core)
+
+    def cross(self, flight: Flight, branch: Branch, link: int) -> None:
+        """A packet starts across a link: have it arrive behind it."""
+        noc, packet = self.machine.noc, flight.packet
+        if branch.behind < 0:
+            core = self.cores[int(self.machine.destinations.core[branch.sink])]
+            delay = noc.eject_ps + (packet.flits - 1) * noc.cycle_ps
+            phase(self.env, delay, ARRIVAL).callbacks.append(lambda _: core.accept(packet, branch.sink))
+            return
+        moved = Flight(packet, branch.behind)
+        event = phase(self.env, int(noc.hop_ps[link % 4]), ARRIVAL)
+        event.callbacks.append(lambda _: self._enter(moved, link))
+
+    def _enter(self, flight: Flight, port: int) -> None:
+        """The head of a packet is at a router: into the port's FIFO, or (unlimited) straight into all queues."""
+        if self.machine.noc.buffer_packets != UNLIMITED:
+            self.fifo[port].put(flight)
+            return
+        for branch in self.branches(flight):
+            self.links[branch.link].request(flight, branch)
+
+    def run(self, n_steps: int) -> Process:
+        """The barrier: a step ends when all cores are done and no packet is in flight, plus the barrier."""
+        for step in range(n_steps):
+            started = self.env.now
+            work, packets = self.log.begin(self, step)
+            self._quiet = simpy.Event(self.env)
+            self._unsettled = len(self.cores) + sum(len(packet.sinks) for packet in packets)
+            for core, of_core in zip(self.cores, work, strict=True):
+                core.soma_done, core.soma_ps, core.synapse_ps = False, 0, 0
+                self.env.process(core.soma_phase(of_core))
+            yield self._quiet
+            yield phase(self.env, self.machine.barrier_ps, ARRIVAL)
+            for link in self.links:
+                if link.requests:
+                    raise SimulationError(f"step {step}: link {link.number} has requests after the barrier")
+            self.log.end(self, step, started, packets)
+
+
+class _Log:
+    """Books what happens, and makes each step's work for the cores."""
+
+    def __init__(self, machine: Machine, options: RunOptions, recorded: NDArray[np.int8]) -> None:
+        self.machine, self.options, self.recorded = machine, options, recorded
+        self.core_counts: list[NDArray[np.int32]] = []
+        self.chip_counts: list[NDArray[np.int64]] = []
+        self.step_end: list[int] = []
+        self.soma: list[list[int]] = []
+        self.synapse: list[list[int]] = []
+        self.network: list[int] = []
+        self.spikes: list[tuple[int, int, int, float, int]] = []
+        self.packets: list[tuple[int, int, int, int, int, int]] = []
+
+    def begin(self, chip: Chip, step: int) -> tuple[list[list[tuple[int, Any]]], list[Packet]]:
+        """Do the function pass of `step`; return each core's soma work and the packets to come."""
+        machine, function = self.machine, chip.function
+        populations, slices = machine.populations, machine.slices
+        self.core_counts.append(np.zeros((len(machine.cores.tile), N_CORE_EVENTS), np.int32))
+        self.chip_counts.append(np.zeros(N_CHIP_EVENTS, np.int64))
+        work: list[list[tuple[int, Any]]] = [[] for _ in machine.cores.tile]
+        packets: list[Packet] = []
+        due = [(p, function.token_of(p, step)) for p in range(machine.n_populations)]
+        for population, token in due:
+            if token >= 0:
+                function.update(population, token)
+        for population, token in due:
+            if token < 0:
+                continue
+            sends = not populations.last_only[population] or token == len(function.inputs) - 1
+            for index in range(int(slices.population_start[population]), int(slices.population_start[population + 1])):
+                self._slice(chip, step, population, token, index, sends, work, packets)
+        return work, packets
+
+    def _slice(self, chip: Chip, step: int, population: int, token: int, index: int, sends: bool,
+               work: list[list[tuple[int, Any]]], packets: list[Packet]) -> None:
+        """Book the updates of one slice; its firing neurons' packets follow each update."""
+        machine, function = self.machine, chip.function
+        slices, cores, populations = machine.slices, machine.cores, machine.populations
+        core = int(slices.core[index])
+        counts = self.core_counts[-1][core]
+        output = function.output[population][token]
+        for neuron in range(int(slices.start[index]), int(slices.stop[index])):
+            active = bool(function.active[population][neuron])
+            work[core].append((int(slices.active_ps[index] if active else slices.inactive_ps[index]), None))
+            if slices.event_active[index] >= 0:
+                counts[slices.event_active[index] if active else slices.event_inactive[index]] += 1
+                counts[CORE_EVENT_INDEX["mode_update"]] += int(populations.n_modes[population]) if active else 0
+            for number in np.flatnonzero(output[:, neuron]).tolist():
+                if sends:
+                    work[core].append((int(cores.spike_out_ps[core]), None))
+                    counts[CORE_EVENT_INDEX["spike_out"]] += 1
+                row = int(populations.first_row[population]) + neuron * len(output) + number
+                spike = (step, int(populations.first_output[population]) + number, neuron, float(output[number, neuron]))
+                if self.recorded[spike[1]]:
+                    work[core].append((0, lambda spike=spike: self.spikes.append((*spike, chip.env.now))))
+                if sends:
+                    for packet in range(int(machine.packets.row_start[row]), int(machine.packets.row_start[row + 1])):
+                        made = self._packet(len(packets), row, core, packet)
+                        packets.append(made)
+                        work[core].append((int(cores.packet_out_ps[core]), lambda made=made: chip.inject(made)))
+
+    def _packet(self, number: int, row: int, core: int, index: int) -> Packet:
+        """Make a packet and book everything it will cause."""
+        machine = self.machine
+        table, destinations = machine.packets, machine.destinations
+        sinks = list(range(int(table.destination_start[index]), int(table.destination_start[index + 1])))
+        chip_counts = self.chip_counts[-1]
+        flits = int(table.flits[index])
+        far = [sink for sink in sinks if not destinations.local[sink]]
+        if far:
+            for name, hops in (("ew", int(table.hops_ew[index])), ("ns", int(table.hops_ns[index]))):
+                chip_counts[CHIP_EVENT_INDEX[f"hop_{name}"]] += hops
+                chip_counts[CHIP_EVENT_INDEX[f"flit_hop_{name}"]] += hops * flits
+        chip_counts[CHIP_EVENT_INDEX["tile_local"]] += len(far)
+        if machine.cores.is_port[core]:
+            chip_counts[CHIP_EVENT_INDEX["input_packet"]] += 1
+        else:
+            self.core_counts[-1][core, CORE_EVENT_INDEX["packet_out"]] += 1
+        for sink in sinks:
+            target = int(destinations.core[sink])
+            if machine.cores.is_port[target]:
+                chip_counts[CHIP_EVENT_INDEX["output_packet"]] += 1
+                continue
+            kinds = {"synapse_dense": int(destinations.dense[sink]), "synapse_sparse": int(destinations.sparse[sink]),
+                     "synapse_conv": int(destinations.conv[sink])}
+            booked = {"packet_in": 1, "synapse_read": int(destinations.words[sink]), **kinds,
+                      "dendrite": sum(kinds.values())}
+            for name, count in booked.items():
+                self.core_counts[-1][target, CORE_EVENT_INDEX[name]] += count
+        return Packet(number, row, core, flits, int(table.tree[index]), sinks)
+
+    def end(self, chip: Chip, step: int, started: int, packets: list[Packet]) -> None:
+        """Book the end of a step."""
+        self.chip_counts[-1][CHIP_EVENT_INDEX["barrier"]] += 1
+        self.step_end.append(chip.env.now)
+        self.soma.append([core.soma_ps for core in chip.cores])
+        self.synapse.append([core.synapse_ps for core in chip.cores])
+        self.network.append(max((arrival - started for packet in packets for arrival in packet.arrival_ps.values()),
+                                default=0))
+        self.keep_packets(step, packets)
+
+    def keep_packets(self, step: int, packets: list[Packet]) -> None:
+        """Note the packets of a step, if asked for."""
+        if self.options.record_packets:
+            self.packets += [(step, packet.number, packet.row, int(self.machine.destinations.core[sink]),
+                              packet.inject_ps, packet.arrival_ps.get(sink, 0))
+                             for packet in packets for sink in packet.sinks]
+
+    def result(self, chip: Chip, sample: int) -> SampleResult:
+        """Return everything as the contract wants it."""
+        machine, function = self.machine, chip.function
+        readout = _readouts(machine, function)
+        packets = None
+        if self.options.record_packets:
+            columns = np.array(self.packets, np.int64).reshape(-1, 6).T
+            packets = PacketTable(columns[0].astype(np.int32), *columns[1:])
+        return SampleResult(
+            sample, len(function.inputs), readout[-1], readout if self.options.readout_tokens else None,
+            np.array(self.step_end, np.int64), np.array(self.core_counts), np.array(self.chip_counts),
+            np.array(self.soma, np.int64), np.array(self.synapse, np.int64), np.array(self.network, np.int64),
+            np.array([link.n_packets for link in chip.links], np.int64),
+            np.array([link.busy_ps for link in chip.links], np.int64), _peaks(chip),
+            _spike_table(self.spikes, machine), packets)
+
+
+def _peaks(chip: Chip) -> NDArray[np.int64]:
+    first = 4 * chip.machine.noc.n_tiles
+    return np.array([chip.fifo[first + core].peak if chip.fifo else 0 for core in range(len(chip.cores))], np.int64)
+
+
+def _spike_table(spikes: list[tuple[int, int, int, float, int]], machine: Machine) -> SpikeTable:
+    """Sort by (step, population, neuron, output): somata fire on many cores at once."""
+    ordered = sorted(spikes, key=lambda s: (s[0], int(machine.output_population[s[1]]), s[2], s[1]))
+    columns = list(zip(*ordered, strict=True)) if ordered else [(), (), (), (), ()]
+    return SpikeTable(np.array(columns[0], np.int32), np.array(columns[1], np.int32), np.array(columns[2], np.int64),
+                      np.array(columns[3], np.float64), np.array(columns[4], np.int64))
+
+
+def _readouts(machine: Machine, function: FunctionPass) -> NDArray[np.float64]:
+    """Return float64[token, readout neuron]: values, or spikes counted so far."""
+    rows = np.zeros((len(function.inputs), sum(readout_sizes(machine))))
+    column = 0
+    for population, summed in zip(machine.readouts, summed_readouts(machine), strict=True):
+        size = int(machine.populations.size[population])
+        values = np.array([function.output[population][token][0] for token in range(len(rows))], np.float64)
+        rows[:, column:column + size] = np.cumsum(values, axis=0) if summed else values
+        column += size
+    return rows
+
+
+def run_sample(machine: Machine, sample: int, inputs: NDArray[Any], options: RunOptions, *,
+               attach: Sequence[Callable[[Chip], Process]] = ()) -> SampleResult:
+    """Run one sample; inputs [token, column]. `attach`: processes of the caller's own, given the chip.
+
+    Raises SimulationError where the network deadlocks.
+    """
+    function = FunctionPass(machine, inputs, options.numbers)
+    chip = Chip(machine, function, options)
+    n_steps = machine.schedule.n_steps(len(inputs))
+    if options.detail != "event":
+        return _without_network(chip, sample, n_steps)
+    for process in attach:
+        chip.env.process(process(chip))
+    barrier = chip.env.process(chip.run(n_steps))
+    try:
+        chip.env.run(barrier)
+    except RuntimeError as error:
+        if barrier.triggered:
+            raise
+        raise SimulationError(f"sample {sample}, step {len(chip.log.step_end)}: the network stands still with "
+                              "packets in flight") from error
+    return chip.log.result(chip, sample)
+
+
+def _without_network(chip: Chip, sample: int, n_steps: int) -> SampleResult:
+    """Details `functional` and `analytic`: the same counts; a nominal step, or bounds on cores and links."""
+    machine, log = chip.machine, chip.log
+    now = 0
+    for step in range(n_steps):
+        chip.env = _FrozenClock(now)  # type: ignore[assignment]
+        work, packets = log.begin(chip, step)
+        duration = machine.nominal_step_ps
+        analytic = chip.options.detail == "analytic"
+        soma, synapse = _walk(chip, work, packets, analytic)
+        if analytic:
+            duration = _bound(chip, soma, synapse, packets) + machine.barrier_ps
+        log.chip_counts[-1][CHIP_EVENT_INDEX["barrier"]] += 1
+        now += duration
+        log.step_end.append(now)
+        log.soma.append(soma)
+        log.synapse.append(synapse)
+        log.network.append(0)
+        log.keep_packets(step, packets)
+    return log.result(chip, sample)
+
+
+@dataclass
+class _FrozenClock:
+    """Stands in for the environment where nothing is simulated: just a time."""
+
+    now: int
+
+
+def _walk(chip: Chip, work: list[list[tuple[int, Any]]], packets: list[Packet],
+          analytic: bool) -> tuple[list[int], list[int]]:
+    """Run through the cores' soma work; return the time of each phase on each core."""
+    started = chip.env.now
+    soma, synapse = [0] * len(chip.cores), [0] * len(chip.cores)
+    chip.inject = lambda packet: setattr(packet, "inject_ps", chip.env.now)  # type: ignore[method-assign]
+    for core, of_core in enumerate(work):
+        chip.env.now = started  # type: ignore[misc]
+        for duration, then in of_core:
+            chip.env.now += duration if analytic else 0  # type: ignore[misc]
+            if then is not None:
+                then()
+        soma[core] = chip.env.now - started
+    if analytic:
+        for packet in packets:
+            for sink in packet.sinks:
+                synapse[int(chip.machine.destinations.core[sink])] += int(chip.machine.destinations.service_ps[sink])
+    return soma, synapse
+
+
+def _bound(chip: Chip, soma: list[int], synapse: list[int], packets: list[Packet]) -> int:
+    """Return the longest core or link of a step, without queues."""
+    before = [link.busy_ps for link in chip.links]
+    for packet in packets:
+        if all(chip.machine.destinations.local[sink] for sink in packet.sinks):
+            continue
+        position = packet.tree if packet.tree >= 0 else int(chip.machine.cores.tile[packet.core])
+        flights = [Flight(packet, position)]
+        while flights:
+            for branch in chip.branches(flights.pop()):
+                chip.links[branch.link].n_packets += 1
+                chip.links[branch.link].busy_ps += packet.flits * chip.machine.noc.cycle_ps
+                if branch.behind >= 0:
+                    flights.append(Flight(packet, branch.behind))
+    overlapped = chip.machine.cores.overlapped
+    cores = [max(a, b) if overlapped[core] else a + b for core, (a, b) in enumerate(zip(soma, synapse, strict=True))]
+    links = [link.busy_ps - earlier for link, earlier in zip(chip.links, before, strict=True)]
+    return max(cores + links)

@@ -1,0 +1,97 @@
+"""The function pass of the reference engine: plain NumPy around the same model kernels, token by token.
+
+Written to be read, and independent of the compiled pass: it keeps all outputs of a sample instead of rings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.machine import DENSE, MAX, SPARSE, SUM, Machine
+from neurosim.models.registry import INPUT, update
+
+
+class FunctionPass:
+    """The neurons of one sample. `output[population][token]` is [n_outputs, size] once updated."""
+
+    def __init__(self, machine: Machine, inputs: NDArray[Any], numbers: str) -> None:
+        self.machine = machine
+        self.dtype = np.dtype(numbers)
+        self.inputs = np.asarray(inputs).astype(self.dtype)
+        populations = machine.populations
+        n_populations = machine.n_populations
+        self.weights = machine.synapses.weights.astype(self.dtype)
+        self.parameters = [self._table(machine.synapses.parameters.astype(self.dtype), populations.parameter_start,
+                                       populations.n_parameter_rows, p) for p in range(n_populations)]
+        self.state = [np.zeros((int(populations.n_state_rows[p]), int(populations.size[p])), self.dtype)
+                      for p in range(n_populations)]
+        self.active = [np.zeros(int(populations.size[p]), np.uint8) for p in range(n_populations)]
+        self.output: list[dict[int, NDArray[Any]]] = [{} for _ in range(n_populations)]
+
+    def token_of(self, population: int, step: int) -> int:
+        """Return the token a population takes in this step, −1 if none."""
+        token, rest = divmod(step - int(self.machine.populations.stage[population]), self.machine.schedule.interval)
+        return token if rest == 0 and 0 <= token < len(self.inputs) else -1
+
+    def update(self, population: int, token: int) -> None:
+        """Advance one population to `token`."""
+        populations = self.machine.populations
+        size = int(populations.size[population])
+        output = np.zeros((int(populations.n_outputs[population]), size), self.dtype)
+        if populations.model[population] == INPUT:
+            first = int(populations.input_start[population])
+            output[0] = self.inputs[token, first:first + size]
+        else:
+            update(populations.model[population], populations.options[population], populations.n_modes[population],
+                   self.parameters[population], self.state[population], self._charges(population, token), output,
+                   self.active[population])
+        self.output[population][token] = output
+
+    def _table(self, flat: NDArray[Any], start: NDArray[Any], rows: NDArray[Any], population: int) -> NDArray[Any]:
+        size = int(self.machine.populations.size[population])
+        first, n_rows = int(start[population]), int(rows[population])
+        return flat[first:first + n_rows * size].reshape(n_rows, size).copy()
+
+    def _charges(self, population: int, token: int) -> NDArray[Any]:
+        """Sum the ports of a population in canonical order: projection, then source neuron."""
+        populations, projections = self.machine.populations, self.machine.projections
+        charge = np.zeros((int(populations.n_ports[population]), int(populations.size[population])), self.dtype)
+        for index in range(int(projections.target_start[population]), int(projections.target_start[population + 1])):
+            sent = token - int(projections.delay_tokens[index])
+            if sent < 0:
+                continue
+            port = int(projections.port[index])
+            operator = populations.port_operator[populations.port_start[population] + port]
+            values = self.output[int(projections.source[index])][sent][int(projections.output[index])]
+            for neuron in np.flatnonzero(values):
+                posts, weights = self._row(index, int(neuron), charge.shape[1])
+                _gather(charge[port], operator, posts, weights * values[neuron])
+        return charge
+
+    def _row(self, projection: int, neuron: int, n_post: int) -> tuple[Any, NDArray[Any]]:
+        """Return (target neurons, weights) of one source neuron."""
+        projections, synapses = self.machine.projections, self.machine.synapses
+        start = int(projections.weight_start[projection])
+        kind = projections.kind[projection]
+        if kind == DENSE:
+            return slice(None), self.weights[start + neuron * n_post:start + (neuron + 1) * n_post]
+        if kind == SPARSE:
+            pointer = int(projections.pointer_start[projection]) + neuron
+            first, stop = start + synapses.row_pointer[pointer], start + synapses.row_pointer[pointer + 1]
+            return synapses.targets[first:stop], self.weights[first:stop]
+        return np.array([neuron]), self.weights[start + neuron:start + neuron + 1]
+
+
+def _gather(charge: NDArray[Any], operator: int, posts: Any, products: NDArray[Any]) -> None:
+    """Add products to one port, in order of synapses."""
+    if isinstance(posts, slice):
+        posts = np.arange(len(charge))
+    if operator == SUM:
+        np.add.at(charge, posts, products)
+    elif operator == MAX:
+        np.maximum.at(charge, posts, products)
+    else:
+        np.maximum.at(charge, posts, np.abs(products))

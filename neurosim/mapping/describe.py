@@ -1,0 +1,122 @@
+"""A mapping in numbers and pictures, for `neurosim map`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from neurosim.machine import UNLIMITED, Machine
+
+_LINE = 110  # characters; wider meshes are drawn as counts of tiles
+
+
+def describe(machine: Machine) -> dict[str, Any]:
+    """Return a mapping in plain data, fit for JSON.
+
+    Keys: network, chip, schedule, populations, n_neurons, n_synapses, cores_used, tiles_used, cores (per core:
+    physical, tile, populations, resources {name: {used, limit, percent}}), binding {resource, core, percent},
+    placement {cost, naive_cost, gain}, mesh {columns, rows, cores_per_tile_used [row][column]}.
+    """
+    cores = [_core(machine, core) for core in range(machine.n_cores)]
+    tiles = machine.cores.tile[:machine.n_cores]
+    used = np.bincount(tiles, minlength=machine.noc.n_tiles).reshape(machine.noc.rows, machine.noc.columns)
+    return {
+        "network": machine.provenance.get("network", ""), "chip": machine.provenance.get("chip", ""),
+        "schedule": {"name": machine.schedule.name, "interval": machine.schedule.interval,
+                     "depth": machine.schedule.depth},
+        "populations": machine.n_populations, "n_neurons": machine.n_neurons, "n_synapses": _n_synapses(machine),
+        "cores_used": machine.n_cores, "tiles_used": len(np.unique(tiles)), "cores": cores,
+        "binding": _binding(cores), "placement": _placement(machine),
+        "mesh": {"columns": machine.noc.columns, "rows": machine.noc.rows, "cores_on_tile": used.tolist(),
+                 "input_tile": int(machine.cores.tile[machine.n_cores]),
+                 "output_tile": int(machine.cores.tile[machine.n_cores + 1])},
+    }
+
+
+def render(description: dict[str, Any]) -> str:
+    """Return `description` as text: summary, table of cores and resources, picture of the mesh."""
+    return "\n".join([*_summary(description), "", *_table(description["cores"]), "", *_mesh(description["mesh"])])
+
+
+def _core(machine: Machine, core: int) -> dict[str, Any]:
+    on_core = np.flatnonzero(machine.slices.core == core)
+    populations = {machine.population_names[machine.slices.population[cut]]:
+                   [int(machine.slices.start[cut]), int(machine.slices.stop[cut])] for cut in on_core}
+    resources = {name: {"used": used, "limit": None if limit == UNLIMITED else limit,
+                        "percent": None if limit == UNLIMITED else round(100 * used / limit, 1)}
+                 for name, (used, limit) in machine.utilisation[core].items()}
+    return {"physical": int(machine.cores.physical[core]), "tile": int(machine.cores.tile[core]),
+            "populations": populations, "resources": resources}
+
+
+def _n_synapses(machine: Machine) -> int:
+    return len(machine.synapses.weights)
+
+
+def _binding(cores: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the fullest resource of all cores."""
+    shares = [(entry["percent"], -number, name) for number, core in enumerate(cores)
+              for name, entry in core["resources"].items() if entry["percent"] is not None]
+    if not shares:
+        return None
+    percent, number, name = max(shares)
+    return {"resource": name, "core": -number, "percent": percent}
+
+
+def _placement(machine: Machine) -> dict[str, float | None]:
+    costs = json.loads(machine.provenance.get("placement", '{"cost": null, "naive_cost": null}'))
+    gain = 1 - costs["cost"] / costs["naive_cost"] if costs["naive_cost"] else 0.0
+    return {**costs, "gain": round(gain, 4)}
+
+
+def _summary(description: dict[str, Any]) -> list[str]:
+    schedule, binding, placement = description["schedule"], description["binding"], description["placement"]
+    lines = [
+        f"{description['network']} on {description['chip']}: {description['n_neurons']} neurons, "
+        f"{description['n_synapses']} synapses on {description['cores_used']} cores, "
+        f"{description['tiles_used']} tiles",
+        f"schedule {schedule['name']}: a token every {schedule['interval']} time steps, {schedule['depth']} stages",
+    ]
+    if binding:
+        lines.append(f"fullest: {binding['resource']} of core {binding['core']}, {binding['percent']} %")
+    if placement["cost"] is not None:
+        lines.append(f"placement: {placement['cost']:g} links per time step at one packet per neuron or the given "
+                     f"rates, {100 * placement['gain']:.1f} % less than in order ({placement['naive_cost']:g})")
+    return lines
+
+
+def _table(cores: list[dict[str, Any]]) -> list[str]:
+    """Return a row per core and resource: used / limit (percent)."""
+    names = list(cores[0]["resources"]) if cores else []
+    rows = [["core", "tile", *names, "populations"]]
+    for core in cores:
+        cells = [_cell(core["resources"][name]) for name in names]
+        spans = " ".join(f"{name}[{start}:{stop}]" for name, (start, stop) in core["populations"].items())
+        rows.append([str(core["physical"]), str(core["tile"]), *cells, spans])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return ["  ".join([*(cell.rjust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+            for row in rows]
+
+
+def _cell(entry: dict[str, Any]) -> str:
+    if entry["limit"] is None:
+        return f"{entry['used']}"
+    return f"{entry['used']}/{entry['limit']} {entry['percent']:.0f}%"
+
+
+def _mesh(mesh: dict[str, Any]) -> list[str]:
+    """Return the mesh, a number of used cores per tile; `>` before it: input port, `<` behind it: output port."""
+    lines = ["used cores per tile ('>' input port, '<' output port, '.' none):"]
+    width = max(len(str(count)) for row in mesh["cores_on_tile"] for count in row)
+    if mesh["columns"] * (width + 3) > _LINE:
+        return [lines[0], f"{mesh['columns']} x {mesh['rows']} tiles, too wide to draw"]
+    for y, row in enumerate(mesh["cores_on_tile"]):
+        cells = []
+        for x, count in enumerate(row):
+            tile = y * mesh["columns"] + x
+            cells.append((">" if tile == mesh["input_tile"] else " ") + (str(count) if count else ".").rjust(width)
+                         + ("<" if tile == mesh["output_tile"] else " "))
+        lines.append(" ".join(cells).rstrip())
+    return lines

@@ -1,0 +1,66 @@
+"""Network + schedule + partition + placement + chip -> Machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from hw_models.load import barrier_latency_ns, to_mapping
+from hw_models.schema import Chip
+from neurosim.machine import Int64Array, Machine
+from neurosim.mapping.axons import AxonTable, Partition
+from neurosim.mapping.connections import connections
+from neurosim.mapping.limits import utilisation
+from neurosim.mapping.lower_function import lower_outputs, lower_populations, lower_projections
+from neurosim.mapping.lower_time import lower_cores, lower_noc, lower_slices, lower_traffic
+from neurosim.mapping.options import MappingOptions
+from neurosim.mapping.place import Placement
+from neurosim.mapping.resources import Demand
+from neurosim.units import ns_to_ps
+
+
+def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array, placement: Placement,
+          options: MappingOptions) -> Machine:
+    """Return the placed network as arrays.
+
+    Parameters
+    ----------
+    axons, source_core : from `axons.axon_table` and `axons.row_cores`
+    """
+    network, chip, staging = demand.network, demand.chip, demand.staging
+    projections, synapses = lower_projections(network, connections(network, staging))
+    outputs = lower_outputs(network)
+    cores = lower_cores(chip, partition, placement)
+    noc = lower_noc(chip, partition.n_cores + 2)
+    traffic = lower_traffic(demand, partition, axons, source_core, cores, noc, outputs)
+    names = tuple(population.name for population in network.populations)
+    return Machine(
+        schedule=staging.schedule, populations=lower_populations(network, staging, options.readout_every_token),
+        projections=projections, synapses=synapses, slices=lower_slices(demand, partition), cores=cores,
+        packets=traffic.packets, destinations=traffic.destinations, trees=traffic.trees, noc=noc,
+        population_names=names, output_names=outputs.names, output_kind=outputs.kind,
+        output_population=outputs.population, readouts=tuple(names.index(name) for name in network.readouts),
+        n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
+        nominal_step_ps=ns_to_ps(chip.nominal_step_ns.value),
+        provenance=_provenance(demand, placement, options),
+        utilisation=utilisation(demand, partition, axons, source_core, options))
+
+
+def _barrier_ps(chip: Chip, placement: Placement) -> int:
+    n_tiles = len(np.unique(placement.physical // chip.noc.cores_per_tile))
+    return ns_to_ps(barrier_latency_ns(chip, max(1, n_tiles))[0])
+
+
+def _provenance(demand: Demand, placement: Placement, options: MappingOptions) -> dict[str, str]:
+    schedule = demand.staging.schedule
+    return {
+        "network": demand.network.name,
+        "network_metadata": json.dumps(dict(demand.network.metadata), sort_keys=True),
+        "chip": demand.chip.name,
+        "chip_json": json.dumps(to_mapping(demand.chip), sort_keys=True),
+        "mapping_options": json.dumps(asdict(options), sort_keys=True),
+        "schedule": json.dumps(asdict(schedule), sort_keys=True),
+        "placement": json.dumps({"cost": placement.cost, "naive_cost": placement.naive_cost}),
+    }

@@ -1,0 +1,182 @@
+"""The time half of a machine: slices, cores, packets, destinations, trees, routers.
+
+Every latency of the chip is turned into whole picoseconds before it is multiplied or added.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hw_models.schema import Chip, Figure
+from neurosim.errors import MappingError
+from neurosim.events import CORE_EVENT_INDEX
+from neurosim.graph import Network
+from neurosim.machine import (
+    GRADED,
+    SPIKE,
+    TERNARY,
+    UNLIMITED,
+    Cores,
+    Destinations,
+    Int64Array,
+    Noc,
+    Packets,
+    Slices,
+    Trees,
+)
+from neurosim.mapping.axons import AxonTable, Partition
+from neurosim.mapping.lower_function import Outputs
+from neurosim.mapping.place import Placement, chip_grid
+from neurosim.mapping.resources import Demand
+from neurosim.mapping.trees import packet_trees
+from neurosim.noc.topology import hop_counts, link_targets, route_table
+from neurosim.units import ns_to_ps
+
+MAX_TILES = 16_384
+
+
+class Traffic(NamedTuple):
+    """What is sent, and how it travels."""
+
+    packets: Packets
+    destinations: Destinations
+    trees: Trees
+
+
+def lower_slices(demand: Demand, partition: Partition) -> Slices:
+    """Return all slices; each input population is one slice at the input port."""
+    rows = [(cut.population, cut.start, cut.stop, core)
+            for core, slices in enumerate(partition.cores) for cut in slices]
+    rows += [(number, 0, item.size, partition.input_port)
+             for number, item in enumerate(demand.network.populations) if item.model == "input"]
+    population, start, stop, core = np.array(sorted(rows), np.int64).reshape(-1, 4).T.copy()
+    active, inactive = _update_events(demand.network)
+    n_populations = len(demand.network.populations)
+    return Slices(population, start, stop, core, demand.soma_ps[population], demand.idle_ps[population],
+                  active[population], inactive[population],
+                  np.searchsorted(population, np.arange(n_populations + 1)).astype(np.int64))
+
+
+def lower_cores(chip: Chip, partition: Partition, placement: Placement) -> Cores:
+    """Return the used cores, then the input port and the output port."""
+    costs, n_cores = chip.core.costs, partition.n_cores
+    tile = placement.physical // chip.noc.cores_per_tile
+    overlapped = int(chip.core.pipeline.kind == "overlapped")
+    return Cores(
+        physical=_with_ports(placement.physical, -1, -1),
+        tile=_with_ports(tile, chip.input_port.tile, chip.output_port.tile),
+        is_port=_with_ports(np.zeros(n_cores), 1, 1).astype(np.int8),
+        overlapped=_with_ports(np.full(n_cores, overlapped), 0, 0).astype(np.int8),
+        spike_out_ps=_with_ports(np.full(n_cores, _ps(costs.spike_out.latency_ns)), 0, 0),
+        packet_out_ps=_with_ports(np.full(n_cores, _ps(costs.packet_out.latency_ns)),
+                                  _ps(chip.input_port.packet_latency_ns), 0))
+
+
+def lower_noc(chip: Chip, n_cores: int) -> Noc:
+    """Return routers and links; `n_cores` includes the ports.
+
+    Raises
+    ------
+    MappingError           if the chip has more tiles than a routing table can hold
+    """
+    noc = chip.noc
+    if chip.n_tiles > MAX_TILES:
+        raise MappingError(f"chip {chip.name}: noc.columns x noc.rows = {chip.n_tiles} tiles",
+                           allowed=f"at most {MAX_TILES} tiles", mend="describe the part of the chip that is used")
+    grid = chip_grid(chip)
+    router = _ps(noc.router_latency_ns)
+    east_west, north_south = router + _ps(noc.link_latency_ew_ns), router + _ps(noc.link_latency_ns_ns)
+    return Noc(
+        n_tiles=chip.n_tiles, columns=noc.columns, rows=noc.rows, route=route_table(grid),
+        link_target=link_targets(grid, n_cores),
+        hop_ps=np.array([east_west, east_west, north_south, north_south], np.int64),
+        eject_ps=router + _ps(noc.eject_latency_ns), cycle_ps=_ps(noc.link_cycle_ns),
+        credit_ps=_ps(noc.credit_latency_ns), buffer_packets=_slots(noc.buffer_packets),
+        core_in_packets=_slots(chip.core.core_in_packets))
+
+
+def lower_traffic(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array, cores: Cores,
+                  noc: Noc, outputs: Outputs) -> Traffic:
+    """Return packets, destinations and multicast trees.
+
+    Without multicast there is one packet per output row and destination core; with `tree` one per output row. A
+    packet with more than one destination has a tree; a destination that is delivered without the network (`local`)
+    is no branch of it.
+    """
+    chip = demand.chip
+    local = (source_core[axons.row] == axons.core) & (chip.noc.self_delivery == "skip")
+    n_axons = np.bincount(axons.row, minlength=demand.n_rows)
+    row_flits = _row_flits(demand, chip, outputs)
+    if chip.noc.multicast == "none":
+        first, row = np.arange(len(axons.row) + 1), axons.row
+        row_start = _pointer(n_axons)
+    else:
+        row = np.flatnonzero(n_axons)
+        first = _pointer(n_axons[row])
+        row_start = _pointer(n_axons > 0)
+    hops_ew, hops_ns = _unicast_hops(chip, axons, source_core, cores, local, first[:-1])
+    trees = packet_trees(first, cores.tile[source_core[row]], axons.core, cores.tile, local, noc)
+    branched = trees.root >= 0
+    packets = Packets(row_start, first.astype(np.int64), row_flits[row],
+                      np.where(branched, trees.hops_ew, hops_ew).astype(np.int32),
+                      np.where(branched, trees.hops_ns, hops_ns).astype(np.int32), trees.root)
+    return Traffic(packets, _destinations(chip, partition, axons, local), trees.trees)
+
+
+def _unicast_hops(chip: Chip, axons: AxonTable, source_core: Int64Array, cores: Cores, local: np.ndarray,
+                  entry: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return the links from source to the first destination of each packet; 0 where that is local."""
+    source, target = cores.tile[source_core[axons.row[entry]]], cores.tile[axons.core[entry]]
+    east_west, north_south = hop_counts(chip_grid(chip))
+    away = ~local[entry]
+    return (east_west[source, target] * away).astype(np.int64), (north_south[source, target] * away).astype(np.int64)
+
+
+def _destinations(chip: Chip, partition: Partition, axons: AxonTable, local: np.ndarray) -> Destinations:
+    costs = chip.core.costs
+    service = (_ps(costs.packet_in.latency_ns) + axons.words * _ps(costs.synapse_read.latency_ns)
+               + axons.dense * _ps(costs.synapse_dense.latency_ns)
+               + axons.sparse * _ps(costs.synapse_sparse.latency_ns)
+               + (axons.dense + axons.sparse) * _ps(costs.dendrite.latency_ns))
+    at_port = axons.core == partition.output_port
+    service = np.where(at_port, _ps(chip.output_port.packet_latency_ns), service)
+    return Destinations(axons.core, service, axons.words.astype(np.int32), axons.dense.astype(np.int32),
+                        axons.sparse.astype(np.int32), np.zeros(len(axons.core), np.int32), local.astype(np.int8))
+
+
+def _row_flits(demand: Demand, chip: Chip, outputs: Outputs) -> Int64Array:
+    """Return the flits of a packet of each output row."""
+    noc = chip.noc
+    payload = {SPIKE: 0, TERNARY: min(2, noc.payload_bits), GRADED: noc.payload_bits}
+    flits = np.array([-(-(noc.header_bits + payload[int(kind)]) // noc.flit_bits) for kind in outputs.kind], np.int64)
+    per_row = [np.tile(flits[outputs.population == number], item.size)
+               for number, item in enumerate(demand.network.populations)]
+    return np.concatenate(per_row)
+
+
+def _update_events(network: Network) -> tuple[Int64Array, Int64Array]:
+    """Return the events of an active and of an inactive update of each population; -1 for inputs."""
+    classes = [item.spec.cost_class for item in network.populations]
+    active = [CORE_EVENT_INDEX.get(f"{name}_active", -1) for name in classes]
+    inactive = [CORE_EVENT_INDEX.get(f"{name}_inactive", -1) for name in classes]
+    return np.array(active, np.int64), np.array(inactive, np.int64)
+
+
+def _with_ports(values: np.ndarray, input_port: int, output_port: int) -> Int64Array:
+    return np.concatenate([values, [input_port, output_port]]).astype(np.int64)
+
+
+def _pointer(counts: np.ndarray) -> Int64Array:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+
+def _slots(packets: int | str) -> int:
+    return packets if isinstance(packets, int) else UNLIMITED
+
+
+def _ps(figure: Figure) -> int:
+    return ns_to_ps(figure.value)
+
+

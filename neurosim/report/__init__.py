@@ -1,0 +1,23 @@
+"""Prices counts and shows what came out. Names are resolved on first use, so that plotting loads late.
+
+Sees traces, chips and plain data only, never an engine.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neurosim.report.render import to_png as to_png
+    from neurosim.report.summary import Summary as Summary
+    from neurosim.report.summary import summarise as summarise
+    from neurosim.report.text import to_text as to_text
+
+_MODULES = {"Summary": "summary", "summarise": "summary", "to_text": "text", "to_png": "render"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(name)
+    return getattr(import_module(f"neurosim.report.{_MODULES[name]}"), name)

@@ -1,0 +1,112 @@
+"""One page with what a run did: for a poster, a paper, a first look. matplotlib loads when a page is drawn."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neurosim.errors import OptionError
+from neurosim.report import palette
+from neurosim.report.energy import stored_chip
+from neurosim.report.quantities import count, percent, with_prefix
+from neurosim.report.summary import Summary, summarise
+from neurosim.report.timing import core_load, link_load
+from neurosim.traces.trace import Trace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIZE_INCHES = (16.0, 11.0)
+DOTS_PER_INCH = 150                     # 2400 x 1650 pixels; still readable at 1600
+
+
+def to_png(trace: Trace, path: str | Path) -> Path:
+    """Draw the page of a run and return its path; an existing file is replaced.
+
+    Raises
+    ------
+    OptionError : the file cannot be written
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    path = Path(path)
+    with rc_context(palette.STYLE):
+        canvas = FigureCanvasAgg(page(trace))
+        unfinished = path.with_name(path.name + ".partial")
+        try:
+            canvas.figure.savefig(unfinished, format="png", dpi=DOTS_PER_INCH)
+            os.replace(unfinished, path)
+        except OSError as error:
+            raise OptionError(f"{path}: cannot be written: {error}", mend="give a path in a folder that can be "
+                              "written") from error
+    return path
+
+
+def page(trace: Trace) -> Figure:
+    """Return the page as a matplotlib figure."""
+    from matplotlib.figure import Figure
+
+    from neurosim.report import mesh, panels
+
+    chip = stored_chip(trace)
+    summary = summarise(trace, chip)
+    figure = Figure(figsize=SIZE_INCHES)
+    _headline(figure, summary, chip.title)
+    grid = figure.add_gridspec(2, 12, left=0.085, right=0.975, bottom=0.075, top=0.80, hspace=0.36, wspace=1.2,
+                               height_ratios=(1.15, 1))
+    panels.raster(figure.add_subplot(grid[0, :8]), trace)
+    mesh.draw(figure, grid[0, 8:], trace.header, core_load(trace, chip), link_load(trace))
+    panels.energy(figure.add_subplot(grid[1, :7]), summary)
+    panels.step_times(figure.add_subplot(grid[1, 7:]), trace, summary)
+    _footer(figure, summary)
+    return figure
+
+
+def _headline(figure: Figure, summary: Summary, chip_title: str) -> None:
+    figure.text(0.025, 0.955, f"{summary.network or 'network'} on {summary.chip}", size=25, weight="bold", va="center")
+    figure.text(0.025, 0.917, f"{_shortened(chip_title, 90)}  ·  {summary.numbers}, {summary.schedule}, detail "
+                f"{summary.detail}", size=11.5, color=palette.FAINT, va="center")
+    cells = _key_figures(summary)
+    width = 0.95 / len(cells)
+    for index, (value, name, detail) in enumerate(cells):
+        left = 0.025 + index * width
+        figure.text(left, 0.878, name, size=11, color=palette.FAINT, va="center")
+        figure.text(left, 0.852, value, size=19, weight="bold", va="center")
+        figure.text(left + 0.0045 * (2.15 * len(value) + 1), 0.850, detail, size=10.5, color=palette.FAINT, va="center")
+
+
+def _key_figures(summary: Summary) -> list[tuple[str, str, str]]:
+    """Return (value, name, detail) of the figures at the top."""
+    bill, n_samples = summary.energy, max(1, summary.samples)
+    interval = f"{with_prefix(bill.interval_low_j / n_samples, 'J')} – {with_prefix(bill.interval_high_j / n_samples, 'J')}"
+    per_sample, per_step = summary.latency.per_sample, summary.latency.per_step
+    cells = [
+        (percent(summary.accuracy), "accuracy", f"of {count(summary.samples)} samples"),
+        (with_prefix(summary.energy_per_sample_j, "J"), "energy per sample", interval),
+        (with_prefix(per_sample.mean if per_sample else None, "s"), "latency per sample",
+         f"step {with_prefix(per_step.mean if per_step else None, 's')}"),
+        (count(summary.cores_used), "cores in use", _binding(summary)),
+    ]
+    return cells if summary.accuracy is not None else [(count(summary.samples), "samples", ""), *cells[1:]]
+
+
+def _binding(summary: Summary) -> str:
+    if summary.binding is None:
+        return ""
+    return f"{summary.binding.replace('_', ' ')} {percent(summary.utilisation[summary.binding].max)} full"
+
+
+def _footer(figure: Figure, summary: Summary) -> None:
+    parts = [f"{percent(summary.energy.assumed_share)} of the energy rests on assumed figures"]
+    if summary.indicative:
+        parts.append("energy of a floating-point run is indicative")
+    if not summary.complete:
+        parts.append("the run did not end")
+    figure.text(0.975, 0.014, "  ·  ".join(parts), size=9.5, color=palette.FAINT, ha="right")
+    figure.text(0.025, 0.014, "neurosim", size=9.5, color=palette.FAINT, weight="bold")
+
+
+def _shortened(text: str, n_letters: int) -> str:
+    return text if len(text) <= n_letters else text[:n_letters - 1].rstrip() + "…"

@@ -1,0 +1,187 @@
+"""A run in numbers: what `--json` prints and what the text report shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hw_models.costs import EnergyBill
+from hw_models.schema import Chip
+from neurosim.report import activity, timing
+from neurosim.report.activity import Outputs, PacketCheck
+from neurosim.report.energy import energy_bill, energy_json, stored_chip
+from neurosim.report.timing import Latency, Load
+from neurosim.traces.trace import Trace
+from neurosim.units import ps_to_s
+
+
+@dataclass(frozen=True)
+class Utilisation:
+    """How full one resource of the cores is.
+
+    max, mean : used over limit, among the cores in use; used, limit, core : of the fullest one
+    """
+
+    max: float
+    mean: float
+    used: int
+    limit: int
+    core: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts, times and energy of a run.
+
+    accuracy : of labelled samples; None without labels
+    confusion : [label][prediction]; None without labels
+    spikes : outputs of kind spike or ternary that fired, inputs apart; graded_values beside
+    synaptic_events : dense, sparse and convolutional synaptic operations
+    neuron_updates : active and inactive updates of simple and programmed somata
+    packets, packets_delivered : injected, ports included; accepted by cores, once per destination
+    packet_hops : links between routers that packets crossed
+    overflows : of fixed-point arithmetic; 0 in float runs, None where a run did not say
+    energy : see hw_models.costs; `indicative` marks float runs
+    binding : the resource that is fullest
+    wall_s : how long the simulation itself took; None where a run did not say
+    """
+
+    network: str
+    chip: str
+    detail: str
+    numbers: str
+    engine: str
+    schedule: str
+    complete: bool
+    samples: int
+    tokens: int
+    accuracy: float | None
+    confusion: tuple[tuple[int, ...], ...] | None
+    time_steps: int
+    simulated_s: float
+    outputs: Outputs
+    synaptic_events: int
+    neuron_updates: int
+    packets: int
+    packets_delivered: int
+    packet_hops: int
+    packet_check: PacketCheck | None
+    cores_used: int
+    overflows: int | None
+    energy: EnergyBill
+    indicative: bool
+    latency: Latency
+    utilisation: Mapping[str, Utilisation]
+    core_load: Load | None
+    link_load: Load | None
+    queue_peak: int
+    wall_s: float | None
+
+    @property
+    def spikes(self) -> int:
+        """Spikes and ternary spikes that fired, inputs apart."""
+        return self.outputs.spikes
+
+    @property
+    def binding(self) -> str | None:
+        """The resource that is fullest; None where no core is in use."""
+        return max(self.utilisation, key=lambda name: self.utilisation[name].max, default=None)
+
+    @property
+    def energy_per_sample_j(self) -> float | None:
+        """Nominal energy of one sample, static power included."""
+        return self.energy.total_j / self.samples if self.samples else None
+
+    def per_sample(self) -> dict[str, float]:
+        """Return means per sample; empty without samples."""
+        counts = {"time_steps": self.time_steps, "tokens": self.tokens, "spikes": self.spikes,
+                  "graded_values": self.outputs.graded_values, "synaptic_events": self.synaptic_events,
+                  "neuron_updates": self.neuron_updates, "packets": self.packets, "packet_hops": self.packet_hops,
+                  "energy_j": self.energy.total_j}
+        return {name: count / self.samples for name, count in counts.items()} if self.samples else {}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for `json.dumps`."""
+        plain = asdict(self)
+        plain.update(plain.pop("outputs"))
+        plain["spikes_exact"] = plain.pop("exact")
+        del plain["energy"], plain["latency"]
+        plain["energy_j"] = energy_json(self.energy, n_samples=self.samples, indicative=self.indicative)
+        plain["latency_s"] = asdict(self.latency)
+        plain["confusion"] = [list(row) for row in self.confusion] if self.confusion is not None else None
+        return {**plain, "binding": self.binding, "per_sample": self.per_sample()}
+
+
+def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
+    """Return the summary of a trace, priced with `chip`: the recorded one, or another with figures of your own.
+
+    Raises
+    ------
+    TraceError : the trace does not hold what is needed
+    ConfigError : the stored chip is at odds with the schema
+    """
+    chip = stored_chip(trace) if chip is None else chip
+    header, matrix = trace.header, activity.confusion(trace)
+    return Summary(
+        network=trace.provenance.get("network", trace.provenance.get("source", "")),
+        chip=chip.name, detail=header.detail, numbers=header.numbers, engine=header.engine, schedule=header.schedule,
+        complete=trace.complete, samples=trace.n_samples, tokens=int(trace.samples.n_tokens.sum()),
+        accuracy=activity.accuracy(trace),
+        confusion=tuple(tuple(row) for row in matrix.tolist()) if matrix is not None else None,
+        time_steps=trace.n_steps, simulated_s=ps_to_s(trace.duration_ps), **_counts(trace),
+        overflows=_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
+        latency=timing.latency(trace), utilisation=_utilisation(header.utilisation), **_loads(trace, chip),
+        wall_s=_wall_s(trace))
+
+
+def _counts(trace: Trace) -> dict[str, Any]:
+    core, all_cores, chip = trace.core_event_totals(), trace.core_event_totals(ports=True), trace.chip_totals
+    return {
+        "outputs": activity.outputs(trace),
+        "synaptic_events": core["synapse_dense"] + core["synapse_sparse"] + core["synapse_conv"],
+        "neuron_updates": sum(core[name] for name in ("soma_active", "soma_inactive", "program_active",
+                                                      "program_inactive")),
+        "packets": all_cores["packet_out"], "packets_delivered": all_cores["packet_in"],
+        "packet_hops": chip["hop_ew"] + chip["hop_ns"], "packet_check": activity.packet_check(trace),
+        "cores_used": int((trace.header.core_is_port == 0).sum()),
+    }
+
+
+def _loads(trace: Trace, chip: Chip) -> dict[str, Any]:
+    is_core = 1 - trace.header.core_is_port
+    return {
+        "core_load": timing.load(timing.core_load(trace, chip), is_core),
+        "link_load": timing.load(timing.link_load(trace), trace.link_packets),
+        "queue_peak": int(trace.queue_peak.max(initial=0)),
+    }
+
+
+def _utilisation(cores: Sequence[Mapping[str, tuple[int, int]]]) -> dict[str, Utilisation]:
+    """Return the fullest core of each resource that has a limit."""
+    names = dict.fromkeys(name for core in cores for name in core)
+    found = {}
+    for name in names:
+        rows = [(used / limit, used, limit, index) for index, core in enumerate(cores)
+                for used, limit in [core.get(name, (0, 0))] if limit > 0]
+        if rows:
+            fullest = max(rows, key=lambda row: row[0])
+            found[name] = Utilisation(fullest[0], sum(row[0] for row in rows) / len(rows), *fullest[1:])
+    return found
+
+
+def _overflows(trace: Trace) -> int | None:
+    """Return the overflows that the run noted, a number or one per population."""
+    text = trace.provenance.get("overflows")
+    if text is None:
+        return None if trace.header.numbers == "fixed" else 0
+    noted = json.loads(text)
+    return int(sum(noted.values())) if isinstance(noted, dict) else int(noted)
+
+
+def _wall_s(trace: Trace) -> float | None:
+    with suppress(ValueError):
+        return float(trace.provenance.get("wall_s", ""))
+    return None
