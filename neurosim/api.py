@@ -134,15 +134,23 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     return _run_machine(machine, data, options, provenance, trace=trace, force=force, progress=progress)
 
 
-def summarise(trace: str | Path | Trace, png: str | Path | None = None) -> Summary:
-    """Return the priced summary of a trace or of its file; with `png`, also draw its page."""
+def summarise(trace: str | Path | Trace, png: str | Path | None = None,
+              chip: str | Path | Chip | None = None) -> Summary:
+    """Return the priced summary of a trace or of its file.
+
+    Parameters
+    ----------
+    trace : open trace, or its path
+    png : also draw the page of the run into this file
+    chip : price with the figures of this chip; the recorded ones where left out
+    """
     from neurosim import report
     from neurosim.traces.store import Trace
 
     opened = Trace.open(trace) if isinstance(trace, str | Path) else trace
     if png is not None:
         report.to_png(opened, png)
-    return report.summarise(opened)
+    return report.summarise(opened, load_chip(chip) if isinstance(chip, str | Path) else chip)
 
 
 def _provenance(source: str | Path | Network, found: Resolved, command: str) -> dict[str, str]:

@@ -69,3 +69,8 @@ def kernel(function: Callable[..., Any]) -> Any:
         return numba.njit(nogil=True, cache=True)(function)
     finally:
         config.CACHE_DIR = previous
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Compile `function` as a part of kernels that call it: no cache of its own, which would cost compile time."""
+    return function if config.DISABLE_JIT else numba.njit(nogil=True)(function)

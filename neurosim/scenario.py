@@ -34,11 +34,11 @@ FORMATS = ("ssm",)
 
 
 class DataSource(BaseModel):
-    """Where a scenario's data stand: arrays of one .npz or .h5 file, or a .npy file without labels."""
+    """Where a scenario's data stand: arrays of one .npz or .h5 file, or a .npy file without labels; or nowhere."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    file: str = Field(min_length=1, description="the path of a .npy, .npz or .h5 file, relative to this one")
+    file: str = Field(default="", description="the path of a .npy, .npz or .h5 file, relative to this one")
     input: str | None = None
     labels: str | None = None
     scale: Annotated[float, Field(gt=0, le=1e9, description="what the values are multiplied by")] = 1.0
@@ -58,7 +58,7 @@ class ScenarioFile(BaseModel):
         min_length=1, description="a line per network, such as lif: {weights: lif.safetensors}")
     default_network: str = Field(description="one of the names in `networks`")
     chip: str = Field(default="loihi2", description="a chip's name or file")
-    data: DataSource | None = None
+    data: DataSource = DataSource()
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ class Scenario:
         return load_inputs(self._array(data.file, data.calibration), n_columns, scale=data.scale)
 
     def _data(self) -> DataSource:
-        if self.content.data is None:
-            raise DataError(f"{self.path}: has no data", mend="add the key `data`, or give --input")
+        if not self.content.data.file:
+            raise DataError(f"{self.path}: has no data", mend="name its file under the key `data`, or give --input")
         return self.content.data
 
     def _array(self, file: str, field: str | None) -> str:

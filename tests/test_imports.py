@@ -53,16 +53,17 @@ EDGES: dict[str, tuple[str, ...]] = {
     # neurosim.inputs: users keep their data in HDF5, and nothing else reads arrays at the edge.
     "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.*", "neurosim.inputs"),
     "typer": ("neurosim.cli.*",),
-    "rich": ("neurosim.cli.*",),
+    "rich": ("neurosim.cli.*", "neurosim.report.text"),
+    "matplotlib": ("neurosim.report.*",),   # in modules that load when a page is drawn
 }
 # Imported inside functions only; the scenarios' training scripts are run by hand and may use PyTorch openly.
-LAZY = ("torch", "nir", "safetensors", "optuna", "dask", "pynwb", "matplotlib")
+LAZY = ("torch", "nir", "safetensors", "optuna", "dask", "pynwb")
 OPENLY = ("scenarios.*", "benchmarks.*")
 
-# Kernels see arrays, constants and each other. `neurosim.machine` and `.events` give constants and array types.
+# Kernels see arrays, constants and each other. `machine`, `events` and `tables` give constants and array types.
 KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.*_kernels")
 KERNEL_IMPORTS = ("__future__", "typing", "math", "numpy", "numpy.*", "numba", "numba.*", "neurosim.kernel",
-                  "neurosim.machine", "neurosim.events", *KERNELS)
+                  "neurosim.machine", "neurosim.events", "neurosim.engine.tables", *KERNELS)
 # Start-up: what `neurosim --help` loads must not import these at module level.
 HEAVY = ("numpy", "numba", "h5py", "networkx", "simpy", "pydantic", "yaml", "matplotlib", "rich", "hw_models",
          "neurosim.*", "importers", "scenarios")
@@ -117,7 +118,7 @@ def imported(module: str, node: ast.ImportFrom, name: str) -> str:
     return f"{base}.{name}" if f"{base}.{name}" in MODULES else base
 
 
-ALL = [each for module in MODULES for each in imports_of(module)]
+ALL = list(dict.fromkeys(each for module in MODULES for each in imports_of(module)))
 
 
 def unit(name: str) -> str | None:

@@ -87,7 +87,8 @@ def _message(error: Exception) -> str:
         return f"{place}{error.strerror or error}"
     if isinstance(error, MemoryError):
         return "out of memory\n  mend: give fewer samples (--samples) or fewer workers (--workers)"
-    return (f"unexpected {type(error).__name__}: {error}\n"
+    first_line = (str(error).splitlines() or [""])[0][:300]
+    return (f"unexpected {type(error).__name__}: {first_line}\n"
             "  mend: this is a fault of neurosim; `neurosim --debug …` shows where, please report it")
 
 

@@ -11,11 +11,22 @@ from numpy.typing import NDArray
 
 from neurosim.engine.contract import RunOptions, readout_sizes, recorded_outputs, summed_readouts
 from neurosim.engine.function_kernels import FunctionState, SampleInput
-from neurosim.engine.step_kernels import ANALYTIC, DEADLOCK, EVENT, FUNCTIONAL, SampleOutput, run_sample
+from neurosim.engine.step_kernels import (
+    ANALYTIC,
+    DEADLOCK,
+    DURATION,
+    EVENT,
+    FUNCTIONAL,
+    NETWORK,
+    Records,
+    SampleOutput,
+    run_sample,
+)
+from neurosim.engine.tables import MachineTables, machine_tables
 from neurosim.errors import SimulationError
 from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
 from neurosim.machine import UNLIMITED, Machine
-from neurosim.noc.kernels import NetworkTables
+from neurosim.noc.kernels import LOAD_BUSY, LOAD_PACKETS, NetworkTables
 from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable
 
 _DETAIL = {"functional": FUNCTIONAL, "analytic": ANALYTIC, "event": EVENT}
@@ -56,11 +67,11 @@ def network_tables(machine: Machine, tick: int) -> NetworkTables:
         ports[int(cores.tile[core])].append(4 * noc.n_tiles + core)
     starts = np.cumsum([0] + [len(of_router) for of_router in ports]).astype(np.int64)
     flat = np.array([port for of_router in ports for port in of_router], np.int64)
+    scalar = np.array([noc.n_tiles, noc.eject_ps // tick, noc.cycle_ps // tick, noc.credit_ps // tick,
+                       noc.buffer_packets, noc.core_in_packets, *(noc.hop_ps // tick)], np.int64)
     trees = machine.trees
-    return NetworkTables(noc.n_tiles, noc.route, noc.link_target, noc.hop_ps // tick, noc.eject_ps // tick,
-                         noc.cycle_ps // tick, noc.credit_ps // tick, noc.buffer_packets, noc.core_in_packets,
-                         cores.tile, starts, flat, trees.router, trees.branch_start, trees.link, trees.child,
-                         trees.destination)
+    branch = np.ascontiguousarray(np.stack([trees.link, trees.child, trees.destination], axis=1))
+    return NetworkTables(scalar, noc.route, noc.link_target, cores.tile, starts, flat, trees.branch_start, branch)
 
 
 @dataclass(frozen=True)
@@ -70,8 +81,8 @@ class CompiledMachine:
     machine: Machine
     options: RunOptions
     tick: int
-    tables: NetworkTables
-    in_ticks: tuple[Any, ...]     # (synapses, slices, cores, destinations)
+    tables: MachineTables
+    network: NetworkTables
     n_wheel_slots: int
     recorded: NDArray[np.int8]
     ring_depth: NDArray[np.int64]
@@ -82,15 +93,8 @@ def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
     if machine.noc.core_in_packets != UNLIMITED and machine.noc.buffer_packets == UNLIMITED:
         raise SimulationError("a finite core_in_packets needs finite router buffers")
     tick = tick_of(machine)
-    dtype = np.dtype(options.numbers)
-    slices, cores, destinations = machine.slices, machine.cores, machine.destinations
-    synapses = machine.synapses._replace(weights=machine.synapses.weights.astype(dtype),
-                                         parameters=machine.synapses.parameters.astype(dtype))
-    slices = slices._replace(active_ps=slices.active_ps // tick, inactive_ps=slices.inactive_ps // tick)
-    cores = cores._replace(spike_out_ps=cores.spike_out_ps // tick, packet_out_ps=cores.packet_out_ps // tick)
-    destinations = destinations._replace(service_ps=destinations.service_ps // tick)
-    return CompiledMachine(machine, options, tick, network_tables(machine, tick),
-                           (synapses, slices, cores, destinations), _wheel_slots(machine, tick),
+    return CompiledMachine(machine, options, tick, machine_tables(machine, tick, np.dtype(options.numbers)),
+                           network_tables(machine, tick), _wheel_slots(machine, tick),
                            recorded_outputs(machine, options), _ring_depths(machine))
 
 
@@ -115,7 +119,8 @@ def _function_state(compiled: CompiledMachine) -> FunctionState:
         np.zeros(int((populations.n_state_rows * size).sum()), dtype),
         np.zeros(int((populations.n_ports * size).sum()), dtype),
         np.zeros(int((populations.n_outputs * size).sum()), dtype),
-        np.zeros(int(size.sum()), np.uint8), compiled.ring_depth, starts[:-1], count_starts[:-1],
+        np.zeros(int(size.sum()), np.uint8),
+        np.ascontiguousarray(np.stack([compiled.ring_depth, starts[:-1], count_starts[:-1]], axis=1)),
         np.zeros(int(count_starts[-1]), np.int64), np.zeros(int(starts[-1]), np.int32),
         np.zeros(int(starts[-1]), dtype))
 
@@ -133,16 +138,16 @@ class Worker:
         n_tokens = len(inputs)
         n_steps = machine.schedule.n_steps(n_tokens)
         output = _empty_output(machine, n_steps, n_tokens if options.readout_tokens else 1)
-        synapses, slices, cores, destinations = compiled.in_ticks
-        status, step, spikes, n_spikes, packets, n_packets = run_sample(
-            machine.populations, machine.projections, synapses, slices, cores, machine.packets, destinations,
-            compiled.tables, self._function, _sample_input(inputs, np.dtype(options.numbers)),
-            machine.schedule.interval, n_steps, _DETAIL[options.detail], machine.barrier_ps // compiled.tick,
-            machine.nominal_step_ps // compiled.tick, compiled.n_wheel_slots, compiled.recorded,
-            np.array(machine.readouts, np.int64), summed_readouts(machine), options.record_packets, output)
+        times = np.array([machine.schedule.interval, n_steps, _DETAIL[options.detail],
+                          machine.barrier_ps // compiled.tick, machine.nominal_step_ps // compiled.tick,
+                          compiled.n_wheel_slots], np.int64)
+        readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
+        status, step, records, n_spikes, n_packets = run_sample(
+            compiled.tables, compiled.network, self._function, _sample_input(inputs, np.dtype(options.numbers)),
+            times, compiled.recorded, readout, options.record_packets, output)
         if status == DEADLOCK:
             raise SimulationError(f"sample {sample}, step {step}: the network stands still with packets in flight")
-        return _result(compiled, sample, n_tokens, output, (spikes, n_spikes), (packets, n_packets))
+        return _result(compiled, sample, n_tokens, output, records, n_spikes, n_packets)
 
 
 def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int) -> SampleOutput:
@@ -150,8 +155,7 @@ def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int) -> Sample
     n_links = 4 * machine.noc.n_tiles + n_cores
     return SampleOutput(
         np.zeros((n_steps, n_cores, N_CORE_EVENTS), np.int32), np.zeros((n_steps, N_CHIP_EVENTS), np.int64),
-        np.zeros(n_steps, np.int64), np.zeros((n_steps, n_cores), np.int64), np.zeros((n_steps, n_cores), np.int64),
-        np.zeros(n_steps, np.int64), np.zeros(n_links, np.int64), np.zeros(n_links, np.int64),
+        np.zeros((n_steps, n_cores, 2), np.int64), np.zeros((n_steps, 2), np.int64), np.zeros((n_links, 2), np.int64),
         np.zeros(n_cores, np.int64), np.zeros((n_readout_rows, sum(readout_sizes(machine)))))
 
 
@@ -163,24 +167,23 @@ def _sample_input(inputs: NDArray[Any], dtype: np.dtype[Any]) -> SampleInput:
     return SampleInput(len(values), starts, columns.astype(np.int64), values[tokens, columns].astype(dtype))
 
 
-def _result(compiled: CompiledMachine, sample: int, n_tokens: int, output: SampleOutput,
-            spikes: tuple[Any, int], packets: tuple[Any, int]) -> SampleResult:
+def _result(compiled: CompiledMachine, sample: int, n_tokens: int, output: SampleOutput, records: Records,
+            n_spikes: int, n_packets: int) -> SampleResult:
     """Turn ticks into picoseconds from the start of the sample."""
     tick = compiled.tick
-    step_end = np.cumsum(output.duration) * tick
-    step_start = step_end - output.duration * tick
-    buffer, n_spikes = spikes
-    step = buffer.step[:n_spikes].copy()
-    table = SpikeTable(step, buffer.output[:n_spikes].copy(), buffer.neuron[:n_spikes].copy(),
-                       buffer.value[:n_spikes].copy(), step_start[step] + buffer.time[:n_spikes] * tick)
+    step_end = np.cumsum(output.step[:, DURATION]) * tick
+    step_start = step_end - output.step[:, DURATION] * tick
+    spike = records.spike[:n_spikes]
+    table = SpikeTable(spike[:, 0].astype(np.int32), spike[:, 1].astype(np.int32), spike[:, 2].copy(),
+                       records.value[:n_spikes].copy(), step_start[spike[:, 0]] + spike[:, 3] * tick)
     kept = None
     if compiled.options.record_packets:
-        rows, n_rows = packets
-        step = rows.step[:n_rows].copy()
-        kept = PacketTable(step, rows.packet[:n_rows].copy(), rows.row[:n_rows].copy(), rows.core[:n_rows].copy(),
-                           step_start[step] + rows.inject[:n_rows] * tick,
-                           step_start[step] + rows.arrival[:n_rows] * tick)
+        packet = records.packet[:n_packets]
+        started = step_start[packet[:, 0]]
+        kept = PacketTable(packet[:, 0].astype(np.int32), packet[:, 1].copy(), packet[:, 2].copy(),
+                           packet[:, 3].copy(), started + packet[:, 4] * tick, started + packet[:, 5] * tick)
     return SampleResult(sample, n_tokens, output.readout[-1].copy(),
                         output.readout if compiled.options.readout_tokens else None, step_end, output.core_counts,
-                        output.chip_counts, output.soma * tick, output.synapse * tick, output.network * tick,
-                        output.link_packets, output.link_busy * tick, output.queue_peak, table, kept)
+                        output.chip_counts, output.phase[:, :, 0] * tick, output.phase[:, :, 1] * tick,
+                        output.step[:, NETWORK] * tick, output.link[:, LOAD_PACKETS].copy(),
+                        output.link[:, LOAD_BUSY] * tick, output.queue_peak, table, kept)

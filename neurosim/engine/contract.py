@@ -49,6 +49,9 @@ class RunOptions:
                 near = difflib.get_close_matches(str(value), choices, 1)
                 raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices),
                                   mend=f"did you mean {near[0]!r}?" if near else None)
+        if self.record_packets and self.detail != "event":
+            raise OptionError(f"record_packets at detail {self.detail!r}", allowed="detail event",
+                              mend="packets have arrival times at detail event only")
         if not 0 <= self.workers <= 1024:
             raise OptionError(f"workers = {self.workers}", allowed="integer from 0 to 1024")
 

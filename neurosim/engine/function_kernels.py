@@ -11,7 +11,32 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.kernel import kernel
+from neurosim.engine.tables import (
+    J_DELAY_TOKENS,
+    J_KIND,
+    J_OUTPUT,
+    J_POINTER_START,
+    J_PORT,
+    J_SOURCE,
+    J_WEIGHT_START,
+    P_CHARGE_START,
+    P_FIRST_NEURON,
+    P_FIRST_OUTPUT,
+    P_INPUT_START,
+    P_MODEL,
+    P_N_MODES,
+    P_N_OUTPUTS,
+    P_N_PARAMETER_ROWS,
+    P_N_PORTS,
+    P_N_STATE_ROWS,
+    P_OUTPUT_START,
+    P_PARAMETER_START,
+    P_PORT_START,
+    P_SIZE,
+    P_STAGE,
+    P_STATE_START,
+)
+from neurosim.kernel import part
 from neurosim.machine import DENSE, MAX, ONE_TO_ONE, SPARSE, SUM
 from neurosim.models.registry import INPUT, update
 
@@ -23,12 +48,14 @@ class FunctionState(NamedTuple):
     charge: NDArray[np.float64]
     output: NDArray[np.float64]
     active: NDArray[np.uint8]          # [neuron id] of the last update
-    ring_depth: NDArray[np.int64]      # [output] tokens kept
-    ring_start: NDArray[np.int64]      # [output] into ring_neuron, ring_value
-    ring_count_start: NDArray[np.int64]  # [output] into ring_count
+    ring: NDArray[np.int64]            # [output, 3] R_DEPTH … R_COUNT_START
     ring_count: NDArray[np.int64]      # [output, slot] events
     ring_neuron: NDArray[np.int32]     # [output, slot, event] ascending
     ring_value: NDArray[np.float64]
+
+
+# FunctionState.ring: tokens kept; start in ring_neuron and ring_value; start in ring_count
+R_DEPTH, R_START, R_COUNT_START = 0, 1, 2
 
 
 class SampleInput(NamedTuple):
@@ -40,7 +67,7 @@ class SampleInput(NamedTuple):
     value: NDArray[np.float64]
 
 
-@kernel
+@part
 def reset(function):
     """Empty the machine: all states and rings to zero."""
     function.state[:] = 0
@@ -48,48 +75,48 @@ def reset(function):
     function.ring_count[:] = 0
 
 
-@kernel
-def token_of(populations, population, interval, step, n_tokens):
+@part
+def token_of(tables, population, interval, step, n_tokens):
     """Return the token that `population` takes in time step `step`, −1 if none."""
-    since = step - populations.stage[population]
+    since = step - tables.population[population, P_STAGE]
     if since < 0 or since % interval != 0:
         return np.int64(-1)
     token = since // interval
     return token if token < n_tokens else np.int64(-1)
 
 
-@kernel
-def update_population(populations, projections, synapses, function, sample, population, token):
+@part
+def update_population(tables, function, sample, population, token):
     """Advance one population to `token` and put its outputs into the rings."""
-    if populations.model[population] == INPUT:
-        _take_input(populations, function, sample, population, token)
+    if tables.population[population, P_MODEL] == INPUT:
+        _take_input(tables, function, sample, population, token)
         return
-    size = populations.size[population]
-    _sum_dendrites(populations, projections, synapses, function, population, token)
-    first = populations.first_neuron[population]
-    start = populations.parameter_start[population]
-    rows = populations.n_parameter_rows[population]
-    parameters = synapses.parameters[start:start + rows * size].reshape(rows, size)
-    start, rows = populations.state_start[population], populations.n_state_rows[population]
+    size = tables.population[population, P_SIZE]
+    _sum_dendrites(tables, function, population, token)
+    first = tables.population[population, P_FIRST_NEURON]
+    start = tables.population[population, P_PARAMETER_START]
+    rows = tables.population[population, P_N_PARAMETER_ROWS]
+    parameters = tables.parameters[start:start + rows * size].reshape(rows, size)
+    start, rows = tables.population[population, P_STATE_START], tables.population[population, P_N_STATE_ROWS]
     state = function.state[start:start + rows * size].reshape(rows, size)
-    start, rows = populations.charge_start[population], populations.n_ports[population]
+    start, rows = tables.population[population, P_CHARGE_START], tables.population[population, P_N_PORTS]
     charge = function.charge[start:start + rows * size].reshape(rows, size)
-    start, rows = populations.output_start[population], populations.n_outputs[population]
+    start, rows = tables.population[population, P_OUTPUT_START], tables.population[population, P_N_OUTPUTS]
     output = function.output[start:start + rows * size].reshape(rows, size)
-    update(populations.model[population], populations.options[population], populations.n_modes[population],
+    update(tables.population[population, P_MODEL], tables.options[population], tables.population[population, P_N_MODES],
            parameters, state, charge, output, function.active[first:first + size])
     for index in range(rows):
-        _keep_events(function, populations.first_output[population] + index, output[index], token)
+        _keep_events(function, tables.population[population, P_FIRST_OUTPUT] + index, output[index], token)
 
 
-@kernel
-def _take_input(populations, function, sample, population, token):
+@part
+def _take_input(tables, function, sample, population, token):
     """Enter the given values of an input population as its output of this token."""
-    output = populations.first_output[population]
-    slot = token % function.ring_depth[output]
-    size = populations.size[population]
-    first = populations.input_start[population]
-    at = function.ring_start[output] + slot * size
+    output = tables.population[population, P_FIRST_OUTPUT]
+    slot = token % function.ring[output, R_DEPTH]
+    size = tables.population[population, P_SIZE]
+    first = tables.population[population, P_INPUT_START]
+    at = function.ring[output, R_START] + slot * size
     count = 0
     for index in range(sample.start[token], sample.start[token + 1]):
         column = sample.column[index] - first
@@ -97,14 +124,14 @@ def _take_input(populations, function, sample, population, token):
             function.ring_neuron[at + count] = column
             function.ring_value[at + count] = sample.value[index]
             count += 1
-    function.ring_count[function.ring_count_start[output] + slot] = count
+    function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 
 
-@kernel
+@part
 def _keep_events(function, output, values, token):
     """Put the non-zero outputs of a token into the ring."""
-    slot = token % function.ring_depth[output]
-    at = function.ring_start[output] + slot * values.size
+    slot = token % function.ring[output, R_DEPTH]
+    at = function.ring[output, R_START] + slot * values.size
     count = 0
     for neuron in range(values.size):
         value = values[neuron]
@@ -112,34 +139,34 @@ def _keep_events(function, output, values, token):
             function.ring_neuron[at + count] = neuron
             function.ring_value[at + count] = value
             count += 1
-    function.ring_count[function.ring_count_start[output] + slot] = count
+    function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 
 
-@kernel
-def _sum_dendrites(populations, projections, synapses, function, population, token):
+@part
+def _sum_dendrites(tables, function, population, token):
     """Sum what reaches each port of `population` at `token`, in canonical order."""
-    size = populations.size[population]
-    start = populations.charge_start[population]
-    function.charge[start:start + populations.n_ports[population] * size] = 0
-    for projection in range(projections.target_start[population], projections.target_start[population + 1]):
-        sent = token - projections.delay_tokens[projection]
+    size = tables.population[population, P_SIZE]
+    start = tables.population[population, P_CHARGE_START]
+    function.charge[start:start + tables.population[population, P_N_PORTS] * size] = 0
+    for projection in range(tables.target_start[population], tables.target_start[population + 1]):
+        sent = token - tables.projection[projection, J_DELAY_TOKENS]
         if sent < 0:
             continue
-        source = projections.source[projection]
-        output = populations.first_output[source] + projections.output[projection]
-        slot = sent % function.ring_depth[output]
-        count = function.ring_count[function.ring_count_start[output] + slot]
-        at = function.ring_start[output] + slot * populations.size[source]
+        source = tables.projection[projection, J_SOURCE]
+        output = tables.population[source, P_FIRST_OUTPUT] + tables.projection[projection, J_OUTPUT]
+        slot = sent % function.ring[output, R_DEPTH]
+        count = function.ring_count[function.ring[output, R_COUNT_START] + slot]
+        at = function.ring[output, R_START] + slot * tables.population[source, P_SIZE]
         neurons = function.ring_neuron[at:at + count]
         values = function.ring_value[at:at + count]
-        port = projections.port[projection]
-        operator = populations.port_operator[populations.port_start[population] + port]
+        port = tables.projection[projection, J_PORT]
+        operator = tables.port_operator[tables.population[population, P_PORT_START] + port]
         charge = function.charge[start + port * size:start + (port + 1) * size]
-        weights = synapses.weights[projections.weight_start[projection]:]
-        kind = projections.kind[projection]
+        weights = tables.weights[tables.projection[projection, J_WEIGHT_START]:]
+        kind = tables.projection[projection, J_KIND]
         if kind == SPARSE:
-            pointer = synapses.row_pointer[projections.pointer_start[projection]:]
-            targets = synapses.targets[projections.weight_start[projection]:]
+            pointer = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
+            targets = tables.targets[tables.projection[projection, J_WEIGHT_START]:]
             add_sparse(charge, operator, neurons, values, pointer, targets, weights)
         elif kind == DENSE:
             add_dense(charge, operator, neurons, values, weights)
@@ -147,7 +174,7 @@ def _sum_dendrites(populations, projections, synapses, function, population, tok
             add_one_to_one(charge, operator, neurons, values, weights)
 
 
-@kernel
+@part
 def add_dense(charge, operator, neurons, values, weights):
     """Add the rows of firing neurons; weights [pre, post] flat."""
     n_post = charge.size
@@ -166,7 +193,7 @@ def add_dense(charge, operator, neurons, values, weights):
                 charge[post] = max(charge[post], abs(row[post] * value))
 
 
-@kernel
+@part
 def add_sparse(charge, operator, neurons, values, pointer, targets, weights):
     """Add the rows of firing neurons; CSR."""
     for event in range(neurons.size):
@@ -185,7 +212,7 @@ def add_sparse(charge, operator, neurons, values, pointer, targets, weights):
                 charge[post] = max(charge[post], abs(weights[synapse] * value))
 
 
-@kernel
+@part
 def add_one_to_one(charge, operator, neurons, values, weights):
     """Add neuron i to neuron i."""
     for event in range(neurons.size):

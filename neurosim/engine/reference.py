@@ -344,7 +344,7 @@ class _Log:
             for number in np.flatnonzero(output[:, neuron]).tolist():
                 if sends:
                     work[core].append((int(cores.spike_out_ps[core]), None))
-                    counts[CORE_EVENT_INDEX["spike_out"]] += 1
+                    counts[CORE_EVENT_INDEX["spike_out"]] += 0 if cores.is_port[core] else 1
                 row = int(populations.first_row[population]) + neuron * len(output) + number
                 spike = (step, int(populations.first_output[population]) + number, neuron, float(output[number, neuron]))
                 if self.recorded[spike[1]]:

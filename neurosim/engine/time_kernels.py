@@ -12,9 +12,65 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.function_kernels import R_COUNT_START, R_DEPTH, R_START
+from neurosim.engine.tables import (
+    C_IS_PORT,
+    C_OVERLAPPED,
+    C_PACKET_OUT,
+    C_SPIKE_OUT,
+    D_CONV,
+    D_CORE,
+    D_DENSE,
+    D_LOCAL,
+    D_SERVICE,
+    D_SPARSE,
+    D_WORDS,
+    K_FLITS,
+    K_HOPS_EW,
+    K_HOPS_NS,
+    K_TREE,
+    P_FIRST_NEURON,
+    P_FIRST_OUTPUT,
+    P_FIRST_ROW,
+    P_LAST_ONLY,
+    P_N_MODES,
+    P_N_OUTPUTS,
+    P_SIZE,
+    S_ACTIVE,
+    S_CORE,
+    S_EVENT_ACTIVE,
+    S_EVENT_INACTIVE,
+    S_INACTIVE,
+    S_START,
+    S_STOP,
+)
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
-from neurosim.kernel import kernel
-from neurosim.noc.kernels import Traffic
+from neurosim.kernel import part
+from neurosim.noc.kernels import (
+    ARRIVED_NEXT,
+    BRANCH_CHILD,
+    BRANCH_LINK,
+    C_FIRST,
+    CORE,
+    CYCLE,
+    DESTINATION,
+    FLITS,
+    INJECT,
+    LOAD_BUSY,
+    LOAD_PACKETS,
+    N_PACKET_COLUMNS,
+    N_SINK_COLUMNS,
+    N_TILES,
+    NEXT,
+    SINK,
+    SINK_ARRIVAL,
+    SINK_CORE,
+    SINK_NEXT_LOCAL,
+    SINK_SERVICE,
+    TARGET,
+    TREE,
+    Traffic,
+)
 
 SPIKE_OUT = CORE_EVENT_INDEX["spike_out"]
 PACKET_OUT = CORE_EVENT_INDEX["packet_out"]
@@ -37,98 +93,89 @@ class TimeState(NamedTuple):
     """Scratch of the time pass, sized for the packets of a step."""
 
     traffic: Traffic
-    packet: NDArray[np.int64]          # [packet] index into machine.Packets
-    row: NDArray[np.int64]             # [packet] output row that sent it
-    service: NDArray[np.int64]         # [sink]
-    arrival: NDArray[np.int64]         # [sink]
-    sink_core: NDArray[np.int32]       # [sink]
-    last_of_core: NDArray[np.int32]    # [core] last packet on the injection list
-    local_first: NDArray[np.int32]     # [core] sinks delivered without the network, in order of time
-    local_last: NDArray[np.int32]
-    local_next: NDArray[np.int32]      # [sink]
-    clock: NDArray[np.int64]           # [core] soma phase so far
-    work: NDArray[np.int64]            # [core] synapse phase: sum of services
-    spike_output: NDArray[np.int32]    # [spike] recorded outputs of this step
-    spike_neuron: NDArray[np.int64]
-    spike_value: NDArray[np.float64]
-    spike_time: NDArray[np.int64]
+    origin: NDArray[np.int64]          # [packet, 2] index into machine.Packets; output row that sent it
+    sink: NDArray[np.int64]            # [sink, 4] SINK_SERVICE … SINK_NEXT_LOCAL of noc.kernels
+    core: NDArray[np.int64]            # [core, 5] T_LAST … T_WORK
+    spike: NDArray[np.int64]           # [spike, 3] recorded outputs of this step: output, neuron, time
+    value: NDArray[np.float64]         # [spike]
 
 
-@kernel
+# TimeState.core: last packet on the injection list; sinks that the core sends to itself, in order of time: first, last;
+# soma phase so far; synapse phase: sum of services
+T_LAST, T_LOCAL_FIRST, T_LOCAL_LAST, T_CLOCK, T_WORK = 0, 1, 2, 3, 4
+ORIGIN_PACKET, ORIGIN_ROW = 0, 1
+SPIKE_OUTPUT, SPIKE_NEURON, SPIKE_TIME = 0, 1, 2
+
+
+@part
 def make_time_state(n_cores, n_packets, n_sinks, n_spikes):
     """Return scratch for up to `n_packets` packets with `n_sinks` destinations and `n_spikes` records per step."""
-    traffic = Traffic(np.zeros(n_packets, np.int64), np.zeros(n_packets, np.int32), np.full(n_packets, -1, np.int32),
-                      np.full(n_cores, -1, np.int32), np.full(n_packets, -1, np.int32),
-                      np.full(n_packets, -1, np.int32), np.zeros(n_packets, np.int32), np.zeros(n_packets, np.int64),
-                      np.zeros(n_packets, np.int64))
-    return TimeState(traffic, np.zeros(n_packets, np.int64), np.zeros(n_packets, np.int64),
-                     np.zeros(n_sinks, np.int64), np.zeros(n_sinks, np.int64), np.zeros(n_sinks, np.int32),
-                     np.full(n_cores, -1, np.int32), np.full(n_cores, -1, np.int32), np.full(n_cores, -1, np.int32),
-                     np.full(n_sinks, -1, np.int32), np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64),
-                     np.zeros(n_spikes, np.int32), np.zeros(n_spikes, np.int64), np.zeros(n_spikes, np.float64),
-                     np.zeros(n_spikes, np.int64))
+    traffic = Traffic(np.zeros((n_packets, N_PACKET_COLUMNS), np.int64), np.full(n_cores, -1, np.int64))
+    return TimeState(traffic, np.zeros((n_packets, 2), np.int64), np.zeros((n_sinks, N_SINK_COLUMNS), np.int64),
+                     np.zeros((n_cores, 5), np.int64), np.zeros((n_spikes, 3), np.int64),
+                     np.zeros(n_spikes, np.float64))
 
 
-@kernel
-def fires(populations, population, token, n_tokens):
+@part
+def fires(tables, population, token, n_tokens):
     """Return whether a population may send packets at this token (read-outs may speak at the last one only)."""
-    return populations.last_only[population] == 0 or token == n_tokens - 1
+    return tables.population[population, P_LAST_ONLY] == 0 or token == n_tokens - 1
 
 
-@kernel
-def count_step(populations, function, packets, population, token):
+@part
+def count_step(tables, function, population, token):
     """Return (packets, destinations, events) that the outputs of `population` at `token` would make."""
     n_packets, n_sinks, n_events = 0, 0, 0
-    outputs = populations.n_outputs[population]
+    outputs = tables.population[population, P_N_OUTPUTS]
     for index in range(outputs):
-        output = populations.first_output[population] + index
-        slot = token % function.ring_depth[output]
-        count = function.ring_count[function.ring_count_start[output] + slot]
-        at = function.ring_start[output] + slot * populations.size[population]
+        output = tables.population[population, P_FIRST_OUTPUT] + index
+        slot = token % function.ring[output, R_DEPTH]
+        count = function.ring_count[function.ring[output, R_COUNT_START] + slot]
+        at = function.ring[output, R_START] + slot * tables.population[population, P_SIZE]
         n_events += count
         for event in range(count):
-            row = populations.first_row[population] + function.ring_neuron[at + event] * outputs + index
-            first, stop = packets.row_start[row], packets.row_start[row + 1]
+            row = tables.population[population, P_FIRST_ROW] + function.ring_neuron[at + event] * outputs + index
+            first, stop = tables.row_start[row], tables.row_start[row + 1]
             n_packets += stop - first
-            n_sinks += packets.destination_start[stop] - packets.destination_start[first]
+            n_sinks += tables.destination_start[stop] - tables.destination_start[first]
     return n_packets, n_sinks, n_events
 
 
-@kernel
+@part
 def clear_step(time_state):
     """Begin a step: no packets, clocks at 0."""
     time_state.traffic.first_of_core[:] = -1
-    time_state.local_first[:] = -1
-    time_state.clock[:] = 0
-    time_state.work[:] = 0
+    time_state.core[:, T_LOCAL_FIRST] = -1
+    time_state.core[:, T_CLOCK] = 0
+    time_state.core[:, T_WORK] = 0
 
 
-@kernel
-def fire(populations, function, slices, cores, packets, destinations, time_state, population, token, may_send,
-         recorded, n_packets, n_sinks, n_spikes, core_counts, chip_counts):
+@part
+def fire(tables, function, time_state, population, token, may_send, recorded, n_packets, n_sinks, n_spikes,
+         core_counts, chip_counts):
     """Let the somata of one population fire, core by core, in order; make their packets.
 
-    recorded : int8[output] 1: note its events in time_state.spike_*
+    recorded : int8[output] 1: note its events in time_state.spike and value
     Adds to `core_counts` [core, event] and `chip_counts` [event] of the step. Returns the new
     (n_packets, n_sinks, n_spikes).
     """
-    n_outputs = populations.n_outputs[population]
-    first_output = populations.first_output[population]
-    first_id = populations.first_neuron[population]
-    size = populations.size[population]
+    n_outputs = tables.population[population, P_N_OUTPUTS]
+    first_output = tables.population[population, P_FIRST_OUTPUT]
+    first_id = tables.population[population, P_FIRST_NEURON]
+    size = tables.population[population, P_SIZE]
     next_event = np.zeros(MAX_OUTPUTS, np.int64)
     stop_event = np.zeros(MAX_OUTPUTS, np.int64)
     for index in range(n_outputs):
-        slot = token % function.ring_depth[first_output + index]
-        next_event[index] = function.ring_start[first_output + index] + slot * size
-        count = function.ring_count[function.ring_count_start[first_output + index] + slot]
+        slot = token % function.ring[first_output + index, R_DEPTH]
+        next_event[index] = function.ring[first_output + index, R_START] + slot * size
+        count = function.ring_count[function.ring[first_output + index, R_COUNT_START] + slot]
         stop_event[index] = next_event[index] + count
-    for index in range(slices.population_start[population], slices.population_start[population + 1]):
-        core = slices.core[index]
-        updated = slices.start[index]
-        stop = slices.stop[index]
-        active_ticks, inactive_ticks = slices.active_ps[index], slices.inactive_ps[index]
-        clock = time_state.clock[core]
+    for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
+        core = tables.slice_[index, S_CORE]
+        updated = tables.slice_[index, S_START]
+        stop = tables.slice_[index, S_STOP]
+        active_ticks, inactive_ticks = tables.slice_[index, S_ACTIVE], tables.slice_[index, S_INACTIVE]
+        clock = time_state.core[core, T_CLOCK]
         n_active = np.int64(0)
         while True:
             # The next neuron of this slice with an event, over all outputs.
@@ -151,188 +198,204 @@ def fire(populations, function, slices, cores, packets, destinations, time_state
                     continue
                 next_event[output] += 1
                 if may_send:
-                    clock += cores.spike_out_ps[core]
-                    core_counts[core, SPIKE_OUT] += 1
+                    clock += tables.core[core, C_SPIKE_OUT]
+                    core_counts[core, SPIKE_OUT] += 1 - tables.core[core, C_IS_PORT]
                 if recorded[first_output + output]:
-                    time_state.spike_output[n_spikes] = first_output + output
-                    time_state.spike_neuron[n_spikes] = neuron
-                    time_state.spike_value[n_spikes] = function.ring_value[at]
-                    time_state.spike_time[n_spikes] = clock
+                    time_state.spike[n_spikes, SPIKE_OUTPUT] = first_output + output
+                    time_state.spike[n_spikes, SPIKE_NEURON] = neuron
+                    time_state.value[n_spikes] = function.ring_value[at]
+                    time_state.spike[n_spikes, SPIKE_TIME] = clock
                     n_spikes += 1
                 if may_send:
-                    row = populations.first_row[population] + neuron * n_outputs + output
-                    for packet in range(packets.row_start[row], packets.row_start[row + 1]):
-                        clock += cores.packet_out_ps[core]
-                        _send(packets, destinations, cores, time_state, packet, row, core, clock, n_packets, n_sinks,
-                              core_counts, chip_counts)
+                    row = tables.population[population, P_FIRST_ROW] + neuron * n_outputs + output
+                    for packet in range(tables.row_start[row], tables.row_start[row + 1]):
+                        clock += tables.core[core, C_PACKET_OUT]
+                        _send(tables, time_state, packet, row, core, clock, n_packets, n_sinks, core_counts,
+                              chip_counts)
                         n_packets += 1
-                        n_sinks += packets.destination_start[packet + 1] - packets.destination_start[packet]
-        time_state.clock[core] = clock
-        if slices.event_active[index] >= 0:
-            core_counts[core, slices.event_active[index]] += n_active
-            core_counts[core, slices.event_inactive[index]] += stop - slices.start[index] - n_active
-            core_counts[core, MODE_UPDATE] += n_active * populations.n_modes[population]
+                        n_sinks += tables.destination_start[packet + 1] - tables.destination_start[packet]
+        time_state.core[core, T_CLOCK] = clock
+        if tables.slice_[index, S_EVENT_ACTIVE] >= 0:
+            core_counts[core, tables.slice_[index, S_EVENT_ACTIVE]] += n_active
+            n_inactive = stop - tables.slice_[index, S_START] - n_active
+            core_counts[core, tables.slice_[index, S_EVENT_INACTIVE]] += n_inactive
+            core_counts[core, MODE_UPDATE] += n_active * tables.population[population, P_N_MODES]
     return n_packets, n_sinks, n_spikes
 
 
-@kernel
-def _send(packets, destinations, cores, time_state, packet, row, core, clock, number, sink, core_counts, chip_counts):
+@part
+def _send(tables, time_state, packet, row, core, clock, number, sink, core_counts, chip_counts):
     """Inject one packet: count it, note its destinations, queue it at its core."""
     traffic = time_state.traffic
-    first, stop = packets.destination_start[packet], packets.destination_start[packet + 1]
-    time_state.packet[number] = packet
-    time_state.row[number] = row
-    traffic.inject[number] = clock
-    traffic.core[number] = core
-    traffic.next_of_core[number] = -1
-    traffic.target_core[number] = -1
-    traffic.tree[number] = packets.tree[packet]
-    traffic.flits[number] = packets.flits[packet]
-    traffic.sink[number] = sink
-    traffic.destination[number] = first
+    first, stop = tables.destination_start[packet], tables.destination_start[packet + 1]
+    time_state.origin[number, ORIGIN_PACKET] = packet
+    time_state.origin[number, ORIGIN_ROW] = row
+    traffic.packet[number, INJECT] = clock
+    traffic.packet[number, CORE] = core
+    traffic.packet[number, NEXT] = -1
+    traffic.packet[number, TARGET] = -1
+    traffic.packet[number, TREE] = tables.packet[packet, K_TREE]
+    traffic.packet[number, FLITS] = tables.packet[packet, K_FLITS]
+    traffic.packet[number, SINK] = sink
+    traffic.packet[number, DESTINATION] = first
     travels = False
     for destination in range(first, stop):
-        target = destinations.core[destination]
+        target = tables.destination[destination, D_CORE]
         at = sink + destination - first
-        time_state.service[at] = destinations.service_ps[destination]
-        time_state.sink_core[at] = target
-        time_state.work[target] += destinations.service_ps[destination]
-        if destinations.local[destination]:
-            time_state.arrival[at] = clock
+        time_state.sink[at, SINK_SERVICE] = tables.destination[destination, D_SERVICE]
+        time_state.sink[at, SINK_CORE] = target
+        time_state.core[target, T_WORK] += tables.destination[destination, D_SERVICE]
+        if tables.destination[destination, D_LOCAL]:
+            time_state.sink[at, SINK_ARRIVAL] = clock
             _note_local(time_state, target, at)
         else:
             travels = True
             chip_counts[TILE_LOCAL] += 1
-            if packets.tree[packet] < 0:
-                traffic.target_core[number] = target
-                traffic.sink[number] = at
-        _count_destination(destinations, cores, destination, target, core_counts, chip_counts)
-    if cores.is_port[core]:
+            if tables.packet[packet, K_TREE] < 0:
+                traffic.packet[number, TARGET] = target
+                traffic.packet[number, SINK] = at
+        _count_destination(tables, destination, target, core_counts, chip_counts)
+    if tables.core[core, C_IS_PORT]:
         chip_counts[INPUT_PACKET] += 1
     else:
         core_counts[core, PACKET_OUT] += 1
     if travels:
         _queue(time_state, core, number)
-        flits = packets.flits[packet]
-        chip_counts[HOP_EW] += packets.hops_ew[packet]
-        chip_counts[HOP_NS] += packets.hops_ns[packet]
-        chip_counts[FLIT_HOP_EW] += packets.hops_ew[packet] * flits
-        chip_counts[FLIT_HOP_NS] += packets.hops_ns[packet] * flits
+        flits = tables.packet[packet, K_FLITS]
+        chip_counts[HOP_EW] += tables.packet[packet, K_HOPS_EW]
+        chip_counts[HOP_NS] += tables.packet[packet, K_HOPS_NS]
+        chip_counts[FLIT_HOP_EW] += tables.packet[packet, K_HOPS_EW] * flits
+        chip_counts[FLIT_HOP_NS] += tables.packet[packet, K_HOPS_NS] * flits
 
 
-@kernel
-def _count_destination(destinations, cores, destination, target, core_counts, chip_counts):
+@part
+def _count_destination(tables, destination, target, core_counts, chip_counts):
     """Count what a packet makes its destination core do."""
-    if cores.is_port[target]:
+    if tables.core[target, C_IS_PORT]:
         chip_counts[OUTPUT_PACKET] += 1
         return
-    dense, sparse = destinations.dense[destination], destinations.sparse[destination]
-    conv = destinations.conv[destination]
+    dense, sparse = tables.destination[destination, D_DENSE], tables.destination[destination, D_SPARSE]
+    conv = tables.destination[destination, D_CONV]
     core_counts[target, PACKET_IN] += 1
-    core_counts[target, SYNAPSE_READ] += destinations.words[destination]
+    core_counts[target, SYNAPSE_READ] += tables.destination[destination, D_WORDS]
     core_counts[target, SYNAPSE_DENSE] += dense
     core_counts[target, SYNAPSE_SPARSE] += sparse
     core_counts[target, SYNAPSE_CONV] += conv
     core_counts[target, DENDRITE] += dense + sparse + conv
 
 
-@kernel
+@part
 def _note_local(time_state, core, sink):
     """Append a sink to the packets that `core` sends to itself."""
-    time_state.local_next[sink] = -1
-    if time_state.local_first[core] < 0:
-        time_state.local_first[core] = sink
+    time_state.sink[sink, SINK_NEXT_LOCAL] = -1
+    if time_state.core[core, T_LOCAL_FIRST] < 0:
+        time_state.core[core, T_LOCAL_FIRST] = sink
     else:
-        time_state.local_next[time_state.local_last[core]] = sink
-    time_state.local_last[core] = sink
+        time_state.sink[time_state.core[core, T_LOCAL_LAST], SINK_NEXT_LOCAL] = sink
+    time_state.core[core, T_LOCAL_LAST] = sink
 
 
-@kernel
+@part
 def _queue(time_state, core, number):
     """Append a packet to the injection list of `core`."""
     traffic = time_state.traffic
     if traffic.first_of_core[core] < 0:
         traffic.first_of_core[core] = number
     else:
-        traffic.next_of_core[time_state.last_of_core[core]] = number
-    time_state.last_of_core[core] = number
+        traffic.packet[time_state.core[core, T_LAST], NEXT] = number
+    time_state.core[core, T_LAST] = number
 
 
-@kernel
-def serve(cores, time_state, arrived_first, arrived_next):
+@part
+def count_local(time_state):
+    """Return the destinations of this step that were reached without the network."""
+    n_local = 0
+    for core in range(time_state.core.shape[0]):
+        sink = time_state.core[core, T_LOCAL_FIRST]
+        while sink >= 0:
+            n_local += 1
+            sink = time_state.sink[sink, SINK_NEXT_LOCAL]
+    return n_local
+
+
+@part
+def serve(tables, time_state, network):
     """Let every core work off its arrivals in order of (arrival, packet); return when the last core is done."""
     done = np.int64(0)
-    for core in range(cores.tile.size):
-        free = np.int64(0) if cores.overlapped[core] else time_state.clock[core]
-        near, far = time_state.local_first[core], arrived_first[core]
+    for core in range(tables.core.shape[0]):
+        free = np.int64(0) if tables.core[core, C_OVERLAPPED] else time_state.core[core, T_CLOCK]
+        near, far = time_state.core[core, T_LOCAL_FIRST], network.core[core, C_FIRST]
         while near >= 0 or far >= 0:
             # Sinks ascend with packet ids, so they break ties in the right order.
-            use_far = near < 0 or (far >= 0 and (time_state.arrival[far], far) < (time_state.arrival[near], near))
+            use_far = near < 0
+            if near >= 0 and far >= 0:
+                lead = time_state.sink[near, SINK_ARRIVAL] - time_state.sink[far, SINK_ARRIVAL]
+                use_far = lead > 0 or (lead == 0 and far < near)
             sink = far if use_far else near
-            free = max(free, time_state.arrival[sink]) + time_state.service[sink]
+            free = max(free, time_state.sink[sink, SINK_ARRIVAL]) + time_state.sink[sink, SINK_SERVICE]
             if use_far:
-                far = arrived_next[far]
+                far = network.lists[far, ARRIVED_NEXT]
             else:
-                near = time_state.local_next[near]
-        done = max(done, free, time_state.clock[core])
+                near = time_state.sink[near, SINK_NEXT_LOCAL]
+        done = max(done, free, time_state.core[core, T_CLOCK])
     return done
 
 
-@kernel
+@part
 def last_arrival(time_state, n_sinks):
     """Return the last arrival of the step, 0 if there was none."""
     latest = np.int64(0)
     for sink in range(n_sinks):
-        latest = max(latest, time_state.arrival[sink])
+        latest = max(latest, time_state.sink[sink, SINK_ARRIVAL])
     return latest
 
 
-@kernel
-def load_links(tables, time_state, n_packets, link_packets, link_busy, link_load):
+@part
+def load_links(tables, time_state, n_packets, loads, link_load):
     """Add the occupation of every link on the packets' ways (no queues); `link_load` [link] is this step's."""
     traffic = time_state.traffic
-    n_between = 4 * tables.n_tiles
+    n_between = 4 * tables.scalar[N_TILES]
     for number in range(n_packets):
-        core = traffic.core[number]
-        occupancy = traffic.flits[number] * tables.cycle_ticks
-        target = traffic.target_core[number]
+        core = traffic.packet[number, CORE]
+        occupancy = traffic.packet[number, FLITS] * tables.scalar[CYCLE]
+        target = traffic.packet[number, TARGET]
         if target >= 0:
             position, tile = tables.core_tile[core], tables.core_tile[target]
             while position != tile:
                 link = 4 * position + tables.route[position, tile]
-                _load(link, occupancy, link_packets, link_busy, link_load)
+                _load(link, occupancy, loads, link_load)
                 position = tables.link_target[link]
-            _load(n_between + target, occupancy, link_packets, link_busy, link_load)
-        elif traffic.tree[number] >= 0:
-            _load_tree(tables, traffic.tree[number], occupancy, link_packets, link_busy, link_load)
+            _load(n_between + target, occupancy, loads, link_load)
+        elif traffic.packet[number, TREE] >= 0:
+            _load_tree(tables, traffic.packet[number, TREE], occupancy, loads, link_load)
 
 
-@kernel
-def _load_tree(tables, root, occupancy, link_packets, link_busy, link_load):
+@part
+def _load_tree(tables, root, occupancy, loads, link_load):
     """Add the links of a multicast tree. The nodes of a tree stand together, the root first."""
     last = root
     node = root
     while node <= last:
         for branch in range(tables.branch_start[node], tables.branch_start[node + 1]):
-            _load(tables.branch_link[branch], occupancy, link_packets, link_busy, link_load)
-            last = max(last, tables.branch_child[branch])
+            _load(tables.branch[branch, BRANCH_LINK], occupancy, loads, link_load)
+            last = max(last, tables.branch[branch, BRANCH_CHILD])
         node += 1
 
 
-@kernel
-def _load(link, occupancy, link_packets, link_busy, link_load):
-    link_packets[link] += 1
-    link_busy[link] += occupancy
+@part
+def _load(link, occupancy, loads, link_load):
+    loads[link, LOAD_PACKETS] += 1
+    loads[link, LOAD_BUSY] += occupancy
     link_load[link] += occupancy
 
 
-@kernel
-def bound(cores, time_state, link_load):
+@part
+def bound(tables, time_state, link_load):
     """Return the analytic bound of the step: the longest core (phases after each other or at once) or link."""
     longest = np.int64(0)
-    for core in range(cores.tile.size):
-        soma, synapse = time_state.clock[core], time_state.work[core]
-        longest = max(longest, max(soma, synapse) if cores.overlapped[core] else soma + synapse)
+    for core in range(tables.core.shape[0]):
+        soma, synapse = time_state.core[core, T_CLOCK], time_state.core[core, T_WORK]
+        longest = max(longest, max(soma, synapse) if tables.core[core, C_OVERLAPPED] else soma + synapse)
     for link in range(link_load.size):
         longest = max(longest, link_load[link])
     return longest

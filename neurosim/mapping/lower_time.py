@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from hw_models.schema import Chip, Figure
-from neurosim.errors import MappingError
 from neurosim.events import CORE_EVENT_INDEX
 from neurosim.graph import Network
 from neurosim.machine import (
@@ -33,8 +32,6 @@ from neurosim.mapping.resources import Demand
 from neurosim.mapping.trees import packet_trees
 from neurosim.noc.topology import hop_counts, link_targets, route_table
 from neurosim.units import ns_to_ps
-
-MAX_TILES = 16_384
 
 
 class Traffic(NamedTuple):
@@ -75,16 +72,8 @@ def lower_cores(chip: Chip, partition: Partition, placement: Placement) -> Cores
 
 
 def lower_noc(chip: Chip, n_cores: int) -> Noc:
-    """Return routers and links; `n_cores` includes the ports.
-
-    Raises
-    ------
-    MappingError           if the chip has more tiles than a routing table can hold
-    """
+    """Return routers and links; `n_cores` includes the ports."""
     noc = chip.noc
-    if chip.n_tiles > MAX_TILES:
-        raise MappingError(f"chip {chip.name}: noc.columns x noc.rows = {chip.n_tiles} tiles",
-                           allowed=f"at most {MAX_TILES} tiles", mend="describe the part of the chip that is used")
     grid = chip_grid(chip)
     router = _ps(noc.router_latency_ns)
     east_west, north_south = router + _ps(noc.link_latency_ew_ns), router + _ps(noc.link_latency_ns_ns)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.schema import Chip
-from neurosim.errors import OptionError
-from neurosim.machine import Int64Array
+from neurosim.errors import MappingError, OptionError
+from neurosim.machine import Int32Array, Int64Array
 from neurosim.mapping.anneal_kernels import anneal_level
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.options import MappingOptions
@@ -24,6 +24,7 @@ from neurosim.mapping.resources import Demand
 from neurosim.noc.topology import Grid, hop_counts
 
 FloatArray = NDArray[np.float64]
+MAX_TILES = 4096
 N_LEVELS = 60
 
 
@@ -50,7 +51,7 @@ class _Board(NamedTuple):
     pointer: Int64Array
     neighbour: Int64Array
     weight: FloatArray
-    distance: Int64Array       # [tile, tile] links
+    distance: Int32Array       # [tile, tile] links
 
 
 def place_cores(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array,
@@ -90,7 +91,15 @@ def placement_cost(board: _Board, physical: Int64Array) -> float:
 
 
 def chip_grid(chip: Chip) -> Grid:
-    """Return shape and routing of the chip's network."""
+    """Return shape and routing of the chip's network.
+
+    Raises
+    ------
+    MappingError           if the chip has more tiles than tables of [tile, tile] can hold
+    """
+    if chip.n_tiles > MAX_TILES:
+        raise MappingError(f"chip {chip.name}: noc.columns x noc.rows = {chip.n_tiles} tiles",
+                           allowed=f"at most {MAX_TILES} tiles", mend="describe the part of the chip that is used")
     return Grid(chip.noc.topology, chip.noc.routing, chip.noc.columns, chip.noc.rows)
 
 
@@ -120,7 +129,7 @@ def _board(chip: Chip, partition: Partition, axons: AxonTable, source_core: Int6
     return _Board(partition.n_cores, chip.n_cores, chip.noc.cores_per_tile,
                   (chip.input_port.tile, chip.output_port.tile), pointer, others[order],
                   np.concatenate([weight, weight])[order].astype(np.float64),
-                  (east_west + north_south).astype(np.int64))
+                  east_west + north_south)
 
 
 def _tiles(board: _Board, physical: Int64Array) -> Int64Array:

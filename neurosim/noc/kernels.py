@@ -22,128 +22,117 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.kernel import kernel
+from neurosim.kernel import kernel, part
 from neurosim.noc.wheel import Wheel, advance, make_wheel, push, take_slot
 
-# Columns of `flight`: where a packet (or a copy of a multicast packet) is and what it needs, in one cache line.
-# POSITION is a router, for multicast a tree node; TILE is −1 for multicast; LINK is the last link taken.
-POSITION, TILE, EJECT_LINK, OCCUPANCY, PACKET, LINK = 0, 1, 2, 3, 4, 5
-N_COLUMNS = 8
-FRESH = -1          # POSITION of a packet still at its source
-NONE = -1
-UNKNOWN_RELEASE, WAKE_PENDING = 1, 2
-
-
 class NetworkTables(NamedTuple):
-    """What does not change during a run. Links and routers as in machine.Noc; durations in ticks."""
+    """What does not change during a run. Links and routers as in machine.Noc; durations in ticks.
 
-    n_tiles: int
+    Few wide tables instead of many arrays: Numba's compile time grows with the arrays that a call passes on.
+    """
+
+    scalar: NDArray[np.int64]            # N_TILES … HOP + direction
     route: NDArray[np.int8]              # [tile, destination tile]
     link_target: NDArray[np.int64]       # [link]
-    hop_ticks: NDArray[np.int64]         # [4]
-    eject_ticks: int
-    cycle_ticks: int
-    credit_ticks: int
-    buffer_packets: int
-    core_in_packets: int
     core_tile: NDArray[np.int64]         # [core]
     input_start: NDArray[np.int64]       # [router + 1] its input ports in `input_port`
     input_port: NDArray[np.int64]        # link number of the feeding link, or 4 * n_tiles + core for injection
-    node_router: NDArray[np.int64]       # [node] multicast trees, as in machine.Trees
-    branch_start: NDArray[np.int64]
-    branch_link: NDArray[np.int64]
-    branch_child: NDArray[np.int64]
-    branch_destination: NDArray[np.int64]
+    branch_start: NDArray[np.int64]      # [node + 1] multicast trees, as in machine.Trees
+    branch: NDArray[np.int64]            # [branch, 3] BRANCH_LINK, BRANCH_CHILD, BRANCH_DESTINATION
+
+
+# NetworkTables.scalar
+N_TILES, EJECT, CYCLE, CREDIT, BUFFER_PACKETS, CORE_IN_PACKETS, HOP = 0, 1, 2, 3, 4, 5, 6
+# NetworkTables.branch
+BRANCH_LINK, BRANCH_CHILD, BRANCH_DESTINATION = 0, 1, 2
 
 
 class Traffic(NamedTuple):
     """The packets of one time step, by packet id."""
 
-    inject: NDArray[np.int64]            # [packet] ticks
-    core: NDArray[np.int32]              # [packet] source
-    next_of_core: NDArray[np.int32]      # [packet] the next packet of the same core, −1 at the end
-    first_of_core: NDArray[np.int32]     # [core]
-    target_core: NDArray[np.int32]       # [packet] unicast destination; −1: follow `tree`
-    tree: NDArray[np.int32]              # [packet] root node
-    flits: NDArray[np.int32]
-    sink: NDArray[np.int64]              # [packet] unicast: index into `arrival`; multicast: index of destination 0
-    destination: NDArray[np.int64]       # [packet] its first entry in machine.Destinations
+    packet: NDArray[np.int64]            # [packet, 8] INJECT … DESTINATION
+    first_of_core: NDArray[np.int64]     # [core] −1: the core injects nothing
+
+
+# Traffic.packet: time of injection; source core; the next packet of that core (−1 at the end); destination core of a
+# unicast packet (−1: follow `tree`); root node; flits; index of its sink (unicast) or of destination 0 (multicast);
+# its first entry in machine.Destinations.
+INJECT, CORE, NEXT, TARGET, TREE, FLITS, SINK, DESTINATION = 0, 1, 2, 3, 4, 5, 6, 7
+N_PACKET_COLUMNS = 8
+# Table of destinations of the step's packets, int64[sink, 4]: ticks the core spends on it; arrival; core; next of the
+# sinks that its core sends to itself. Table of loads, int64[link, 2].
+SINK_SERVICE, SINK_ARRIVAL, SINK_CORE, SINK_NEXT_LOCAL = 0, 1, 2, 3
+N_SINK_COLUMNS = 4
+LOAD_PACKETS, LOAD_BUSY = 0, 1
 
 
 class NetworkState(NamedTuple):
     """Scratch of one run, sized by `make_state`."""
 
     wheel: Wheel
-    flight: NDArray[np.int32]            # [flight, N_COLUMNS]; the first ones are the packets, then copies
-    free_flight: NDArray[np.int32]       # stack of unused flights
-    n_free: NDArray[np.int64]            # [2] size of that stack; first flight never used
-    link_free: NDArray[np.int64]         # [link] end of the last occupation
-    group_time: NDArray[np.int64]        # [link] unlimited: tick of the group below
-    group_head: NDArray[np.int32]        # [link] unlimited: requests of this tick, by packet id
-    request: NDArray[np.int32]           # [request] unlimited: flights that request in this tick
-    request_next: NDArray[np.int32]
-    request_link: NDArray[np.int32]
-    request_child: NDArray[np.int32]     # node behind the link; −1: eject
-    request_sink: NDArray[np.int64]      # where an ejection notes its arrival
-    fifo: NDArray[np.int32]              # [port, slot] buffered flights (links only)
-    fifo_first: NDArray[np.int32]        # [port]
-    fifo_count: NDArray[np.int32]
-    port_busy: NDArray[np.int64]         # [port] when it can read its next head
-    port_link: NDArray[np.int32]         # [port] link its head requests now; −1: none
-    port_request: NDArray[np.int64]      # [port] since when
-    port_branch: NDArray[np.int32]       # [port] branch of its head that is due
+    flight: NDArray[np.int32]            # [flight, 8] POSITION … LAST_LINK; the first ones are the packets, then copies
+    request: NDArray[np.int32]           # [request, 5] unlimited buffers: the requests of one tick
+    port: NDArray[np.int64]              # [port, 6] finite buffers: input ports of routers
+    link: NDArray[np.int64]              # [link, 7]
+    core: NDArray[np.int64]              # [core, 5]
+    fifo: NDArray[np.int32]              # [port, slot] buffered flights (ports fed by links)
     slot_free: NDArray[np.int64]         # [link, slot] when the slot behind the link is free again
-    n_reserved: NDArray[np.int64]        # [link] slots ever reserved
-    n_released: NDArray[np.int64]
-    link_waits: NDArray[np.int8]         # [link] 0, UNKNOWN_RELEASE (of the slot it needs) or WAKE_PENDING
-    marked: NDArray[np.int64]            # [link] tick at which it was marked for evaluation
-    marked_link: NDArray[np.int32]
-    injected: NDArray[np.int32]          # [core] first packet not yet counted as injected; for queue peaks
-    queue_length: NDArray[np.int64]      # [core]
-    server_free: NDArray[np.int64]       # [core] finite input queues: end of the last service
-    arrived_first: NDArray[np.int32]     # [core] output: sinks in order of arrival, as a list: first, last, next
-    arrived_last: NDArray[np.int32]
-    arrived_next: NDArray[np.int32]      # [sink]
+    lists: NDArray[np.int32]             # [flight, 3] MARKED_LINK, FREE_FLIGHT (stack), ARRIVED_NEXT
+    count: NDArray[np.int64]             # [2] N_FREE (size of that stack), N_USED (first flight never used)
 
 
-@kernel
+# NetworkState.flight: where a packet (or a copy of a multicast packet) is and what it needs, in one cache line.
+# POSITION is a router, for multicast a tree node; TILE is −1 for multicast.
+POSITION, TILE, EJECT_LINK, OCCUPANCY, PACKET, LAST_LINK = 0, 1, 2, 3, 4, 5
+N_FLIGHT_COLUMNS = 8
+FRESH, NONE = -1, -1                     # POSITION of a packet still at its source; TILE of a multicast packet
+# NetworkState.request: flight; next request of the same link; link; node or router behind it; sink if it ejects
+R_FLIGHT, R_NEXT, R_LINK, R_CHILD, R_SINK = 0, 1, 2, 3, 4
+# NetworkState.port: FIFO (first slot, count; for injection ports the head packet); when it can read its next head;
+# the link that its head requests (−1: none), since when; branch of the head that is due
+P_FIRST, P_COUNT, P_BUSY, P_LINK, P_SINCE, P_BRANCH = 0, 1, 2, 3, 4, 5
+# NetworkState.link: end of the last occupation; unlimited: tick and head of its group of requests; finite: slots ever
+# reserved and released behind it; what it waits for; tick at which it was marked for evaluation
+L_FREE, L_GROUP_TIME, L_GROUP_HEAD, L_RESERVED, L_RELEASED, L_WAITS, L_MARKED = 0, 1, 2, 3, 4, 5, 6
+UNKNOWN_RELEASE, WAKE_PENDING = 1, 2     # L_WAITS
+# NetworkState.core: first packet not yet counted as injected and packets in the queue, for queue peaks; end of the last
+# service (finite input queues); arrivals in order of time as a list of sinks: first, last
+C_INJECTED, C_QUEUE, C_SERVER_FREE, C_FIRST, C_LAST = 0, 1, 2, 3, 4
+# NetworkState.lists and count
+MARKED_LINK, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
+N_FREE, N_USED = 0, 1
+
+
+@part
 def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_packets):
     """Return the scratch for up to `n_flights` packets and copies (at most: all destinations of a step)."""
     depth = max(1, buffer_packets)
     slots = max(depth, core_in_packets)
-    n_ports = n_links  # link-fed ports and injection ports share the numbering of links and ejections
-    n_events = n_flights + n_ports + n_links
+    # Ports fed by links and injection ports share the numbering of links and ejection links.
     return NetworkState(
-        make_wheel(n_slots, n_events), np.zeros((n_flights, N_COLUMNS), np.int32), np.zeros(n_flights, np.int32),
-        np.zeros(2, np.int64), np.zeros(n_links, np.int64), np.full(n_links, -1, np.int64),
-        np.full(n_links, -1, np.int32), np.zeros(n_flights, np.int32), np.zeros(n_flights, np.int32),
-        np.zeros(n_flights, np.int32), np.zeros(n_flights, np.int32), np.zeros(n_flights, np.int64),
-        np.zeros((n_ports, depth), np.int32), np.zeros(n_ports, np.int32), np.zeros(n_ports, np.int32),
-        np.zeros(n_ports, np.int64), np.full(n_ports, -1, np.int32), np.zeros(n_ports, np.int64),
-        np.zeros(n_ports, np.int32), np.zeros((n_links, slots), np.int64), np.zeros(n_links, np.int64),
-        np.zeros(n_links, np.int64), np.zeros(n_links, np.int8), np.full(n_links, -1, np.int64),
-        np.zeros(n_links, np.int32), np.zeros(n_cores, np.int32), np.zeros(n_cores, np.int64),
-        np.zeros(n_cores, np.int64), np.full(n_cores, -1, np.int32), np.full(n_cores, -1, np.int32),
-        np.full(n_flights, -1, np.int32))
+        make_wheel(n_slots, n_flights + 2 * n_links), np.zeros((n_flights, N_FLIGHT_COLUMNS), np.int32),
+        np.zeros((n_flights, 5), np.int32), np.zeros((n_links, 6), np.int64), np.zeros((n_links, 7), np.int64),
+        np.zeros((n_cores, 5), np.int64), np.zeros((n_links, depth), np.int32), np.zeros((n_links, slots), np.int64),
+        np.zeros((max(n_flights, n_links), 3), np.int32), np.zeros(2, np.int64))
 
 
 @kernel
-def run_unlimited(tables, traffic, n_packets, state, arrival, link_packets, link_busy):
+def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
     """Carry the packets through routers with unbounded output queues.
 
-    Writes `arrival` [sink], adds to `link_packets` and `link_busy` [link], all in ticks; returns the arrivals.
+    Writes the arrivals into `sinks`, adds to `loads` [link, 2] packets and busy ticks; returns the arrivals.
     """
     wheel, flight = state.wheel, state.flight
-    n_links_between = 4 * tables.n_tiles
-    state.link_free[:] = 0
-    state.group_time[:] = -1
-    state.arrived_first[:] = -1
-    state.n_free[0], state.n_free[1] = 0, n_packets
+    n_links_between = 4 * tables.scalar[N_TILES]
+    state.link[:, L_FREE] = 0
+    state.link[:, L_GROUP_TIME] = -1
+    state.core[:, C_FIRST] = -1
+    state.count[N_FREE], state.count[N_USED] = 0, n_packets
     for core in range(traffic.first_of_core.size):
         first = traffic.first_of_core[core]
         if first >= 0:
             flight[first, POSITION] = FRESH
-            push(wheel, np.int64(0), traffic.inject[first], first)
+            push(wheel, np.int64(0), traffic.packet[first, INJECT], first)
     n_arrived = 0
     time = np.int64(0)
     while True:
@@ -152,45 +141,45 @@ def run_unlimited(tables, traffic, n_packets, state, arrival, link_packets, link
             return n_arrived
         n_requests = _collect_requests(tables, traffic, state, time)
         for index in range(n_requests):
-            link = state.request_link[index]
-            request = state.group_head[link]
+            link = state.request[index, R_LINK]
+            request = state.link[link, L_GROUP_HEAD]
             if request < 0:
                 continue  # its group is done
-            state.group_head[link] = -1
-            start = max(state.link_free[link], time)
+            state.link[link, L_GROUP_HEAD] = -1
+            start = max(state.link[link, L_FREE], time)
             while request >= 0:
-                moved = state.request[request]
+                moved = state.request[request, R_FLIGHT]
                 occupancy = np.int64(flight[moved, OCCUPANCY])
-                link_packets[link] += 1
-                link_busy[link] += occupancy
+                loads[link, LOAD_PACKETS] += 1
+                loads[link, LOAD_BUSY] += occupancy
                 if link < n_links_between:
-                    flight[moved, POSITION] = state.request_child[request]
-                    push(wheel, time, start + tables.hop_ticks[link & 3], moved)
+                    flight[moved, POSITION] = state.request[request, R_CHILD]
+                    push(wheel, time, start + tables.scalar[HOP + (link & 3)], moved)
                 else:
-                    _note_arrival(tables, state, arrival, link, state.request_sink[request],
-                                  start + tables.eject_ticks + occupancy - tables.cycle_ticks)
+                    _note_arrival(tables, state, sinks, link, state.request[request, R_SINK],
+                                  start + tables.scalar[EJECT] + occupancy - tables.scalar[CYCLE])
                     n_arrived += 1
                     if moved >= n_packets:
                         _drop_copy(state, moved)
                 start += occupancy
-                request = state.request_next[request]
-            state.link_free[link] = start
+                request = state.request[request, R_NEXT]
+            state.link[link, L_FREE] = start
 
 
-@kernel
-def _note_arrival(tables, state, arrival, link, sink, time):
+@part
+def _note_arrival(tables, state, sinks, link, sink, time):
     """Write an arrival; the arrivals of one ejection link come in order of time."""
-    core = link - 4 * tables.n_tiles
-    arrival[sink] = time
-    state.arrived_next[sink] = -1
-    if state.arrived_first[core] < 0:
-        state.arrived_first[core] = sink
+    core = link - 4 * tables.scalar[N_TILES]
+    sinks[sink, SINK_ARRIVAL] = time
+    state.lists[sink, ARRIVED_NEXT] = -1
+    if state.core[core, C_FIRST] < 0:
+        state.core[core, C_FIRST] = sink
     else:
-        state.arrived_next[state.arrived_last[core]] = sink
-    state.arrived_last[core] = sink
+        state.lists[state.core[core, C_LAST], ARRIVED_NEXT] = sink
+    state.core[core, C_LAST] = sink
 
 
-@kernel
+@part
 def _collect_requests(tables, traffic, state, time):
     """Empty the slot of `time` into per-link groups of requests, each by packet id; return the requests."""
     wheel, flight = state.wheel, state.flight
@@ -200,64 +189,64 @@ def _collect_requests(tables, traffic, state, time):
         following = wheel.next_event[event]
         if flight[event, POSITION] == FRESH:
             # The next packets of the same core enter behind this one, perhaps in the same tick.
-            core = traffic.core[event]
-            successor = traffic.next_of_core[event]
-            while successor >= 0 and traffic.inject[successor] == time:
+            core = traffic.packet[event, CORE]
+            successor = traffic.packet[event, NEXT]
+            while successor >= 0 and traffic.packet[successor, INJECT] == time:
                 _place(tables, traffic, flight, successor, core)
                 n_requests = _request_branches(tables, traffic, state, successor, time, n_requests)
-                successor = traffic.next_of_core[successor]
+                successor = traffic.packet[successor, NEXT]
             if successor >= 0:
                 flight[successor, POSITION] = FRESH
-                push(wheel, time, traffic.inject[successor], successor)
+                push(wheel, time, traffic.packet[successor, INJECT], successor)
             _place(tables, traffic, flight, event, core)
         n_requests = _request_branches(tables, traffic, state, event, time, n_requests)
         event = following
     return n_requests
 
 
-@kernel
+@part
 def _place(tables, traffic, flight, packet, core):
     """Put a packet at the router of its source core."""
     flight[packet, PACKET] = packet
-    flight[packet, OCCUPANCY] = traffic.flits[packet] * tables.cycle_ticks
-    target = traffic.target_core[packet]
+    flight[packet, OCCUPANCY] = traffic.packet[packet, FLITS] * tables.scalar[CYCLE]
+    target = traffic.packet[packet, TARGET]
     if target >= 0:
         flight[packet, POSITION] = tables.core_tile[core]
         flight[packet, TILE] = tables.core_tile[target]
-        flight[packet, EJECT_LINK] = 4 * tables.n_tiles + target
+        flight[packet, EJECT_LINK] = 4 * tables.scalar[N_TILES] + target
     else:
-        flight[packet, POSITION] = traffic.tree[packet]
+        flight[packet, POSITION] = traffic.packet[packet, TREE]
         flight[packet, TILE] = NONE
 
 
-@kernel
+@part
 def _copy(state, number):
     """Return a copy of a flight, for another branch of a multicast packet."""
-    if state.n_free[0] > 0:
-        state.n_free[0] -= 1
-        copy = state.free_flight[state.n_free[0]]
+    if state.count[N_FREE] > 0:
+        state.count[N_FREE] -= 1
+        copy = state.lists[state.count[N_FREE], FREE_FLIGHT]
     else:
-        copy = np.int32(state.n_free[1])
-        state.n_free[1] += 1
-    for column in range(N_COLUMNS):
+        copy = np.int32(state.count[N_USED])
+        state.count[N_USED] += 1
+    for column in range(N_FLIGHT_COLUMNS):
         state.flight[copy, column] = state.flight[number, column]
     return copy
 
 
-@kernel
+@part
 def _drop_copy(state, number):
     """Give back the flight of a copy that has arrived."""
-    state.free_flight[state.n_free[0]] = number
-    state.n_free[0] += 1
+    state.lists[state.count[N_FREE], FREE_FLIGHT] = number
+    state.count[N_FREE] += 1
 
 
-@kernel
+@part
 def _branch_sink(tables, traffic, packet, branch):
     """Return where an ejecting branch of a multicast packet notes its arrival."""
-    return traffic.sink[packet] + tables.branch_destination[branch] - traffic.destination[packet]
+    return traffic.packet[packet, SINK] + tables.branch[branch, BRANCH_DESTINATION] - traffic.packet[packet, DESTINATION]
 
 
-@kernel
+@part
 def _request_branches(tables, traffic, state, number, time, n_requests):
     """Enter the requests of a flight at its router into the groups of this tick."""
     flight = state.flight
@@ -266,56 +255,56 @@ def _request_branches(tables, traffic, state, number, time, n_requests):
     if tile >= 0:
         if tile == position:
             return _group(state, number, np.int64(flight[number, EJECT_LINK]), np.int64(NONE),
-                          traffic.sink[flight[number, PACKET]], time, n_requests)
+                          traffic.packet[flight[number, PACKET], SINK], time, n_requests)
         link = 4 * position + tables.route[position, tile]
         return _group(state, number, link, tables.link_target[link], np.int64(0), time, n_requests)
     packet = flight[number, PACKET]
     first = tables.branch_start[position]
     for branch in range(first, tables.branch_start[position + 1]):
         moved = number if branch == first else _copy(state, number)
-        sink = _branch_sink(tables, traffic, packet, branch) if tables.branch_child[branch] < 0 else np.int64(0)
-        n_requests = _group(state, moved, tables.branch_link[branch], tables.branch_child[branch], sink, time,
+        sink = _branch_sink(tables, traffic, packet, branch) if tables.branch[branch, BRANCH_CHILD] < 0 else np.int64(0)
+        n_requests = _group(state, moved, tables.branch[branch, BRANCH_LINK], tables.branch[branch, BRANCH_CHILD], sink, time,
                             n_requests)
     return n_requests
 
 
-@kernel
+@part
 def _group(state, number, link, child, sink, time, n_requests):
     """Insert a request into its link's group, which is kept in order of packet id; return the requests."""
-    state.request[n_requests] = number
-    state.request_link[n_requests] = link
-    state.request_child[n_requests] = child
-    state.request_sink[n_requests] = sink
-    if state.group_time[link] != time:
-        state.group_time[link] = time
-        state.group_head[link] = n_requests
-        state.request_next[n_requests] = -1
+    state.request[n_requests, R_FLIGHT] = number
+    state.request[n_requests, R_LINK] = link
+    state.request[n_requests, R_CHILD] = child
+    state.request[n_requests, R_SINK] = sink
+    if state.link[link, L_GROUP_TIME] != time:
+        state.link[link, L_GROUP_TIME] = time
+        state.link[link, L_GROUP_HEAD] = n_requests
+        state.request[n_requests, R_NEXT] = -1
         return n_requests + 1
     packet = state.flight[number, PACKET]
     before = np.int32(-1)
-    behind = state.group_head[link]
-    while behind >= 0 and state.flight[state.request[behind], PACKET] < packet:
+    behind = state.link[link, L_GROUP_HEAD]
+    while behind >= 0 and state.flight[state.request[behind, R_FLIGHT], PACKET] < packet:
         before = behind
-        behind = state.request_next[behind]
-    state.request_next[n_requests] = behind
+        behind = state.request[behind, R_NEXT]
+    state.request[n_requests, R_NEXT] = behind
     if before < 0:
-        state.group_head[link] = n_requests
+        state.link[link, L_GROUP_HEAD] = n_requests
     else:
-        state.request_next[before] = n_requests
+        state.request[before, R_NEXT] = n_requests
     return n_requests + 1
 
 
 @kernel
-def run_buffered(tables, traffic, n_packets, state, service, arrival, link_packets, link_busy, queue_peak):
+def run_buffered(tables, traffic, n_packets, state, sinks, loads, queue_peak):
     """Carry the packets through routers with finite input FIFOs and back-pressure.
 
-    service : int64[sink] ticks a core spends on the packet; read where `core_in_packets` is finite
-    Writes `arrival` [sink], adds to `link_packets` and `link_busy` [link], raises `queue_peak` [core]; returns the
-    arrivals: fewer than destinations mean a deadlock.
+    Writes the arrivals into `sinks` (and reads services there, where `core_in_packets` is finite), adds to `loads`
+    [link, 2] packets and busy ticks, raises `queue_peak` [core]; returns the arrivals: fewer than destinations mean a
+    deadlock.
     """
     wheel = state.wheel
     n_flights = state.flight.shape[0]
-    n_ports = state.port_link.size
+    n_ports = state.port.shape[0]
     _clear(tables, traffic, n_packets, state)
     n_arrived = 0
     time = np.int64(0)
@@ -333,127 +322,120 @@ def run_buffered(tables, traffic, n_packets, state, service, arrival, link_packe
                 n_marked = _open_request(tables, traffic, state, event - n_flights, time, n_marked)
             else:
                 link = event - n_flights - n_ports
-                state.link_waits[link] = 0
+                state.link[link, L_WAITS] = 0
                 n_marked = _mark(state, link, time, n_marked)
             event = following
         for index in range(n_marked):
-            link = np.int64(state.marked_link[index])
+            link = np.int64(state.lists[index, MARKED_LINK])
             port, n_requests = _winner(tables, state, link, time)
             if port >= 0:
-                link_packets[link] += 1
-                link_busy[link] += state.flight[_head(tables, state, port), OCCUPANCY]
-                n_arrived += _grant(tables, traffic, n_packets, state, service, arrival, queue_peak, link, port, time)
+                loads[link, LOAD_PACKETS] += 1
+                loads[link, LOAD_BUSY] += state.flight[_head(tables, state, port), OCCUPANCY]
+                n_arrived += _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, time)
                 if n_requests > 1:
-                    _wake(state, link, state.link_free[link], time)
+                    _wake(state, link, state.link[link, L_FREE], time)
 
 
-@kernel
+@part
 def _clear(tables, traffic, n_packets, state):
     """Empty all queues and let the first packet of each core request at its injection."""
-    first_injection = 4 * tables.n_tiles
-    state.link_free[:] = 0
-    state.fifo_count[:] = 0
-    state.fifo_first[:] = 0
-    state.port_busy[:] = 0
-    state.port_link[:] = -1
-    state.port_branch[:] = 0
-    state.n_reserved[:] = 0
-    state.n_released[:] = 0
-    state.link_waits[:] = 0
-    state.marked[:] = -1
-    state.queue_length[:] = 0
-    state.server_free[:] = 0
-    state.arrived_first[:] = -1
-    state.n_free[0], state.n_free[1] = 0, n_packets
+    first_injection = 4 * tables.scalar[N_TILES]
+    state.link[:] = 0
+    state.link[:, L_MARKED] = -1
+    state.port[:] = 0
+    state.port[:, P_LINK] = -1
+    state.core[:] = 0
+    state.core[:, C_FIRST] = -1
+    state.count[N_FREE], state.count[N_USED] = 0, n_packets
     for core in range(traffic.first_of_core.size):
         first = traffic.first_of_core[core]
-        state.injected[core] = first
+        state.core[core, C_INJECTED] = first
         if first >= 0:
-            state.fifo_first[first_injection + core] = first
-            push(state.wheel, np.int64(0), traffic.inject[first], state.flight.shape[0] + first_injection + core)
+            state.port[first_injection + core, P_FIRST] = first
+            push(state.wheel, np.int64(0), traffic.packet[first, INJECT], state.flight.shape[0] + first_injection + core)
 
 
-@kernel
+@part
 def _head(tables, state, port):
     """Return the flight at the head of a port's FIFO."""
-    if port < 4 * tables.n_tiles:
-        return state.fifo[port, state.fifo_first[port]]
-    return state.fifo_first[port]
+    if port < 4 * tables.scalar[N_TILES]:
+        return state.fifo[port, state.port[port, P_FIRST]]
+    return state.port[port, P_FIRST]
 
 
-@kernel
+@part
 def _mark(state, link, time, n_marked):
     """Note that `link` is to be evaluated in this tick, once."""
-    if state.marked[link] == time:
+    if state.link[link, L_MARKED] == time:
         return n_marked
-    state.marked[link] = time
-    state.marked_link[n_marked] = link
+    state.link[link, L_MARKED] = time
+    state.lists[n_marked, MARKED_LINK] = link
     return n_marked + 1
 
 
-@kernel
+@part
 def _arrive(tables, traffic, state, number, time, n_marked):
     """The head of a flight reaches the FIFO behind its last link."""
-    port = np.int64(state.flight[number, LINK])
-    count = state.fifo_count[port]
+    port = np.int64(state.flight[number, LAST_LINK])
+    count = state.port[port, P_COUNT]
     capacity = state.fifo.shape[1]
-    at = state.fifo_first[port] + count
+    at = state.port[port, P_FIRST] + count
     state.fifo[port, at - capacity if at >= capacity else at] = number
-    state.fifo_count[port] = count + 1
+    state.port[port, P_COUNT] = count + 1
     if count > 0:
         return n_marked
-    if state.port_busy[port] > time:
-        push(state.wheel, time, state.port_busy[port], state.flight.shape[0] + port)
+    if state.port[port, P_BUSY] > time:
+        push(state.wheel, time, state.port[port, P_BUSY], state.flight.shape[0] + port)
         return n_marked
     return _open_request(tables, traffic, state, port, time, n_marked)
 
 
-@kernel
+@part
 def _open_request(tables, traffic, state, port, time, n_marked):
     """The head of a port (its due branch) begins to request its link."""
     flight = state.flight
     number = _head(tables, state, port)
-    if port >= 4 * tables.n_tiles and state.port_branch[port] == 0:
-        _place(tables, traffic, flight, number, port - 4 * tables.n_tiles)
+    if port >= 4 * tables.scalar[N_TILES] and state.port[port, P_BRANCH] == 0:
+        _place(tables, traffic, flight, number, port - 4 * tables.scalar[N_TILES])
     position = np.int64(flight[number, POSITION])
     tile = flight[number, TILE]
     if tile < 0:
-        link = tables.branch_link[tables.branch_start[position] + state.port_branch[port]]
+        link = tables.branch[tables.branch_start[position] + state.port[port, P_BRANCH], BRANCH_LINK]
     elif tile == position:
         link = np.int64(flight[number, EJECT_LINK])
     else:
         link = 4 * position + tables.route[position, tile]
-    state.port_link[port] = link
-    state.port_request[port] = time
+    state.port[port, P_LINK] = link
+    state.port[port, P_SINCE] = time
     return _mark(state, link, time, n_marked)
 
 
-@kernel
+@part
 def _winner(tables, state, link, time):
     """Return (port that may start across `link` now or −1, ports that request it); a blocked link will be woken."""
-    if state.link_waits[link] != 0:
+    if state.link[link, L_WAITS] != 0:
         return np.int64(-1), 0
-    between = link < 4 * tables.n_tiles
-    router = link >> 2 if between else tables.core_tile[link - 4 * tables.n_tiles]
+    between = link < 4 * tables.scalar[N_TILES]
+    router = link >> 2 if between else tables.core_tile[link - 4 * tables.scalar[N_TILES]]
     best = np.int64(-1)
     best_time, best_packet = np.int64(0), np.int32(0)
     n_requests = 0
     for index in range(tables.input_start[router], tables.input_start[router + 1]):
         port = tables.input_port[index]
-        if state.port_link[port] == link:
+        if state.port[port, P_LINK] == link:
             n_requests += 1
-            since = state.port_request[port]
+            since = state.port[port, P_SINCE]
             packet = state.flight[_head(tables, state, port), PACKET]
             if best < 0 or since < best_time or (since == best_time and packet < best_packet):
                 best, best_time, best_packet = port, since, packet
     if best < 0:
         return best, 0
-    wake = state.link_free[link]
-    slots = tables.buffer_packets if between else tables.core_in_packets
-    reserved = state.n_reserved[link]
+    wake = state.link[link, L_FREE]
+    slots = tables.scalar[BUFFER_PACKETS] if between else tables.scalar[CORE_IN_PACKETS]
+    reserved = state.link[link, L_RESERVED]
     if slots >= 0 and reserved >= slots:
-        if between and state.n_released[link] <= reserved - slots:
-            state.link_waits[link] = UNKNOWN_RELEASE
+        if between and state.link[link, L_RELEASED] <= reserved - slots:
+            state.link[link, L_WAITS] = UNKNOWN_RELEASE
             return np.int64(-1), n_requests
         wake = max(wake, state.slot_free[link, reserved % slots])
     if wake <= time:
@@ -462,15 +444,15 @@ def _winner(tables, state, link, time):
     return np.int64(-1), n_requests
 
 
-@kernel
+@part
 def _wake(state, link, wake, time):
     """Have `link` evaluated again at `wake`."""
-    state.link_waits[link] = WAKE_PENDING
-    push(state.wheel, time, wake, state.flight.shape[0] + state.port_link.size + link)
+    state.link[link, L_WAITS] = WAKE_PENDING
+    push(state.wheel, time, wake, state.flight.shape[0] + state.port.shape[0] + link)
 
 
-@kernel
-def _grant(tables, traffic, n_packets, state, service, arrival, queue_peak, link, port, time):
+@part
+def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, time):
     """Start the head of `port` (its due branch) across `link`; return 1 if it leaves the network."""
     flight = state.flight
     number = _head(tables, state, port)
@@ -479,73 +461,73 @@ def _grant(tables, traffic, n_packets, state, service, arrival, queue_peak, link
     position = np.int64(flight[number, POSITION])
     unicast = flight[number, TILE] >= 0
     if unicast:
-        last, child, sink = True, np.int64(0), traffic.sink[packet]
-        if link < 4 * tables.n_tiles:
+        last, child, sink = True, np.int64(0), traffic.packet[packet, SINK]
+        if link < 4 * tables.scalar[N_TILES]:
             child = tables.link_target[link]
     else:
-        branch = tables.branch_start[position] + state.port_branch[port]
+        branch = tables.branch_start[position] + state.port[port, P_BRANCH]
         last = branch + 1 == tables.branch_start[position + 1]
-        child, sink = tables.branch_child[branch], _branch_sink(tables, traffic, packet, branch)
-    state.link_free[link] = time + occupancy
-    state.port_busy[port] = time + occupancy
-    state.port_link[port] = -1
+        child, sink = tables.branch[branch, BRANCH_CHILD], _branch_sink(tables, traffic, packet, branch)
+    state.link[link, L_FREE] = time + occupancy
+    state.port[port, P_BUSY] = time + occupancy
+    state.port[port, P_LINK] = -1
     moved = number if last else _copy(state, number)
-    ejected = link >= 4 * tables.n_tiles
+    ejected = link >= 4 * tables.scalar[N_TILES]
     if ejected:
-        arrived = time + tables.eject_ticks + occupancy - tables.cycle_ticks
-        _note_arrival(tables, state, arrival, link, sink, arrived)
-        if tables.core_in_packets >= 0:
-            _reserve_core(tables, state, link, arrived, service[sink])
+        arrived = time + tables.scalar[EJECT] + occupancy - tables.scalar[CYCLE]
+        _note_arrival(tables, state, sinks, link, sink, arrived)
+        if tables.scalar[CORE_IN_PACKETS] >= 0:
+            _reserve_core(tables, state, link, arrived, sinks[sink, SINK_SERVICE])
     else:
-        state.n_reserved[link] += 1
+        state.link[link, L_RESERVED] += 1
         flight[moved, POSITION] = child
-        flight[moved, LINK] = link
-        push(state.wheel, time, time + tables.hop_ticks[link & 3], moved)
+        flight[moved, LAST_LINK] = link
+        push(state.wheel, time, time + tables.scalar[HOP + (link & 3)], moved)
     if last:
         _leave_port(tables, traffic, state, queue_peak, port, number, time)
     else:
-        state.port_branch[port] += 1
-        push(state.wheel, time, state.port_busy[port], flight.shape[0] + port)
+        state.port[port, P_BRANCH] += 1
+        push(state.wheel, time, state.port[port, P_BUSY], flight.shape[0] + port)
     if ejected and moved >= n_packets:
         _drop_copy(state, moved)
     return 1 if ejected else 0
 
 
-@kernel
+@part
 def _reserve_core(tables, state, link, arrived, service_ticks):
     """Reserve a slot of a core's finite input queue; it is free again once the core has begun to serve the packet."""
-    core = link - 4 * tables.n_tiles
-    start = max(arrived, state.server_free[core])
-    state.server_free[core] = start + service_ticks
-    state.slot_free[link, state.n_reserved[link] % tables.core_in_packets] = start + tables.credit_ticks
-    state.n_reserved[link] += 1
+    core = link - 4 * tables.scalar[N_TILES]
+    start = max(arrived, state.core[core, C_SERVER_FREE])
+    state.core[core, C_SERVER_FREE] = start + service_ticks
+    state.slot_free[link, state.link[link, L_RESERVED] % tables.scalar[CORE_IN_PACKETS]] = start + tables.scalar[CREDIT]
+    state.link[link, L_RESERVED] += 1
 
 
-@kernel
+@part
 def _leave_port(tables, traffic, state, queue_peak, port, number, time):
     """The head of a FIFO begins to leave for good: give its slot back, let the next head request."""
     n_flights = state.flight.shape[0]
-    state.port_branch[port] = 0
-    core = port - 4 * tables.n_tiles
+    state.port[port, P_BRANCH] = 0
+    core = port - 4 * tables.scalar[N_TILES]
     if core >= 0:
-        injected = state.injected[core]
-        while injected >= 0 and traffic.inject[injected] <= time:
-            state.queue_length[core] += 1
-            injected = traffic.next_of_core[injected]
-        state.injected[core] = injected
-        queue_peak[core] = max(queue_peak[core], state.queue_length[core])
-        state.queue_length[core] -= 1
-        following = traffic.next_of_core[number]
+        injected = state.core[core, C_INJECTED]
+        while injected >= 0 and traffic.packet[injected, INJECT] <= time:
+            state.core[core, C_QUEUE] += 1
+            injected = traffic.packet[injected, NEXT]
+        state.core[core, C_INJECTED] = injected
+        queue_peak[core] = max(queue_peak[core], state.core[core, C_QUEUE])
+        state.core[core, C_QUEUE] -= 1
+        following = traffic.packet[number, NEXT]
         if following >= 0:
-            state.fifo_first[port] = following
-            push(state.wheel, time, max(traffic.inject[following], state.port_busy[port]), n_flights + port)
+            state.port[port, P_FIRST] = following
+            push(state.wheel, time, max(traffic.packet[following, INJECT], state.port[port, P_BUSY]), n_flights + port)
         return
-    first = state.fifo_first[port] + 1
-    state.fifo_first[port] = 0 if first == state.fifo.shape[1] else first
-    state.fifo_count[port] -= 1
-    state.slot_free[port, state.n_released[port] % tables.buffer_packets] = time + tables.credit_ticks
-    state.n_released[port] += 1
-    if state.link_waits[port] == UNKNOWN_RELEASE:
-        _wake(state, port, max(time + tables.credit_ticks, state.link_free[port]), time)
-    if state.fifo_count[port] > 0:
-        push(state.wheel, time, state.port_busy[port], n_flights + port)
+    first = state.port[port, P_FIRST] + 1
+    state.port[port, P_FIRST] = 0 if first == state.fifo.shape[1] else first
+    state.port[port, P_COUNT] -= 1
+    state.slot_free[port, state.link[port, L_RELEASED] % tables.scalar[BUFFER_PACKETS]] = time + tables.scalar[CREDIT]
+    state.link[port, L_RELEASED] += 1
+    if state.link[port, L_WAITS] == UNKNOWN_RELEASE:
+        _wake(state, port, max(time + tables.scalar[CREDIT], state.link[port, L_FREE]), time)
+    if state.port[port, P_COUNT] > 0:
+        push(state.wheel, time, state.port[port, P_BUSY], n_flights + port)

@@ -132,12 +132,12 @@ def _by_direction(route: Int8Array, tiles: Sequence[int], positions: list[int]) 
     return ahead
 
 
-def _coordinates(grid: Grid) -> tuple[Int64Array, Int64Array]:
-    tile = np.arange(grid.n_tiles, dtype=np.int64)
+def _coordinates(grid: Grid) -> tuple[Int32Array, Int32Array]:
+    tile = np.arange(grid.n_tiles, dtype=np.int32)
     return tile % grid.columns, tile // grid.columns
 
 
-def _directions(position: Int64Array, length: int, torus: bool, up: int, down: int) -> Int8Array:
+def _directions(position: Int32Array, length: int, torus: bool, up: int, down: int) -> Int8Array:
     offset = position[None, :] - position[:, None]
     if torus:
         offset %= length
@@ -145,6 +145,6 @@ def _directions(position: Int64Array, length: int, torus: bool, up: int, down: i
     return np.select([offset > 0, offset < 0], [np.int8(up), np.int8(down)], np.int8(-1))
 
 
-def _distances(position: Int64Array, length: int, torus: bool) -> Int32Array:
-    offset = np.abs(position[None, :] - position[:, None]).astype(np.int32)
+def _distances(position: Int32Array, length: int, torus: bool) -> Int32Array:
+    offset = np.abs(position[None, :] - position[:, None])
     return np.asarray(np.minimum(offset, length - offset) if torus else offset, np.int32)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.kernel import kernel
+from neurosim.kernel import part
 
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _POSITION = np.zeros(64, np.int64)
@@ -33,7 +33,7 @@ class Wheel(NamedTuple):
     heap_size: NDArray[np.int64]   # [1]
 
 
-@kernel
+@part
 def make_wheel(n_slots, n_events):
     """Return an empty wheel; `n_slots` is a power of two, at least 64."""
     n_words = n_slots >> 6
@@ -42,14 +42,14 @@ def make_wheel(n_slots, n_events):
                  np.zeros(n_events, np.int64), np.zeros(n_events, np.int32), np.zeros(1, np.int64))
 
 
-@kernel
+@part
 def lowest_bit(word):
     """Return the index of the lowest set bit of a non-zero uint64."""
     isolated = word & (~word + np.uint64(1))
     return _POSITION[(isolated * _DE_BRUIJN) >> np.uint64(58)]
 
 
-@kernel
+@part
 def push(wheel, now, time, event):
     """Add `event` at `time` >= `now`; from the slot of `now` on, times below now + horizon go to slots."""
     n_slots = wheel.slot_head.size
@@ -66,7 +66,7 @@ def push(wheel, now, time, event):
         wheel.summary[word >> 6] |= np.uint64(1) << np.uint64(word & 63)
 
 
-@kernel
+@part
 def push_far(wheel, time, event):
     """Add an event beyond the horizon to the heap."""
     child = wheel.heap_size[0]
@@ -82,7 +82,7 @@ def push_far(wheel, time, event):
     wheel.heap_event[child] = event
 
 
-@kernel
+@part
 def pop_far(wheel):
     """Remove and return the event at the top of the heap."""
     top = wheel.heap_event[0]
@@ -106,7 +106,7 @@ def pop_far(wheel):
     return top
 
 
-@kernel
+@part
 def next_slot_time(wheel, now):
     """Return the time of the first occupied slot from `now` on, or −1 where all are empty."""
     n_slots = wheel.slot_head.size
@@ -138,7 +138,7 @@ def next_slot_time(wheel, now):
     return -1
 
 
-@kernel
+@part
 def advance(wheel, now):
     """Return the next time >= `now` with an event, −1 where none is pending; far events that come near move in."""
     time = next_slot_time(wheel, now)
@@ -153,7 +153,7 @@ def advance(wheel, now):
     return time
 
 
-@kernel
+@part
 def take_slot(wheel, time):
     """Empty the slot of `time`; return its first event. Follow `next_event` before pushing any of them again."""
     n_slots = wheel.slot_head.size

@@ -23,9 +23,9 @@ STEPS = ((1, 0), (-1, 0), (0, -1), (0, 1))
 
 
 class Link(NamedTuple):
-    """A link out of a router, `index` as in the trace, from (x0, y0) to (x1, y1) on the page."""
+    """A link out of a router, `number` as in the trace, from (x0, y0) to (x1, y1) on the page."""
 
-    index: int
+    number: int
     start: tuple[float, float]
     stop: tuple[float, float]
 
@@ -34,8 +34,10 @@ def draw(figure: Figure, place: SubplotSpec, header: RunHeader, core_load: Float
          link_load: Float64Array) -> None:
     """Draw the mesh and its two colour bars. Loads are busy time over simulated time, per core and per link."""
     grid = place.subgridspec(2, 2, height_ratios=(1, 0.045), hspace=0.08, wspace=0.25)
-    axes = figure.add_subplot(grid[0, :])
-    axes.set_title("Load of cores and links", pad=24)
+    whole = figure.add_subplot(grid[0, :])
+    whole.axis("off")
+    whole.set_title("Load of cores and links", pad=24)
+    axes = figure.add_subplot(grid[0, :])   # shrinks to the shape of the mesh; the title stays
     cores = _draw_cores(axes, header, 100 * core_load)
     links = _draw_links(axes, header, 100 * link_load)
     axes.set(xlim=(-0.6, header.columns - 0.4), ylim=(header.rows - 0.4, -0.6), aspect="equal")
@@ -44,7 +46,7 @@ def draw(figure: Figure, place: SubplotSpec, header: RunHeader, core_load: Float
         bar = figure.colorbar(shown, cax=figure.add_subplot(grid[1, column]), orientation="horizontal")
         bar.set_label(name, size=10)
         bar.ax.tick_params(labelsize=9)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
 
 
 def _draw_cores(axes: Axes, header: RunHeader, load: Float64Array) -> PatchCollection:
@@ -72,7 +74,7 @@ def _core_cell(header: RunHeader, core: int) -> Rectangle:
 
 def _draw_links(axes: Axes, header: RunHeader, load: Float64Array) -> LineCollection:
     links = mesh_links(header) if len(load) else []
-    shares = np.array([load[link.index] for link in links])
+    shares = np.array([load[link.number] for link in links])
     lines = LineCollection([(link.start, link.stop) for link in links], cmap=palette.LINK_MAP,
                            linewidths=4.2 * _width(header), capstyle="butt")
     lines.set_array(shares)

@@ -12,7 +12,7 @@ GROUPS = {"static": "#8fa3b5", "soma": "#3c9d6b", "synapse": "#2f6db5", "network
 CORE_MAP, LINK_MAP = "Blues", "Oranges"
 RASTER_GRADED_ALPHA = 0.35
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "sans-serif", "font.size": 11, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": LINE,
     "axes.titlesize": 13, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 10,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "xtick.color": FAINT,

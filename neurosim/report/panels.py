@@ -10,14 +10,15 @@ from matplotlib.patches import Patch
 
 from hw_models.costs import EnergyRow
 from neurosim.report import palette
-from neurosim.report.quantities import PREFIXES, prefix_exponent, with_prefix
+from neurosim.report.quantities import PREFIXES, count, prefix_exponent, shortened, with_prefix
 from neurosim.report.summary import Summary
 from neurosim.traces.schema import Float64Array
 from neurosim.traces.trace import Trace
 
 MAX_SAMPLES, MAX_SPIKES = 3, 120_000    # shown in the raster
+LABEL_LETTERS = 15
 MAX_BARS, LEAST_SHARE = 14, 0.004       # of energy; the rest is one bar
-N_BINS = 40
+MIN_BINS, MAX_BINS = 8, 40
 
 
 class Band(NamedTuple):
@@ -84,7 +85,7 @@ def _draw_band(axes: Axes, trace: Trace, band: Band, n_samples: int, scale: floa
 def _label_bands(axes: Axes, bands: list[Band]) -> None:
     size = 10.5 if len(bands) <= 12 else max(5.0, 126.0 / len(bands))
     axes.set_yticks([band.bottom + band.height / 2 for band in bands],
-                    [f"{band.population} ({band.size})" for band in bands], size=size)
+                    [f"{shortened(band.population, LABEL_LETTERS)} ({band.size})" for band in bands], size=size)
     for index, label in enumerate(axes.get_yticklabels()):
         label.set_color(palette.population_colour(index))
     axes.tick_params(axis="y", length=0)
@@ -145,8 +146,9 @@ def energy_bars(summary: Summary) -> list[Bar]:
 
 
 def _bar(name: str, group: str, rows: list[EnergyRow], n_samples: int) -> Bar:
-    sums = (sum(getattr(row, field) for row in rows) / n_samples for field in ("energy_j", "low_j", "high_j"))
-    return Bar(name, group, *sums, assumed=all(row.basis == "assumed" for row in rows))
+    energy_j, low_j, high_j = (sum(getattr(row, field) for row in rows) / n_samples
+                               for field in ("energy_j", "low_j", "high_j"))
+    return Bar(name, group, energy_j, low_j, high_j, all(row.basis == "assumed" for row in rows))
 
 
 def _draw_bar(axes: Axes, place: int, bar: Bar, scale: float, greatest: float) -> None:
@@ -179,21 +181,22 @@ def step_times(axes: Axes, trace: Trace, summary: Summary) -> None:
         axes.text(0.5, 0.5, "no time step", transform=axes.transAxes, ha="center", color=palette.FAINT)
         return
     exponent = prefix_exponent(spread.max)
-    durations = trace.step_latency_ps * (1e-12 / 10.0**exponent)
+    durations = np.asarray(trace.step_latency_ps * (1e-12 / 10.0**exponent), dtype=np.float64)
     axes.hist(durations, bins=_bins(durations).tolist(), color=palette.POPULATIONS[0], alpha=0.85)
-    axes.set(xlabel=f"duration ({PREFIXES[exponent]}s)", ylabel=f"time steps, of {spread.n:,}".replace(",", " "))
+    axes.set(xlabel=f"duration ({PREFIXES[exponent]}s)", ylabel=f"time steps ({count(spread.n)} in all)")
     axes.grid(axis="y")
     axes.margins(y=0.14)
     lines = (("median", spread.p50, "-"), ("99 %", spread.p99, "--")) if spread.max > spread.min else (
         ("every step", spread.p50, "-"),)
     for name, value, style in lines:
-        place = value / 10.0**exponent
-        axes.axvline(place, color=palette.INK, linewidth=1.2, linestyle=style, label=f"{name} {with_prefix(value, 's')}")
-    axes.legend(frameon=True, framealpha=1, edgecolor=palette.LINE, fontsize=10, loc="upper right")
+        axes.axvline(value / 10.0**exponent, color=palette.INK, linewidth=1.2, linestyle=style,
+                     label=f"{name} {with_prefix(value, 's')}")
+    axes.legend(frameon=True, framealpha=1, edgecolor=palette.LINE, fontsize=10, loc="best")
 
 
 def _bins(durations: Float64Array) -> Float64Array:
     low, high = float(durations.min()), float(durations.max())
+    n_bins = min(MAX_BINS, max(MIN_BINS, int(2 * len(durations)**0.5)))
     margin = 0.05 * high if low == high else 0.0
-    edges: Float64Array = np.linspace(low - margin, high + margin or 1.0, N_BINS + 1)
+    edges: Float64Array = np.linspace(low - margin, high + margin or 1.0, n_bins + 1)
     return edges

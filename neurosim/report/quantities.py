@@ -44,6 +44,11 @@ def count(number: float | None) -> str:
     return text.replace(",", " ")
 
 
+def shortened(text: str, n_letters: int) -> str:
+    """Return `text` with at most `n_letters`, cut with an ellipsis."""
+    return text if len(text) <= n_letters else text[:n_letters - 1].rstrip() + "…"
+
+
 def _digits(scaled: float) -> str:
     decimals = 2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0
     return f"{scaled:.{decimals}f}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from neurosim.errors import OptionError
 from neurosim.report import palette
 from neurosim.report.energy import stored_chip
-from neurosim.report.quantities import count, percent, with_prefix
+from neurosim.report.quantities import count, percent, shortened, with_prefix
 from neurosim.report.summary import Summary, summarise
 from neurosim.report.timing import core_load, link_load
 from neurosim.traces.trace import Trace
@@ -54,7 +54,7 @@ def page(trace: Trace) -> Figure:
     summary = summarise(trace, chip)
     figure = Figure(figsize=SIZE_INCHES)
     _headline(figure, summary, chip.title)
-    grid = figure.add_gridspec(2, 12, left=0.085, right=0.975, bottom=0.075, top=0.80, hspace=0.36, wspace=1.2,
+    grid = figure.add_gridspec(2, 12, left=0.105, right=0.975, bottom=0.078, top=0.765, hspace=0.36, wspace=1.2,
                                height_ratios=(1.15, 1))
     panels.raster(figure.add_subplot(grid[0, :8]), trace)
     mesh.draw(figure, grid[0, 8:], trace.header, core_load(trace, chip), link_load(trace))
@@ -65,28 +65,29 @@ def page(trace: Trace) -> Figure:
 
 
 def _headline(figure: Figure, summary: Summary, chip_title: str) -> None:
-    figure.text(0.025, 0.955, f"{summary.network or 'network'} on {summary.chip}", size=25, weight="bold", va="center")
-    figure.text(0.025, 0.917, f"{_shortened(chip_title, 90)}  ·  {summary.numbers}, {summary.schedule}, detail "
+    title = f"{shortened(summary.network or 'network', 50)} on {shortened(summary.chip, 20)}"
+    figure.text(0.025, 0.962, title, size=25, weight="bold", va="center")
+    figure.text(0.025, 0.926, f"{shortened(chip_title, 90)}  ·  {summary.numbers}, {summary.schedule}, detail "
                 f"{summary.detail}", size=11.5, color=palette.FAINT, va="center")
     cells = _key_figures(summary)
     width = 0.95 / len(cells)
     for index, (value, name, detail) in enumerate(cells):
         left = 0.025 + index * width
-        figure.text(left, 0.878, name, size=11, color=palette.FAINT, va="center")
-        figure.text(left, 0.852, value, size=19, weight="bold", va="center")
-        figure.text(left + 0.0045 * (2.15 * len(value) + 1), 0.850, detail, size=10.5, color=palette.FAINT, va="center")
+        figure.text(left, 0.888, name, size=11, color=palette.FAINT, va="center")
+        figure.text(left, 0.863, value, size=20, weight="bold", va="center")
+        figure.text(left, 0.838, detail, size=10.5, color=palette.FAINT, va="center")
 
 
 def _key_figures(summary: Summary) -> list[tuple[str, str, str]]:
     """Return (value, name, detail) of the figures at the top."""
     bill, n_samples = summary.energy, max(1, summary.samples)
-    interval = f"{with_prefix(bill.interval_low_j / n_samples, 'J')} – {with_prefix(bill.interval_high_j / n_samples, 'J')}"
+    low, high = (with_prefix(end / n_samples, "J") for end in (bill.interval_low_j, bill.interval_high_j))
     per_sample, per_step = summary.latency.per_sample, summary.latency.per_step
     cells = [
         (percent(summary.accuracy), "accuracy", f"of {count(summary.samples)} samples"),
-        (with_prefix(summary.energy_per_sample_j, "J"), "energy per sample", interval),
+        (with_prefix(summary.energy_per_sample_j, "J"), "energy per sample", f"5 to 95 %: {low} to {high}"),
         (with_prefix(per_sample.mean if per_sample else None, "s"), "latency per sample",
-         f"step {with_prefix(per_step.mean if per_step else None, 's')}"),
+         f"time step {with_prefix(per_step.mean if per_step else None, 's')}"),
         (count(summary.cores_used), "cores in use", _binding(summary)),
     ]
     return cells if summary.accuracy is not None else [(count(summary.samples), "samples", ""), *cells[1:]]
@@ -106,7 +107,3 @@ def _footer(figure: Figure, summary: Summary) -> None:
         parts.append("the run did not end")
     figure.text(0.975, 0.014, "  ·  ".join(parts), size=9.5, color=palette.FAINT, ha="right")
     figure.text(0.025, 0.014, "neurosim", size=9.5, color=palette.FAINT, weight="bold")
-
-
-def _shortened(text: str, n_letters: int) -> str:
-    return text if len(text) <= n_letters else text[:n_letters - 1].rstrip() + "…"

@@ -79,7 +79,8 @@ def _durations(spread: Spread) -> Row:
 def _energy(summary: Summary) -> Table:
     """Components that took part, dearest first, then the sums."""
     bill = summary.energy
-    table = _table("Energy", ("component", "group", "count", "low", "nominal", "high", "share", "basis"), text=(0, 1, 7))
+    columns = ("component", "group", "count", "low", "nominal", "high", "share", "basis")
+    table = _table("Energy", columns, text=(0, 1, 7))
     for row in sorted(bill.rows, key=lambda row: -row.energy_j):
         if row.high_j > 0:
             share = row.energy_j / bill.total_j if bill.total_j else None

@@ -117,7 +117,7 @@ def test_fan_out() -> None:
     assert sizes(cut(network, limited(max_neurons=2, max_fan_out=3))) == [[1, 1], [2], [1]]
     error = refused(network, limited(max_neurons=2, max_fan_out=2))
     assert (error.limit, error.need, error.have) == ("core.max_fan_out", 3, 2)
-    assert error.where == "population 'in', neuron 0" and "raise core.max_fan_out to 3" in str(error)
+    assert error.where == "population 'l1', neuron 0" and "raise core.max_fan_out to 3" in str(error)
 
 
 def test_synapse_words() -> None:

@@ -102,7 +102,7 @@ def _scenario(file: Path) -> str:
     scenario, _ = load_scenario(file)
     for name in scenario.content.networks:
         network = scenario.network(name)
-        if scenario.content.data is not None:
+        if scenario.content.data.file:
             n_columns = sum(population.size for population in network.inputs)
             scenario.inputs(n_columns)
             scenario.labels()

@@ -14,6 +14,8 @@ def report(
     trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace written by `neurosim run --trace`.")],
     json: options.Json = False,
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw a page into this file.")] = None,
+    chip: Annotated[str | None, typer.Option("--chip", metavar="CHIP", help=(
+        "Price with the figures of this chip instead of those recorded."))] = None,
     force: options.Force = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no report.")] = False,
 ) -> None:
@@ -25,7 +27,7 @@ def report(
 
     check_output(png, force=force)
     with Trace.open(trace) as opened:
-        summary = api.summarise(opened, png)
+        summary = api.summarise(opened, png, chip)
         if json:
             print_json(summary.to_json())
         elif not quiet:

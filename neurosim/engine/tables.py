@@ -1,0 +1,74 @@
+"""A machine as the compiled engine sees it: few wide integer tables instead of many arrays.
+
+Numba's compile time grows with the number of arrays that each call passes on, so the fields of `machine`'s groups
+become columns. `P_…`, `J_…`, `S_…`, `C_…`, `K_…`, `D_…` are the columns of populations, projections, slices, cores,
+packets and destinations.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.machine import Machine
+
+POPULATION_COLUMNS = ("model", "size", "first_neuron", "first_row", "stage", "n_modes", "n_ports", "n_outputs",
+                      "first_output", "parameter_start", "n_parameter_rows", "state_start", "n_state_rows",
+                      "charge_start", "output_start", "port_start", "input_start", "last_only")
+(P_MODEL, P_SIZE, P_FIRST_NEURON, P_FIRST_ROW, P_STAGE, P_N_MODES, P_N_PORTS, P_N_OUTPUTS, P_FIRST_OUTPUT,
+ P_PARAMETER_START, P_N_PARAMETER_ROWS, P_STATE_START, P_N_STATE_ROWS, P_CHARGE_START, P_OUTPUT_START, P_PORT_START,
+ P_INPUT_START, P_LAST_ONLY) = range(18)
+PROJECTION_COLUMNS = ("source", "port", "output", "delay_tokens", "kind", "weight_start", "pointer_start")
+J_SOURCE, J_PORT, J_OUTPUT, J_DELAY_TOKENS, J_KIND, J_WEIGHT_START, J_POINTER_START = range(7)
+SLICE_COLUMNS = ("start", "stop", "core", "active_ps", "inactive_ps", "event_active", "event_inactive")
+S_START, S_STOP, S_CORE, S_ACTIVE, S_INACTIVE, S_EVENT_ACTIVE, S_EVENT_INACTIVE = range(7)
+CORE_COLUMNS = ("is_port", "overlapped", "spike_out_ps", "packet_out_ps")
+C_IS_PORT, C_OVERLAPPED, C_SPIKE_OUT, C_PACKET_OUT = range(4)
+PACKET_COLUMNS = ("flits", "hops_ew", "hops_ns", "tree")
+K_FLITS, K_HOPS_EW, K_HOPS_NS, K_TREE = range(4)
+DESTINATION_COLUMNS = ("core", "service_ps", "words", "dense", "sparse", "conv", "local")
+D_CORE, D_SERVICE, D_WORDS, D_DENSE, D_SPARSE, D_CONV, D_LOCAL = range(7)
+
+
+class MachineTables(NamedTuple):
+    """Durations in ticks, weights and parameters in the numbers of the run."""
+
+    population: NDArray[np.int64]        # [population, POPULATION_COLUMNS]
+    options: NDArray[np.int32]           # [population, N_OPTIONS]
+    port_operator: NDArray[np.int8]
+    projection: NDArray[np.int64]        # [projection, PROJECTION_COLUMNS]
+    target_start: NDArray[np.int64]      # [population + 1]
+    weights: NDArray[Any]
+    targets: NDArray[np.int32]
+    row_pointer: NDArray[np.int64]
+    parameters: NDArray[Any]
+    slice_: NDArray[np.int64]            # [slice, SLICE_COLUMNS]
+    slice_start: NDArray[np.int64]       # [population + 1]
+    core: NDArray[np.int64]              # [core, CORE_COLUMNS]
+    row_start: NDArray[np.int64]         # [output row + 1]
+    packet: NDArray[np.int64]            # [packet, PACKET_COLUMNS]
+    destination_start: NDArray[np.int64]  # [packet + 1]
+    destination: NDArray[np.int64]       # [destination, DESTINATION_COLUMNS]
+
+
+def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any]) -> MachineTables:
+    """Return the tables of `machine`; `tick` divides all its durations."""
+    synapses, packets = machine.synapses, machine.packets
+    return MachineTables(
+        _table(machine.populations, POPULATION_COLUMNS, tick), machine.populations.options,
+        machine.populations.port_operator, _table(machine.projections, PROJECTION_COLUMNS, tick),
+        machine.projections.target_start, synapses.weights.astype(dtype), synapses.targets, synapses.row_pointer,
+        synapses.parameters.astype(dtype), _table(machine.slices, SLICE_COLUMNS, tick),
+        machine.slices.population_start, _table(machine.cores, CORE_COLUMNS, tick), packets.row_start,
+        _table(packets, PACKET_COLUMNS, tick), packets.destination_start,
+        _table(machine.destinations, DESTINATION_COLUMNS, tick))
+
+
+def _table(group: Any, columns: tuple[str, ...], tick: int) -> NDArray[np.int64]:
+    """Stack fields of a group as columns; durations (`…_ps`) become ticks."""
+    arrays = [np.asarray(getattr(group, column), np.int64) for column in columns]
+    arrays = [array // tick if column.endswith("_ps") else array
+              for column, array in zip(columns, arrays, strict=True)]
+    return np.ascontiguousarray(np.stack(arrays, axis=1))

@@ -1,0 +1,139 @@
+"""What each command prints and writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw_models import list_chips
+from hw_models.load import CHIP_FOLDER
+from neurosim.traces.store import Trace
+from tests.cli.program import ROOT, Program
+
+# The keys that every release prints.
+KEYS = {"samples", "accuracy", "time_steps", "spikes", "synaptic_events", "neuron_updates", "packets", "packet_hops",
+        "cores_used", "energy_j", "latency_s", "overflows", "wall_s"}
+
+
+def test_chips_lists_the_library(program: Program) -> None:
+    lines = program("chips").out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list_chips()
+    assert [each["name"] for each in json.loads(program("chips", "--json").out)] == list_chips()
+
+
+def test_chips_shows_one_with_its_sources(program: Program) -> None:
+    out = program("chips", "loihi", "--set", "core.weight_bits=4").out
+    assert "core.weight_bits: 4" in out
+    assert "core.costs.spike_out.energy_pj" in out and "davies2018" in out and "leaves out:" in out
+    assert json.loads(program("chips", "loihi", "--json").out)["name"] == "loihi"
+
+
+def test_map_draws_and_prints_json(program: Program, tiny: tuple[Path, Path]) -> None:
+    assert "tiny on loihi: 8 neurons, 15 synapses on 1 cores" in program("map", tiny[0], "--chip", "loihi").out
+    described = json.loads(program("map", tiny[0], "--chip", "loihi", "--json").out)
+    assert described["cores_used"] == 1
+
+
+def test_map_takes_mapping_options(program: Program, tiny: tuple[Path, Path]) -> None:
+    out = program("map", tiny[0], "--chip", "loihi", "--set", "mapping.max_neurons_per_core=1", "--json").out
+    assert json.loads(out)["cores_used"] == 5
+
+
+def test_run_prints_json_with_the_promised_keys(program: Program, tiny: tuple[Path, Path]) -> None:
+    outcome = program("run", tiny[0], "--chip", "loihi", "--input", tiny[1], "--json")
+    summary = json.loads(outcome.out)
+    assert outcome.code == 0 and set(summary) >= KEYS
+    assert set(summary["energy_j"]) >= {"total", "static", "dynamic", "low", "high", "by_component"}
+    assert set(summary["latency_s"]) >= {"per_step", "per_sample"}
+    assert summary["samples"] == 4 and 0 <= summary["accuracy"] <= 1
+
+
+def test_run_writes_a_trace_that_report_and_check_read(program: Program, tiny: tuple[Path, Path],
+                                                       tmp_path: Path) -> None:
+    trace = tmp_path / "run.h5"
+    printed = program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--samples", "3").out
+    assert program("report", trace).out == printed
+    assert program("check", trace).out == f"{trace}: ok, trace of 3 samples\n"
+    with Trace.open(trace) as opened:
+        assert opened.labels is not None and opened.labels.tolist() == [0, 1, 4]
+        assert opened.provenance["command"].startswith("neurosim ")
+        assert opened.provenance["source"] == str(tiny[0])
+
+
+def test_report_draws_a_page(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:
+    trace, page = tmp_path / "run.h5", tmp_path / "page.png"
+    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--quiet")
+    assert program("report", trace, "--png", page, "--quiet").out == ""
+    assert page.read_bytes().startswith(b"\x89PNG")
+    again = program("report", trace, "--png", page)
+    assert again.code == 2 and "exists" in again.err
+    assert program("report", trace, "--png", page, "--force").code == 0
+
+
+def test_report_prices_with_another_chip(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:
+    trace = tmp_path / "run.h5"
+    program("run", tiny[0], "--input", tiny[1], "--chip", "loihi", "--trace", trace, "--quiet")
+    first = json.loads(program("report", trace, "--json").out)
+    other = json.loads(program("report", trace, "--json", "--chip", "loihi-nahuku").out)
+    assert first["spikes"] == other["spikes"] and first["energy_j"]["total"] != other["energy_j"]["total"]
+
+
+def test_an_existing_trace_is_overwritten_only_with_force(program: Program, tiny: tuple[Path, Path],
+                                                          tmp_path: Path) -> None:
+    trace = tmp_path / "run.h5"
+    trace.write_text("mine")
+    outcome = program("run", tiny[0], "--input", tiny[1], "--trace", trace)
+    assert outcome.code == 2 and "--force" in outcome.err and trace.read_text() == "mine"
+    assert program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--force").code == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("run")] == ["run.h5"]
+
+
+@pytest.mark.parametrize("record, packets, tokens", [("spikes", False, False), ("packets", True, False),
+                                                     ("all", True, True)])
+def test_record_chooses_what_is_kept(record: str, packets: bool, tokens: bool, program: Program,
+                                     tiny: tuple[Path, Path], tmp_path: Path) -> None:
+    trace = tmp_path / "run.h5"
+    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--record", record, "--quiet")
+    with Trace.open(trace) as opened:
+        assert (opened.n_packets is not None) == packets
+        assert (opened.readout_tokens(0) is not None) == tokens
+
+
+def test_quiet_prints_nothing(program: Program, tiny: tuple[Path, Path]) -> None:
+    assert program("run", tiny[0], "--input", tiny[1], "--quiet") == (0, "", "")
+
+
+def test_check_accepts_what_is_sound(program: Program, tiny: tuple[Path, Path]) -> None:
+    scenario = ROOT / "scenarios" / "digits"
+    outcome = program("check", *tiny, CHIP_FOLDER / "loihi.yaml", scenario / "scenario.yaml",
+                      scenario / "weights" / "gsu.safetensors")
+    assert outcome.code == 0 and outcome.err == ""
+    kinds = [line.split(": ok, ")[1].split()[0] for line in outcome.out.splitlines()]
+    assert kinds == ["network", "data", "chip", "scenario", "weights"]
+
+
+def test_check_lists_all_faults_of_all_files(program: Program, tmp_path: Path, tiny: tuple[Path, Path]) -> None:
+    chip, weights, values = tmp_path / "bad.yaml", tmp_path / "bad.safetensors", tmp_path / "bad.npy"
+    text = (CHIP_FOLDER / "loihi.yaml").read_text()
+    chip.write_text(text.replace("max_neurons:", "max_neuron:").replace("routing: xy", "routing: zigzag"))
+    weights.write_bytes(b"not weights")
+    np.save(values, np.array([1.0, np.nan]))
+    outcome = program("check", chip, weights, tiny[0], values, tmp_path / "missing.h5", tmp_path)
+    assert outcome.code == 2
+    assert outcome.out == f"{tiny[0]}: ok, network tiny: 8 neurons, 15 synapses\n"
+    for part in ("max_neuron", "zigzag", "bad.safetensors", "bad.npy[1] = nan", "missing.h5: no such file",
+                 "is a directory"):
+        assert part in outcome.err
+    listed = json.loads(program("check", chip, tiny[0], "--json").out)
+    assert [each["ok"] for each in listed] == [False, True] and len(listed[0]["faults"]) >= 2
+
+
+def test_check_tells_a_cut_trace(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:
+    trace = tmp_path / "run.h5"
+    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--quiet")
+    trace.write_bytes(trace.read_bytes()[:5000])
+    for outcome in (program("check", trace), program("report", trace)):
+        assert outcome.code == 2 and str(trace) in outcome.err and "Traceback" not in outcome.err
