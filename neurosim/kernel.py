@@ -72,5 +72,10 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def part(function: Callable[..., Any]) -> Any:
-    """Compile `function` as a part of kernels that call it: no cache of its own, which would cost compile time."""
-    return function if config.DISABLE_JIT else numba.njit(nogil=True)(function)
+    """Compile `function` as a part of kernels: callable from kernels only, with no cache and no way in from Python.
+
+    The ways in from Python are half of Numba's compile time where a call passes many arrays.
+    """
+    if config.DISABLE_JIT:
+        return function
+    return numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
