@@ -40,7 +40,7 @@ from neurosim.model_specs import SPEC_BY_NAME
 
 FORMAT = "neurosim-network"
 SCHEMA_VERSION = 1
-MAX_HEADER_BYTES = 64 * 2**20
+MAX_HEADER_BYTES = 16 * 2**20
 _KIND = {DenseWeights: "dense", SparseWeights: "sparse", OneToOneWeights: "one_to_one"}
 _MEND = "write the file again with `neurosim import` or neurosim.graph_io.save_network"
 
@@ -58,7 +58,8 @@ def save_network(network: Network, path: str | Path, force: bool = False) -> Non
         raise OptionError(f"{path} exists", mend="use --force (force=True) to overwrite it, or another name")
     part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        with h5py.File(part, "x") as file:
+        # Since HDF5 1.8 the library's own structures carry checksums, which catch most damage.
+        with h5py.File(part, "x", libver=("v108", "v108")) as file:
             _write(file, network)
         os.replace(part, path)
     except OSError as error:
@@ -89,11 +90,11 @@ def load_network(path: str | Path) -> Network:
 
 
 def _write(file: h5py.File, network: Network) -> None:
-    file.attrs["format"] = FORMAT
+    file.attrs["format"] = np.bytes_(FORMAT)
     file.attrs["schema_version"] = SCHEMA_VERSION
     text = json.dumps(_header(network), ensure_ascii=True, sort_keys=True).encode()
     file.create_dataset("header", data=np.frombuffer(text, np.uint8))
-    file["header"].attrs["description"] = "JSON: everything that is not an array"
+    file["header"].attrs["description"] = np.bytes_("JSON: everything that is not an array")
     for index, population in enumerate(network.populations):
         group = file.create_group(f"populations/{index}")
         for name, values in population.parameters.items():
@@ -151,6 +152,8 @@ class _Reader:
             entries, joins = _list(header, "populations"), _list(header, "projections")
         populations = tuple(self._population(index, entry) for index, entry in enumerate(entries))
         by_name = {population.name: population for population in populations}
+        if len(by_name) < len(populations):
+            raise self._fault("header: populations:", "a name is used twice", "a name each")
         projections = tuple(self._projection(index, entry, by_name) for index, entry in enumerate(joins))
         return Network(name, populations, projections, readouts, metadata)
 
@@ -162,9 +165,18 @@ class _Reader:
             raise self._fault("schema_version", f"= {version!r}", str(SCHEMA_VERSION))
 
     def _attribute(self, name: str) -> Any:
-        """Return an attribute of the root that is a single value, else None."""
+        """Return an attribute of the root that is one integer or short text of fixed length, else None.
+
+        Text of variable length lies in a heap in which the HDF5 library can lose its way if the file is damaged.
+        """
         attributes = self.file.attrs
-        return attributes[name] if name in attributes and attributes.get_id(name).shape == () else None
+        if name not in attributes:
+            return None
+        stored = attributes.get_id(name)
+        if stored.shape != () or stored.dtype.kind not in "Siu" or stored.dtype.itemsize > 64:
+            return None
+        value = attributes[name]
+        return value.decode("ascii", "replace") if isinstance(value, bytes) else value
 
     def _header(self) -> Mapping[str, Any]:
         dataset = self._dataset("header", np.uint8)

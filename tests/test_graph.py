@@ -62,7 +62,7 @@ def ones(pre: int, post: int) -> DenseWeights:
 
 
 @pytest.mark.parametrize(("projection", "parts"), [
-    (Projection("im", "a", ones(3, 2)), ["no population 'im'", "did you mean 'in'?"]),
+    (Projection("inn", "a", ones(3, 2)), ["no population 'inn'", "did you mean 'in'?"]),
     (Projection("in", "a", ones(2, 3)), ["in->a: weights have shape (pre, post) = (2, 3)", "(3, 2)"]),
     (Projection("in", "a", OneToOneWeights(np.ones(3))), ["shape (pre, post) = (3, 3)"]),
     (Projection("in", "a", ones(3, 2), port="inpt"), ["port of a = 'inpt'", "did you mean 'input'?"]),

@@ -259,7 +259,7 @@ def test_header_of_two_dimensions(path: Path) -> None:
     (lambda h: h["populations"][0].update(size=2**80), "size = 1208925819614629174706176"),
     (lambda h: h["populations"][0].update(size=0), "in: size = 0"),
     (lambda h: h["populations"][1].update(n_modes=3), "populations/1/a_real has shape (3, 2)"),
-    (lambda h: h["populations"][1].update(name="in"), "used twice"),
+    (lambda h: h["populations"][1].update(name="in"), "populations: a name is used twice"),
     (lambda h: h["populations"][2]["attributes"].update(reset="warm"), "reset = 'warm'"),
     (lambda h: h["projections"][0].update(source="x"), "projections[0] is wrong: source = 'x' is no population"),
     (lambda h: h["projections"][0].update(kind="full"), "kind = 'full'"),

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the simulation failed, 2 bad input, 130 interrupted (Ctrl-
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from typing import Annotated, Any
 
@@ -47,17 +48,21 @@ app = typer.Typer(name="neurosim", cls=Commands, no_args_is_help=True, rich_mark
                   pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from neurosim import __version__
+
+        print(f"neurosim {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True,
+                                          callback=_print_version)] = False,
     debug: Annotated[bool, typer.Option("--debug", envvar="NEUROSIM_DEBUG", help="Show tracebacks of errors.")] = False,
 ) -> None:
     """Run trained spiking networks on neuromorphic chips that need not exist."""
-    if version:
-        from neurosim import __version__
-
-        typer.echo(f"neurosim {__version__}")
-        raise typer.Exit
 
 
 app.command("chips")(chips.chips)
@@ -69,7 +74,8 @@ app.command("report")(report.report)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program with `arguments`, by default those it was started with; end with SystemExit."""
-    app(arguments, prog_name="neurosim")
+    given = sys.argv[1:] if arguments is None else arguments
+    app(given, prog_name="neurosim", obj=shlex.join(["neurosim", *given]))     # kept in traces
 
 
 def _exit_code(error: Exception) -> int:

@@ -33,7 +33,7 @@ from neurosim.engine.time_kernels import (
     make_time_state,
     serve,
 )
-from neurosim.kernel import kernel, part
+from neurosim.kernel import driver, maker, part
 from neurosim.machine import UNLIMITED
 from neurosim.noc.kernels import (
     BUFFER_PACKETS,
@@ -78,26 +78,31 @@ class Records(NamedTuple):
 DURATION, NETWORK = 0, 1
 
 
-@part
+@maker
 def _make_records(n_spikes, n_packets):
     return Records(np.zeros((n_spikes, 4), np.int64), np.zeros(n_spikes, np.float64),
                    np.zeros((n_packets, 6), np.int64))
 
 
-@part
+@maker
 def _grown(records, n_spikes, n_spikes_needed, n_packets, n_packets_needed):
     """Return records with the same first rows and room for what is needed."""
     if n_spikes_needed <= records.spike.shape[0] and n_packets_needed <= records.packet.shape[0]:
         return records
     larger = _make_records(max(n_spikes_needed, 2 * records.spike.shape[0]),
                            max(n_packets_needed, 2 * records.packet.shape[0]))
-    larger.spike[:n_spikes] = records.spike[:n_spikes]
-    larger.value[:n_spikes] = records.value[:n_spikes]
-    larger.packet[:n_packets] = records.packet[:n_packets]
+    # Loops: assigning slices to slices has Numba compile the text of its error message, at a cost of seconds.
+    for spike in range(n_spikes):
+        larger.value[spike] = records.value[spike]
+        for column in range(records.spike.shape[1]):
+            larger.spike[spike, column] = records.spike[spike, column]
+    for packet in range(n_packets):
+        for column in range(records.packet.shape[1]):
+            larger.packet[packet, column] = records.packet[packet, column]
     return larger
 
 
-@kernel
+@driver
 def run_sample(tables, network_tables, function, sample, times, recorded, readout, record_packets, output):
     """Run one sample from an empty machine to its last step.
 
@@ -129,8 +134,9 @@ def run_sample(tables, network_tables, function, sample, times, recorded, readou
         n_packets, n_sinks, n_spikes = _fire_all(tables, function, time_state, sample, interval, step, recorded,
                                                  output.core_counts[step], output.chip_counts[step])
         if detail != FUNCTIONAL:
-            output.phase[step, :, 0] = time_state.core[:, T_CLOCK]
-            output.phase[step, :, 1] = time_state.core[:, T_WORK]
+            for core in range(n_cores):
+                output.phase[step, core, 0] = time_state.core[core, T_CLOCK]
+                output.phase[step, core, 1] = time_state.core[core, T_WORK]
         if detail == EVENT:
             if buffer_packets == UNLIMITED:
                 n_arrived = run_unlimited(network_tables, time_state.traffic, n_packets, network, time_state.sink,

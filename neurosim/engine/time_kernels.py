@@ -45,7 +45,7 @@ from neurosim.engine.tables import (
     S_STOP,
 )
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
-from neurosim.kernel import part
+from neurosim.kernel import maker, part
 from neurosim.noc.kernels import (
     ARRIVED_NEXT,
     BRANCH_CHILD,
@@ -98,6 +98,8 @@ class TimeState(NamedTuple):
     core: NDArray[np.int64]            # [core, 5] T_LAST … T_WORK
     spike: NDArray[np.int64]           # [spike, 3] recorded outputs of this step: output, neuron, time
     value: NDArray[np.float64]         # [spike]
+    next_event: NDArray[np.int64]      # [output of the population at hand] its next event and the end of its events
+    stop_event: NDArray[np.int64]
 
 
 # TimeState.core: last packet on the injection list; sinks that the core sends to itself, in order of time: first, last;
@@ -107,13 +109,14 @@ ORIGIN_PACKET, ORIGIN_ROW = 0, 1
 SPIKE_OUTPUT, SPIKE_NEURON, SPIKE_TIME = 0, 1, 2
 
 
-@part
+@maker
 def make_time_state(n_cores, n_packets, n_sinks, n_spikes):
     """Return scratch for up to `n_packets` packets with `n_sinks` destinations and `n_spikes` records per step."""
     traffic = Traffic(np.zeros((n_packets, N_PACKET_COLUMNS), np.int64), np.full(n_cores, -1, np.int64))
     return TimeState(traffic, np.zeros((n_packets, 2), np.int64), np.zeros((n_sinks, N_SINK_COLUMNS), np.int64),
                      np.zeros((n_cores, 5), np.int64), np.zeros((n_spikes, 3), np.int64),
-                     np.zeros(n_spikes, np.float64))
+                     np.zeros(n_spikes, np.float64), np.zeros(MAX_OUTPUTS, np.int64),
+                     np.zeros(MAX_OUTPUTS, np.int64))
 
 
 @part
@@ -163,8 +166,7 @@ def fire(tables, function, time_state, population, token, may_send, recorded, n_
     first_output = tables.population[population, P_FIRST_OUTPUT]
     first_id = tables.population[population, P_FIRST_NEURON]
     size = tables.population[population, P_SIZE]
-    next_event = np.zeros(MAX_OUTPUTS, np.int64)
-    stop_event = np.zeros(MAX_OUTPUTS, np.int64)
+    next_event, stop_event = time_state.next_event, time_state.stop_event
     for index in range(n_outputs):
         slot = token % function.ring[first_output + index, R_DEPTH]
         next_event[index] = function.ring[first_output + index, R_START] + slot * size

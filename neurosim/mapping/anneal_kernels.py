@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.kernel import kernel
+from neurosim.kernel import driver
 
 
-@kernel
+@driver
 def local_cost(nodes, n_nodes, marked, pointer, neighbour, weight, tile_of, distance):
     """Return the cost of all edges that touch `nodes`; edges between two of them count once."""
     total = 0.0
@@ -23,7 +23,7 @@ def local_cost(nodes, n_nodes, marked, pointer, neighbour, weight, tile_of, dist
     return total
 
 
-@kernel
+@driver
 def collect(slot_a, slot_b, width, core_at, nodes, marked):
     """Write the cores in `width` slots from `slot_a` and from `slot_b` to `nodes`, mark them; return how many."""
     n_nodes = 0
@@ -37,7 +37,7 @@ def collect(slot_a, slot_b, width, core_at, nodes, marked):
     return n_nodes
 
 
-@kernel
+@driver
 def swap(slot_a, slot_b, width, cores_per_tile, core_at, tile_of, n_in_tile):
     """Exchange the contents of `width` slots from `slot_a` with those from `slot_b`."""
     for offset in range(width):
@@ -55,7 +55,7 @@ def swap(slot_a, slot_b, width, cores_per_tile, core_at, tile_of, n_in_tile):
             n_in_tile[tile_a] += 1
 
 
-@kernel
+@driver
 def opens_tile(slot_a, slot_b, cores_per_tile, core_at, n_in_tile):
     """Return whether moving one core from `slot_a` to `slot_b`, or back, would use a tile more."""
     core_a, core_b = core_at[slot_a], core_at[slot_b]
@@ -66,7 +66,7 @@ def opens_tile(slot_a, slot_b, cores_per_tile, core_at, n_in_tile):
     return n_in_tile[source // cores_per_tile] > 1 and n_in_tile[target // cores_per_tile] == 0
 
 
-@kernel
+@driver
 def anneal_level(slot_a, slot_b, width, chance, temperature, cores_per_tile, pointer, neighbour, weight, distance,
                  core_at, tile_of, n_in_tile, nodes, marked, best_core_at, cost, best_cost):
     """Try one swap per entry of `slot_a`; return (cost, best cost).
@@ -88,7 +88,8 @@ def anneal_level(slot_a, slot_b, width, chance, temperature, cores_per_tile, poi
             cost += delta
             if cost < best_cost:
                 best_cost = cost
-                best_core_at[:] = core_at
+                for slot in range(len(core_at)):
+                    best_core_at[slot] = core_at[slot]
         else:
             swap(a, b, wide, cores_per_tile, core_at, tile_of, n_in_tile)
     return cost, best_cost

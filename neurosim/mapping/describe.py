@@ -23,7 +23,7 @@ def describe(machine: Machine) -> dict[str, Any]:
     tiles = machine.cores.tile[:machine.n_cores]
     used = np.bincount(tiles, minlength=machine.noc.n_tiles).reshape(machine.noc.rows, machine.noc.columns)
     return {
-        "network": machine.provenance.get("network", ""), "chip": machine.provenance.get("chip", ""),
+        "network": machine.provenance.get("network", ""), "chip": machine.provenance.get("chip_name", ""),
         "schedule": {"name": machine.schedule.name, "interval": machine.schedule.interval,
                      "depth": machine.schedule.depth},
         "populations": machine.n_populations, "n_neurons": machine.n_neurons, "n_synapses": _n_synapses(machine),

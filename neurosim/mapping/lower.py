@@ -58,8 +58,8 @@ def _provenance(demand: Demand, placement: Placement, options: MappingOptions) -
     return {
         "network": demand.network.name,
         "network_metadata": json.dumps(dict(demand.network.metadata), sort_keys=True),
-        "chip": demand.chip.name,
-        "chip_json": json.dumps(to_mapping(demand.chip), sort_keys=True),
+        "chip_name": demand.chip.name,
+        "chip": json.dumps(to_mapping(demand.chip), sort_keys=True),
         "mapping_options": json.dumps(asdict(options), sort_keys=True),
         "schedule": json.dumps(asdict(schedule), sort_keys=True),
         "placement": json.dumps({"cost": placement.cost, "naive_cost": placement.naive_cost}),

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.kernel import kernel, part
+from neurosim.kernel import kernel, maker, part
 from neurosim.noc.wheel import Wheel, advance, make_wheel, push, take_slot
 
 class NetworkTables(NamedTuple):
@@ -103,7 +103,7 @@ MARKED_LINK, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
 N_FREE, N_USED = 0, 1
 
 
-@part
+@maker
 def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_packets):
     """Return the scratch for up to `n_flights` packets and copies (at most: all destinations of a step)."""
     depth = max(1, buffer_packets)

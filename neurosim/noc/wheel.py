@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.kernel import part
+from neurosim.kernel import maker, part
 
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _POSITION = np.zeros(64, np.int64)
@@ -33,7 +33,7 @@ class Wheel(NamedTuple):
     heap_size: NDArray[np.int64]   # [1]
 
 
-@part
+@maker
 def make_wheel(n_slots, n_events):
     """Return an empty wheel; `n_slots` is a power of two, at least 64."""
     n_words = n_slots >> 6

@@ -4,8 +4,7 @@ HDF5 does not survive a failed write: its library crashes the process when it is
 object, which keeps the first error, drops this and every later write (the file on disk stays as it was), and lets
 HDF5 go on and close in peace. Whoever writes asks `check` after every flush.
 
-A file in single-writer-multiple-reader mode carries two flags in its superblock, `write` and `swmr`. Through a file
-object HDF5 sets only the second, and then refuses to read the file; `with_write_flag` adds the first.
+A run that dies leaves flags in the superblock that make HDF5 refuse the file. `UnfinishedFile` shows it without them.
 (HDF5 File Format Specification, version 3.0, "Superblock version 3" and its checksum.)
 """
 
@@ -20,7 +19,7 @@ from typing import Any
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SUPERBLOCK_SIZE = 48                     # version 3 with 8-byte addresses; the last four bytes are the checksum
 FLAGS = 11
-WRITE_FLAG, SWMR_FLAG = 1, 4
+END_OF_FILE = slice(28, 36)
 MASK = 0xFFFFFFFF
 
 
@@ -51,8 +50,6 @@ class GuardedFile(io.RawIOBase):
     def write(self, data: Any) -> int:
         """Write all of `data` at the position; after an error, only pretend to."""
         view = memoryview(data).cast("B")
-        if self._position == 0:
-            view = memoryview(with_write_flag(bytes(view)))
         self._attempt(lambda: self._write_all(view))
         self._position += len(view)
         self._size = max(self._size, self._position)
@@ -115,14 +112,57 @@ class GuardedFile(io.RawIOBase):
             n_written += self._file.write(view[n_written:])
 
 
-def with_write_flag(block: bytes) -> bytes:
-    """Return `block`, the start of a file, with the flag `write` beside `swmr`; unchanged where there is no `swmr`."""
-    swmr = block.startswith(SIGNATURE) and len(block) >= SUPERBLOCK_SIZE and block[8] == 3 and block[FLAGS] & SWMR_FLAG
-    if not swmr:
+class UnfinishedFile(io.RawIOBase):
+    """A read-only view of an HDF5 file that its writer did not close, as if it had; the file stays as it is."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = io.FileIO(path, "r")
+        self._size = os.fstat(self._file.fileno()).st_size
+        self._head = closed_superblock(self._file.read(SUPERBLOCK_SIZE) or b"", self._size)
+        self._position = 0
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` from the position, as far as the file goes."""
+        view = memoryview(buffer).cast("B")
+        self._file.seek(self._position)
+        n_read = self._file.readinto(view)
+        for index in range(self._position, min(len(self._head), self._position + n_read)):
+            view[index - self._position] = self._head[index]
+        self._position += n_read
+        return n_read
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+
+def closed_superblock(block: bytes, file_size: int) -> bytes:
+    """Return a superblock without flags, that ends the file where it ends; unchanged where it is none of version 3."""
+    if not block.startswith(SIGNATURE) or len(block) < SUPERBLOCK_SIZE or block[8] != 3:
         return block
     content = bytearray(block[:SUPERBLOCK_SIZE - 4])
-    content[FLAGS] |= WRITE_FLAG
-    return bytes(content) + lookup3(bytes(content)).to_bytes(4, "little") + block[SUPERBLOCK_SIZE:]
+    content[FLAGS] = 0
+    content[END_OF_FILE] = file_size.to_bytes(8, "little")
+    return bytes(content) + lookup3(bytes(content)).to_bytes(4, "little")
 
 
 def lookup3(data: bytes) -> int:

@@ -27,7 +27,7 @@ import numpy as np
 from neurosim.errors import OptionError, SimulationError, TraceError
 from neurosim.events import CORE_EVENTS
 from neurosim.traces import layout, writing
-from neurosim.traces.guarded_file import GuardedFile
+from neurosim.traces.guarded_file import GuardedFile, UnfinishedFile
 from neurosim.traces.schema import SCHEMA_VERSION, Int64Array, RunHeader, SampleResult
 from neurosim.traces.trace import Trace
 from neurosim.traces.writing import GrowingColumn, SpikeGroup, create_column
@@ -383,7 +383,7 @@ def open_file(path: Path, *, partial: bool) -> Any:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        if partial:
+        if partial and "already open for" in str(error):        # the flags that a writer leaves
             return _open_unfinished(path)
         raise TraceError(f"{path}: cannot be opened: {error}", allowed="a whole trace",
                          mend="copy the file again if it was cut short; if its run never ended, read it as partial "
@@ -392,10 +392,10 @@ def open_file(path: Path, *, partial: bool) -> Any:
 
 def _open_unfinished(path: Path) -> Any:
     try:
-        return h5py.File(path, "r", libver="latest", swmr=True)
+        return h5py.File(UnfinishedFile(path), "r")
     except OSError as error:
         raise TraceError(f"{path}: cannot be opened, not even as partial: {error}", allowed="a trace",
-                         mend="the file is damaged; run again") from error
+                         mend="the file is damaged: run again; if its run goes on, try once more") from error
 
 
 def _check_readable(path: Path) -> None:

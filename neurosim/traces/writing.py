@@ -50,8 +50,9 @@ def create_column(file: Any, column: Column, shape: tuple[int, ...] = (), *, com
         options = {}
     rows = layout.chunk_rows(shape, wanted_values=CHUNK_VALUES)
     chunks = (rows, *(max(1, extent) for extent in shape))
-    dataset = file.create_dataset(column.name, shape=(0, *shape), maxshape=(None, *shape), dtype=column.dtype,
-                                  chunks=chunks, **options)
+    limits = (None, *(extent or None for extent in shape))      # chunks must not pass a limit, and hold at least 1
+    dataset = file.create_dataset(column.name, shape=(0, *shape), maxshape=limits, dtype=column.dtype, chunks=chunks,
+                                  **options)
     dataset.attrs["unit"], dataset.attrs["description"] = column.unit, column.description
     if column.name.endswith("timestamps"):
         dataset.attrs["units"] = column.unit    # SONATA's spelling

@@ -59,7 +59,7 @@ def test_run_writes_a_trace_that_report_and_check_read(program: Program, tiny: t
     assert program("check", trace).out == f"{trace}: ok, trace of 3 samples\n"
     with Trace.open(trace) as opened:
         assert opened.labels is not None and opened.labels.tolist() == [0, 1, 4]
-        assert opened.provenance["command"].startswith("neurosim ")
+        assert opened.provenance["command"] == f"neurosim run {tiny[0]} --input {tiny[1]} --trace {trace} --samples 3"
         assert opened.provenance["source"] == str(tiny[0])
 
 

@@ -10,7 +10,7 @@ LIMITED = make_chip(core__max_neurons=4, core__max_fan_in=10)
 
 
 def test_description_is_plain_data() -> None:
-    found = describe(map_network(spiking_ssm(8, 2), LIMITED))
+    found = describe(map_network(spiking_ssm(4, 2, 1), LIMITED))
     assert json.loads(json.dumps(found)) == found
 
 

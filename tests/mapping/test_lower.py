@@ -315,7 +315,8 @@ def test_durations_of_the_chip() -> None:
 def test_flits_follow_the_payload() -> None:
     """Header 24 bits, payload 16, flits of 25: spike 1, ternary 26 bits = 2, graded 40 bits = 2."""
     network = Network("kinds", (spikes_in(1), Population("v", "input", 1), Population("t", "ternary", 1), lif("l", 1)),
-                      (Projection("in", "t", dense(1, 1), port="value"), Projection("v", "t", dense(1, 1), port="value"),
+                      (Projection("in", "t", dense(1, 1), port="value"),
+                       Projection("v", "t", dense(1, 1), port="value"),
                        Projection("t", "l", dense(1, 1))))
     machine = lowered(network, make_chip(noc__flit_bits=25))
     assert machine.output_kind.tolist() == [SPIKE, GRADED, TERNARY, SPIKE]
@@ -377,8 +378,8 @@ def test_network_of_inputs_only() -> None:
 def test_provenance_explains_the_machine() -> None:
     chip = make_chip()
     provenance = lowered(spiking_ssm(), chip, seed=4).provenance
-    assert provenance["network"] == "digits-like" and provenance["chip"] == "test-chip"
-    assert from_mapping(json.loads(provenance["chip_json"])) == chip
+    assert provenance["network"] == "digits-like" and provenance["chip_name"] == "test-chip"
+    assert from_mapping(json.loads(provenance["chip"])) == chip
     assert json.loads(provenance["mapping_options"])["seed"] == 4
     assert json.loads(provenance["schedule"]) == {"name": "pipelined", "interval": 1, "depth": 7}
 

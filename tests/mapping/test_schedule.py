@@ -94,7 +94,8 @@ def test_delays_by_synapse_are_split_in_ascending_order() -> None:
     network = mixed_delays()
     assert delay_values(network.projections[0]) == [0, 2]
     found = connections(network, stage_network(network))
-    assert [(item.projection, item.delay_tokens, item.delay_steps) for item in found] == [(0, 0, 1), (0, 2, 3), (1, 0, 1)]
+    delays = [(item.projection, item.delay_tokens, item.delay_steps) for item in found]
+    assert delays == [(0, 0, 1), (0, 2, 3), (1, 0, 1)]
     early, late = found[0].weights, found[1].weights
     assert isinstance(early, SparseWeights) and isinstance(late, SparseWeights)
     assert (early.row_pointer.tolist(), early.targets.tolist(), early.values.tolist()) == ([0, 1, 1], [1], [2.0])

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from neurosim.traces.guarded_file import GuardedFile, lookup3, with_write_flag
+from neurosim.traces.guarded_file import GuardedFile, UnfinishedFile, closed_superblock, lookup3
 
 
 class FailingFile(GuardedFile):
@@ -61,11 +61,18 @@ def test_checksum_is_that_of_hdf5(tmp_path: Path):
     assert lookup3(superblock[:44]) == int.from_bytes(superblock[44:], "little")
 
 
-def test_the_write_flag_joins_the_swmr_flag_alone(tmp_path: Path):
-    h5py.File(tmp_path / "file.h5", "w", libver="latest").close()
-    closed = (tmp_path / "file.h5").read_bytes()
-    assert with_write_flag(closed) == closed
-    flagged = with_write_flag(closed[:11] + b"\4" + closed[12:])
-    assert flagged[11] == 5 and len(flagged) == len(closed) and flagged[48:] == closed[48:]
-    assert lookup3(flagged[:44]) == int.from_bytes(flagged[44:48], "little")
-    assert with_write_flag(b"else") == b"else"
+def test_an_unfinished_file_looks_closed_and_stays_as_it_is(tmp_path: Path):
+    path = tmp_path / "file.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        file["numbers"] = np.arange(5)
+    closed = path.read_bytes()
+    content = closed[:11] + b"\4" + closed[12:44]
+    path.write_bytes(content + lookup3(content).to_bytes(4, "little") + closed[48:])
+    flagged = path.read_bytes()
+    with pytest.raises(OSError, match="already open for"):
+        h5py.File(path, "r")
+    with UnfinishedFile(path) as unfinished, h5py.File(unfinished, "r") as file:
+        assert file["numbers"][:].tolist() == [0, 1, 2, 3, 4]
+    assert path.read_bytes() == flagged
+    assert closed_superblock(flagged[:48], len(closed)) == closed[:48]
+    assert closed_superblock(b"else", 4) == b"else"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def run(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="SCENARIO|NET", help=(
         "Scenario (digits, digits:gsu, a YAML file), network file or weight file."))],
     chip: options.Chip = None,
@@ -50,7 +50,7 @@ def run(
         result = api.run(source, chip, input_, labels, network=network, samples=samples, detail=detail,
                          numbers=numbers, schedule=schedule, engine=engine, seed=seed, workers=workers,
                          overrides=set_ or [], record=record, trace=trace, force=force, progress=progress,
-                         command=shlex.join(["neurosim", *sys.argv[1:]]))
+                         command=context.obj)
     _show(result, json=json, quiet=quiet)
 
 
