@@ -37,7 +37,7 @@ def percent(share: float | None) -> str:
 
 
 def count(number: float | None) -> str:
-    """Return a count with thin thousands; `–` for None."""
+    """Return a count with a space between thousands; `–` for None."""
     if number is None:
         return "–"
     text = f"{number:,.0f}" if float(number).is_integer() or abs(number) >= 100 else f"{number:,.2f}"

@@ -29,7 +29,6 @@ def check_trace(file: Any, path: Path, *, partial: bool) -> None:
     if not partial or "samples" in file:        # an unfinished file may have ended before its first sample
         _check_columns(file, path)
         _check_cores(file, path)
-        _check_spikes(file, path)
     if not partial:
         _check_lengths(file, path)
 
@@ -90,14 +89,22 @@ def _check_cores(file: Any, path: Path) -> None:
         raise _fault(path, f"/{layout.CORE_COUNTS.name}, attribute events", events, ", ".join(CORE_EVENTS))
 
 
-def _check_spikes(file: Any, path: Path) -> None:
-    for name, group in file.get("spikes", {}).items():
-        where = f"/spikes/{name}"
+def check_spikes(file: Any, path: Path, groups: tuple[str, ...]) -> None:
+    """Check that every output of the network has its group under /spikes, in SONATA's layout.
+
+    Raises
+    ------
+    TraceError : see check_trace
+    """
+    if "samples" not in file:                   # unfinished, before the first sample
+        return
+    for group in groups:
         for column in NAMES_OF_SPIKES:
-            if column not in group:
-                raise _fault(path, f"{where}/{column}", "missing", "a dataset")
-        if group["timestamps"].attrs.get("units") != "ms":
-            raise _fault(path, f"{where}/timestamps, units", group["timestamps"].attrs.get("units"), "ms")
+            if f"spikes/{group}/{column}" not in file:
+                raise _fault(path, f"/spikes/{group}/{column}", "missing", "a dataset")
+        units = file[f"spikes/{group}/timestamps"].attrs.get("units")
+        if units != "ms":
+            raise _fault(path, f"/spikes/{group}/timestamps, units", units, "ms")
 
 
 def _check_lengths(file: Any, path: Path) -> None:

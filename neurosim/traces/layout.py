@@ -26,6 +26,7 @@ from neurosim.traces.schema import RunHeader
 SONATA_MAGIC = 0x0A7A
 SONATA_VERSION = (0, 1)
 SORTING = {"none": 0, "by_id": 1, "by_time": 2}
+KINDS = ("spike", "ternary", "graded")       # of outputs, in the order of RunHeader.output_kind
 NO_LABEL = -1
 PS_PER_MS = 1_000_000_000
 

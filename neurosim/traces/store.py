@@ -207,7 +207,7 @@ class TraceWriter:
         kind = self.header.output_kind[output]
         group.attrs["population"] = self.header.population_names[self.header.output_population[output]]
         group.attrs["output"] = self.header.output_names[output]
-        group.attrs["kind"] = ("spike", "ternary", "graded")[kind]
+        group.attrs["kind"] = layout.KINDS[kind]
         _set_sorting(group, "none")
         return SpikeGroup(group, with_value=kind != 0)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neurosim.errors import TraceError
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS, N_CORE_EVENTS
 from neurosim.traces import layout
-from neurosim.traces.check import check_trace
+from neurosim.traces.check import check_spikes, check_trace
 from neurosim.traces.schema import Float64Array, Int32Array, Int64Array, RunHeader
 
 BLOCK_VALUES = 2**21                    # values read at once: 16 MiB of int64
@@ -93,7 +93,9 @@ class Trace:
         file = open_file(path, partial=partial)
         try:
             check_trace(file, path, partial=partial)
-            return cls(file, path, partial=partial)
+            trace = cls(file, path, partial=partial)
+            check_spikes(file, path, trace.spike_groups)
+            return trace
         except TraceError:
             file.close()
             raise
@@ -287,11 +289,11 @@ class Trace:
 
     def group_population(self, group: str) -> str:
         """Return the population that a spike group belongs to."""
-        return str(self._group(group).attrs["population"])
+        return self.header.population_names[self.header.output_population[self._output(group)]]
 
     def group_kind(self, group: str) -> str:
         """Return `spike`, `ternary` or `graded`."""
-        return str(self._group(group).attrs["kind"])
+        return layout.KINDS[self.header.output_kind[self._output(group)]]
 
     def n_spikes(self, group: str, first_sample: int = 0, stop_sample: int | None = None) -> int:
         """Return how many outputs of samples `first_sample` to `stop_sample` (default: all) a group holds."""
@@ -302,7 +304,9 @@ class Trace:
     def spikes(self, group: str, first_sample: int = 0, stop_sample: int | None = None) -> Spikes:
         """Return the recorded outputs of a group, of samples `first_sample` to `stop_sample` (default: all)."""
         stop_sample = self.n_samples if stop_sample is None else min(stop_sample, self.n_samples)
-        table = self._group(group)
+        if self.n_spikes(group) == 0:
+            return Spikes(*(np.zeros(0, dtype) for dtype in ("int64", "int64", "int32", "int64", "float64")))
+        table = self._file[f"spikes/{group}"]
         rows = slice(*self._bounds(group, first_sample, stop_sample))
         time_ps = np.rint(table["timestamps"][rows] * layout.PS_PER_MS).astype(np.int64)
         value = table["value"][rows] if "value" in table else np.ones(len(time_ps))
@@ -337,14 +341,17 @@ class Trace:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def _group(self, group: str) -> Any:
-        if f"spikes/{group}" not in self._file:
+    def _output(self, group: str) -> int:
+        if group not in self.spike_groups:
             raise TraceError(f"{self.path}: /spikes/{group} = missing", allowed=", ".join(self.spike_groups) or "none",
-                             mend="give the name of a recorded output")
-        return self._file[f"spikes/{group}"]
+                             mend="give the name of an output of the network")
+        return self.spike_groups.index(group)
 
     def _bounds(self, group: str, first_sample: int, stop_sample: int) -> tuple[int, int]:
-        samples = self._group(group)["sample"]
+        self._output(group)
+        if self.n_samples == 0:
+            return 0, 0
+        samples = self._file[f"spikes/{group}/sample"]
         return _first_row(samples, first_sample), _first_row(samples, stop_sample)
 
     def _rows(self, name: str, start: int, stop: int | None) -> Any:
