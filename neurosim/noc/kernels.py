@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.kernel import kernel, maker, part
+from neurosim.kernel import inlined, kernel, maker, part
 from neurosim.noc.wheel import Wheel, advance, make_wheel, push, take_slot
 
 class NetworkTables(NamedTuple):
@@ -70,36 +70,37 @@ class NetworkState(NamedTuple):
     """Scratch of one run, sized by `make_state`."""
 
     wheel: Wheel
-    flight: NDArray[np.int32]            # [flight, 8] POSITION … LAST_LINK; the first ones are the packets, then copies
-    request: NDArray[np.int32]           # [request, 5] unlimited buffers: the requests of one tick
-    port: NDArray[np.int64]              # [port, 6] finite buffers: input ports of routers
-    link: NDArray[np.int64]              # [link, 7]
+    flight: NDArray[np.int32]            # [flight, 8] POSITION … LINK; the first ones are the packets, then copies
+    port: NDArray[np.int64]              # [port, 8] finite buffers: input ports of routers
+    link: NDArray[np.int64]              # [link, 8]
     core: NDArray[np.int64]              # [core, 5]
     fifo: NDArray[np.int32]              # [port, slot] buffered flights (ports fed by links)
     slot_free: NDArray[np.int64]         # [link, slot] when the slot behind the link is free again
-    lists: NDArray[np.int32]             # [flight, 3] MARKED_LINK, FREE_FLIGHT (stack), ARRIVED_NEXT
+    lists: NDArray[np.int32]             # [flight, 3] MARKED (links or flights), FREE_FLIGHT (stack), ARRIVED_NEXT
     count: NDArray[np.int64]             # [2] N_FREE (size of that stack), N_USED (first flight never used)
 
 
 # NetworkState.flight: where a packet (or a copy of a multicast packet) is and what it needs, in one cache line.
-# POSITION is a router, for multicast a tree node; TILE is −1 for multicast.
-POSITION, TILE, EJECT_LINK, OCCUPANCY, PACKET, LAST_LINK = 0, 1, 2, 3, 4, 5
+# POSITION is a router, for multicast a tree node; TILE is −1 for multicast; LINK is the last link taken (finite buffers)
+# or the one requested (unlimited); NEXT and BEHIND belong to that request: the next one of the same link by packet id,
+# and the router or node behind the link, or the sink where it ejects.
+POSITION, TILE, EJECT_LINK, OCCUPANCY, PACKET, LINK, NEXT_REQUEST, BEHIND = 0, 1, 2, 3, 4, 5, 6, 7
 N_FLIGHT_COLUMNS = 8
 FRESH, NONE = -1, -1                     # POSITION of a packet still at its source; TILE of a multicast packet
-# NetworkState.request: flight; next request of the same link; link; node or router behind it; sink if it ejects
-R_FLIGHT, R_NEXT, R_LINK, R_CHILD, R_SINK = 0, 1, 2, 3, 4
 # NetworkState.port: FIFO (first slot, count; for injection ports the head packet); when it can read its next head;
 # the link that its head requests (−1: none), since when; branch of the head that is due
 P_FIRST, P_COUNT, P_BUSY, P_LINK, P_SINCE, P_BRANCH = 0, 1, 2, 3, 4, 5
-# NetworkState.link: end of the last occupation; unlimited: tick and head of its group of requests; finite: slots ever
-# reserved and released behind it; what it waits for; tick at which it was marked for evaluation
-L_FREE, L_GROUP_TIME, L_GROUP_HEAD, L_RESERVED, L_RELEASED, L_WAITS, L_MARKED = 0, 1, 2, 3, 4, 5, 6
+# NetworkState.link: end of the last occupation; packets and busy ticks of this step; unlimited: tick and head of its
+# group of requests; finite: tick at which it was marked for evaluation, ports that request it, slots ever reserved and
+# released behind it, what it waits for
+L_FREE, L_PACKETS, L_BUSY, L_GROUP_TIME, L_GROUP_HEAD = 0, 1, 2, 3, 4
+L_MARKED, L_REQUESTS, L_RESERVED, L_RELEASED, L_WAITS = 3, 4, 5, 6, 7
 UNKNOWN_RELEASE, WAKE_PENDING = 1, 2     # L_WAITS
 # NetworkState.core: first packet not yet counted as injected and packets in the queue, for queue peaks; end of the last
 # service (finite input queues); arrivals in order of time as a list of sinks: first, last
 C_INJECTED, C_QUEUE, C_SERVER_FREE, C_FIRST, C_LAST = 0, 1, 2, 3, 4
 # NetworkState.lists and count
-MARKED_LINK, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
+MARKED, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
 N_FREE, N_USED = 0, 1
 
 
@@ -111,7 +112,7 @@ def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_pac
     # Ports fed by links and injection ports share the numbering of links and ejection links.
     return NetworkState(
         make_wheel(n_slots, n_flights + 2 * n_links), np.zeros((n_flights, N_FLIGHT_COLUMNS), np.int32),
-        np.zeros((n_flights, 5), np.int32), np.zeros((n_links, 6), np.int64), np.zeros((n_links, 7), np.int64),
+        np.zeros((n_links, 8), np.int64), np.zeros((n_links, 8), np.int64),
         np.zeros((n_cores, 5), np.int64), np.zeros((n_links, depth), np.int32), np.zeros((n_links, slots), np.int64),
         np.zeros((max(n_flights, n_links), 3), np.int32), np.zeros(2, np.int64))
 
@@ -122,10 +123,10 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
 
     Writes the arrivals into `sinks`, adds to `loads` [link, 2] packets and busy ticks; returns the arrivals.
     """
-    wheel, flight = state.wheel, state.flight
+    wheel, flight, links = state.wheel, state.flight, state.link
     n_links_between = 4 * tables.scalar[N_TILES]
-    state.link[:, L_FREE] = 0
-    state.link[:, L_GROUP_TIME] = -1
+    links[:] = 0
+    links[:, L_GROUP_TIME] = -1
     state.core[:, C_FIRST] = -1
     state.count[N_FREE], state.count[N_USED] = 0, n_packets
     for core in range(traffic.first_of_core.size):
@@ -138,35 +139,44 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
     while True:
         time = advance(wheel, time)
         if time < 0:
+            _add_loads(state, loads)
             return n_arrived
         n_requests = _collect_requests(tables, traffic, state, time)
         for index in range(n_requests):
-            link = state.request[index, R_LINK]
-            request = state.link[link, L_GROUP_HEAD]
-            if request < 0:
+            link = np.int64(flight[state.lists[index, MARKED], LINK])
+            number = links[link, L_GROUP_HEAD]
+            if number < 0:
                 continue  # its group is done
-            state.link[link, L_GROUP_HEAD] = -1
-            start = max(state.link[link, L_FREE], time)
-            while request >= 0:
-                moved = state.request[request, R_FLIGHT]
-                occupancy = np.int64(flight[moved, OCCUPANCY])
-                loads[link, LOAD_PACKETS] += 1
-                loads[link, LOAD_BUSY] += occupancy
+            links[link, L_GROUP_HEAD] = -1
+            start = max(links[link, L_FREE], time)
+            while number >= 0:
+                occupancy = np.int64(flight[number, OCCUPANCY])
+                following = np.int64(flight[number, NEXT_REQUEST])
+                links[link, L_PACKETS] += 1
+                links[link, L_BUSY] += occupancy
                 if link < n_links_between:
-                    flight[moved, POSITION] = state.request[request, R_CHILD]
-                    push(wheel, time, start + tables.scalar[HOP + (link & 3)], moved)
+                    flight[number, POSITION] = flight[number, BEHIND]
+                    push(wheel, time, start + tables.scalar[HOP + (link & 3)], number)
                 else:
-                    _note_arrival(tables, state, sinks, link, state.request[request, R_SINK],
+                    _note_arrival(tables, state, sinks, link, np.int64(flight[number, BEHIND]),
                                   start + tables.scalar[EJECT] + occupancy - tables.scalar[CYCLE])
                     n_arrived += 1
-                    if moved >= n_packets:
-                        _drop_copy(state, moved)
+                    if number >= n_packets:
+                        _drop_copy(state, number)
                 start += occupancy
-                request = state.request[request, R_NEXT]
-            state.link[link, L_FREE] = start
+                number = following
+            links[link, L_FREE] = start
 
 
 @part
+def _add_loads(state, loads):
+    """Add this step's packets and busy ticks of every link."""
+    for link in range(loads.shape[0]):
+        loads[link, LOAD_PACKETS] += state.link[link, L_PACKETS]
+        loads[link, LOAD_BUSY] += state.link[link, L_BUSY]
+
+
+@inlined
 def _note_arrival(tables, state, sinks, link, sink, time):
     """Write an arrival; the arrivals of one ejection link come in order of time."""
     core = link - 4 * tables.scalar[N_TILES]
@@ -179,14 +189,14 @@ def _note_arrival(tables, state, sinks, link, sink, time):
     state.core[core, C_LAST] = sink
 
 
-@part
+@inlined
 def _collect_requests(tables, traffic, state, time):
     """Empty the slot of `time` into per-link groups of requests, each by packet id; return the requests."""
     wheel, flight = state.wheel, state.flight
     n_requests = 0
-    event = take_slot(wheel, time)
+    event = np.int64(take_slot(wheel, time))
     while event >= 0:
-        following = wheel.next_event[event]
+        following = np.int64(wheel.next_event[event])
         if flight[event, POSITION] == FRESH:
             # The next packets of the same core enter behind this one, perhaps in the same tick.
             core = traffic.packet[event, CORE]
@@ -204,7 +214,7 @@ def _collect_requests(tables, traffic, state, time):
     return n_requests
 
 
-@part
+@inlined
 def _place(tables, traffic, flight, packet, core):
     """Put a packet at the router of its source core."""
     flight[packet, PACKET] = packet
@@ -224,9 +234,9 @@ def _copy(state, number):
     """Return a copy of a flight, for another branch of a multicast packet."""
     if state.count[N_FREE] > 0:
         state.count[N_FREE] -= 1
-        copy = state.lists[state.count[N_FREE], FREE_FLIGHT]
+        copy = np.int64(state.lists[state.count[N_FREE], FREE_FLIGHT])
     else:
-        copy = np.int32(state.count[N_USED])
+        copy = state.count[N_USED]
         state.count[N_USED] += 1
     for column in range(N_FLIGHT_COLUMNS):
         state.flight[copy, column] = state.flight[number, column]
@@ -243,54 +253,58 @@ def _drop_copy(state, number):
 @part
 def _branch_sink(tables, traffic, packet, branch):
     """Return where an ejecting branch of a multicast packet notes its arrival."""
-    return traffic.packet[packet, SINK] + tables.branch[branch, BRANCH_DESTINATION] - traffic.packet[packet, DESTINATION]
+    index = tables.branch[branch, BRANCH_DESTINATION] - traffic.packet[packet, DESTINATION]
+    return traffic.packet[packet, SINK] + index
 
 
-@part
+@inlined
 def _request_branches(tables, traffic, state, number, time, n_requests):
     """Enter the requests of a flight at its router into the groups of this tick."""
     flight = state.flight
     position = np.int64(flight[number, POSITION])
-    tile = flight[number, TILE]
+    tile = np.int64(flight[number, TILE])
     if tile >= 0:
         if tile == position:
-            return _group(state, number, np.int64(flight[number, EJECT_LINK]), np.int64(NONE),
-                          traffic.packet[flight[number, PACKET], SINK], time, n_requests)
-        link = 4 * position + tables.route[position, tile]
-        return _group(state, number, link, tables.link_target[link], np.int64(0), time, n_requests)
-    packet = flight[number, PACKET]
+            link = np.int64(flight[number, EJECT_LINK])
+            behind = traffic.packet[number, SINK]
+        else:
+            link = 4 * position + tables.route[position, tile]
+            behind = tables.link_target[link]
+        return _group(state, number, link, behind, time, n_requests)
+    packet = np.int64(flight[number, PACKET])
     first = tables.branch_start[position]
     for branch in range(first, tables.branch_start[position + 1]):
         moved = number if branch == first else _copy(state, number)
-        sink = _branch_sink(tables, traffic, packet, branch) if tables.branch[branch, BRANCH_CHILD] < 0 else np.int64(0)
-        n_requests = _group(state, moved, tables.branch[branch, BRANCH_LINK], tables.branch[branch, BRANCH_CHILD], sink, time,
-                            n_requests)
+        behind = tables.branch[branch, BRANCH_CHILD]
+        if behind < 0:
+            behind = _branch_sink(tables, traffic, packet, branch)
+        n_requests = _group(state, moved, tables.branch[branch, BRANCH_LINK], behind, time, n_requests)
     return n_requests
 
 
-@part
-def _group(state, number, link, child, sink, time, n_requests):
+@inlined
+def _group(state, number, link, behind, time, n_requests):
     """Insert a request into its link's group, which is kept in order of packet id; return the requests."""
-    state.request[n_requests, R_FLIGHT] = number
-    state.request[n_requests, R_LINK] = link
-    state.request[n_requests, R_CHILD] = child
-    state.request[n_requests, R_SINK] = sink
-    if state.link[link, L_GROUP_TIME] != time:
-        state.link[link, L_GROUP_TIME] = time
-        state.link[link, L_GROUP_HEAD] = n_requests
-        state.request[n_requests, R_NEXT] = -1
+    flight, links = state.flight, state.link
+    flight[number, LINK] = link
+    flight[number, BEHIND] = behind
+    state.lists[n_requests, MARKED] = number
+    if links[link, L_GROUP_TIME] != time:
+        links[link, L_GROUP_TIME] = time
+        links[link, L_GROUP_HEAD] = number
+        flight[number, NEXT_REQUEST] = -1
         return n_requests + 1
-    packet = state.flight[number, PACKET]
-    before = np.int32(-1)
-    behind = state.link[link, L_GROUP_HEAD]
-    while behind >= 0 and state.flight[state.request[behind, R_FLIGHT], PACKET] < packet:
-        before = behind
-        behind = state.request[behind, R_NEXT]
-    state.request[n_requests, R_NEXT] = behind
+    packet = flight[number, PACKET]
+    before = np.int64(-1)
+    after = links[link, L_GROUP_HEAD]
+    while after >= 0 and flight[after, PACKET] < packet:
+        before = after
+        after = np.int64(flight[after, NEXT_REQUEST])
+    flight[number, NEXT_REQUEST] = after
     if before < 0:
-        state.link[link, L_GROUP_HEAD] = n_requests
+        links[link, L_GROUP_HEAD] = number
     else:
-        state.request[before, R_NEXT] = n_requests
+        flight[before, NEXT_REQUEST] = number
     return n_requests + 1
 
 
@@ -311,11 +325,12 @@ def run_buffered(tables, traffic, n_packets, state, sinks, loads, queue_peak):
     while True:
         time = advance(wheel, time)
         if time < 0:
+            _add_loads(state, loads)
             return n_arrived
         n_marked = 0
-        event = take_slot(wheel, time)
+        event = np.int64(take_slot(wheel, time))
         while event >= 0:
-            following = wheel.next_event[event]
+            following = np.int64(wheel.next_event[event])
             if event < n_flights:
                 n_marked = _arrive(tables, traffic, state, event, time, n_marked)
             elif event < n_flights + n_ports:
@@ -326,11 +341,10 @@ def run_buffered(tables, traffic, n_packets, state, sinks, loads, queue_peak):
                 n_marked = _mark(state, link, time, n_marked)
             event = following
         for index in range(n_marked):
-            link = np.int64(state.lists[index, MARKED_LINK])
-            port, n_requests = _winner(tables, state, link, time)
+            link = np.int64(state.lists[index, MARKED])
+            n_requests = state.link[link, L_REQUESTS]
+            port = _winner(tables, state, link, time)
             if port >= 0:
-                loads[link, LOAD_PACKETS] += 1
-                loads[link, LOAD_BUSY] += state.flight[_head(tables, state, port), OCCUPANCY]
                 n_arrived += _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, time)
                 if n_requests > 1:
                     _wake(state, link, state.link[link, L_FREE], time)
@@ -355,28 +369,28 @@ def _clear(tables, traffic, n_packets, state):
             push(state.wheel, np.int64(0), traffic.packet[first, INJECT], state.flight.shape[0] + first_injection + core)
 
 
-@part
+@inlined
 def _head(tables, state, port):
     """Return the flight at the head of a port's FIFO."""
     if port < 4 * tables.scalar[N_TILES]:
-        return state.fifo[port, state.port[port, P_FIRST]]
+        return np.int64(state.fifo[port, state.port[port, P_FIRST]])
     return state.port[port, P_FIRST]
 
 
-@part
+@inlined
 def _mark(state, link, time, n_marked):
     """Note that `link` is to be evaluated in this tick, once."""
     if state.link[link, L_MARKED] == time:
         return n_marked
     state.link[link, L_MARKED] = time
-    state.lists[n_marked, MARKED_LINK] = link
+    state.lists[n_marked, MARKED] = link
     return n_marked + 1
 
 
-@part
+@inlined
 def _arrive(tables, traffic, state, number, time, n_marked):
     """The head of a flight reaches the FIFO behind its last link."""
-    port = np.int64(state.flight[number, LAST_LINK])
+    port = np.int64(state.flight[number, LINK])
     count = state.port[port, P_COUNT]
     capacity = state.fifo.shape[1]
     at = state.port[port, P_FIRST] + count
@@ -390,7 +404,7 @@ def _arrive(tables, traffic, state, number, time, n_marked):
     return _open_request(tables, traffic, state, port, time, n_marked)
 
 
-@part
+@inlined
 def _open_request(tables, traffic, state, port, time, n_marked):
     """The head of a port (its due branch) begins to request its link."""
     flight = state.flight
@@ -407,51 +421,52 @@ def _open_request(tables, traffic, state, port, time, n_marked):
         link = 4 * position + tables.route[position, tile]
     state.port[port, P_LINK] = link
     state.port[port, P_SINCE] = time
+    state.link[link, L_REQUESTS] += 1
     return _mark(state, link, time, n_marked)
 
 
-@part
+@inlined
 def _winner(tables, state, link, time):
-    """Return (port that may start across `link` now or −1, ports that request it); a blocked link will be woken."""
-    if state.link[link, L_WAITS] != 0:
-        return np.int64(-1), 0
+    """Return the port that may start across `link` now or −1; see to it that a blocked link is woken."""
+    if state.link[link, L_WAITS] != 0 or state.link[link, L_REQUESTS] == 0:
+        return np.int64(-1)
     between = link < 4 * tables.scalar[N_TILES]
-    router = link >> 2 if between else tables.core_tile[link - 4 * tables.scalar[N_TILES]]
-    best = np.int64(-1)
-    best_time, best_packet = np.int64(0), np.int32(0)
-    n_requests = 0
-    for index in range(tables.input_start[router], tables.input_start[router + 1]):
-        port = tables.input_port[index]
-        if state.port[port, P_LINK] == link:
-            n_requests += 1
-            since = state.port[port, P_SINCE]
-            packet = state.flight[_head(tables, state, port), PACKET]
-            if best < 0 or since < best_time or (since == best_time and packet < best_packet):
-                best, best_time, best_packet = port, since, packet
-    if best < 0:
-        return best, 0
     wake = state.link[link, L_FREE]
     slots = tables.scalar[BUFFER_PACKETS] if between else tables.scalar[CORE_IN_PACKETS]
     reserved = state.link[link, L_RESERVED]
     if slots >= 0 and reserved >= slots:
         if between and state.link[link, L_RELEASED] <= reserved - slots:
             state.link[link, L_WAITS] = UNKNOWN_RELEASE
-            return np.int64(-1), n_requests
+            return np.int64(-1)
         wake = max(wake, state.slot_free[link, reserved % slots])
-    if wake <= time:
-        return best, n_requests
-    _wake(state, link, wake, time)
-    return np.int64(-1), n_requests
+    if wake > time:
+        _wake(state, link, wake, time)
+        return np.int64(-1)
+    router = link >> 2 if between else tables.core_tile[link - 4 * tables.scalar[N_TILES]]
+    best = np.int64(-1)
+    best_time, best_packet = np.int64(0), np.int64(0)
+    left = state.link[link, L_REQUESTS]
+    for index in range(tables.input_start[router], tables.input_start[router + 1]):
+        port = tables.input_port[index]
+        if state.port[port, P_LINK] == link:
+            since = state.port[port, P_SINCE]
+            packet = np.int64(state.flight[_head(tables, state, port), PACKET])
+            if best < 0 or since < best_time or (since == best_time and packet < best_packet):
+                best, best_time, best_packet = port, since, packet
+            left -= 1
+            if left == 0:
+                break
+    return best
 
 
-@part
+@inlined
 def _wake(state, link, wake, time):
     """Have `link` evaluated again at `wake`."""
     state.link[link, L_WAITS] = WAKE_PENDING
     push(state.wheel, time, wake, state.flight.shape[0] + state.port.shape[0] + link)
 
 
-@part
+@inlined
 def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, time):
     """Start the head of `port` (its due branch) across `link`; return 1 if it leaves the network."""
     flight = state.flight
@@ -469,6 +484,9 @@ def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, tim
         last = branch + 1 == tables.branch_start[position + 1]
         child, sink = tables.branch[branch, BRANCH_CHILD], _branch_sink(tables, traffic, packet, branch)
     state.link[link, L_FREE] = time + occupancy
+    state.link[link, L_PACKETS] += 1
+    state.link[link, L_BUSY] += occupancy
+    state.link[link, L_REQUESTS] -= 1
     state.port[port, P_BUSY] = time + occupancy
     state.port[port, P_LINK] = -1
     moved = number if last else _copy(state, number)
@@ -481,7 +499,7 @@ def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, tim
     else:
         state.link[link, L_RESERVED] += 1
         flight[moved, POSITION] = child
-        flight[moved, LAST_LINK] = link
+        flight[moved, LINK] = link
         push(state.wheel, time, time + tables.scalar[HOP + (link & 3)], moved)
     if last:
         _leave_port(tables, traffic, state, queue_peak, port, number, time)
@@ -503,7 +521,7 @@ def _reserve_core(tables, state, link, arrived, service_ticks):
     state.link[link, L_RESERVED] += 1
 
 
-@part
+@inlined
 def _leave_port(tables, traffic, state, queue_peak, port, number, time):
     """The head of a FIFO begins to leave for good: give its slot back, let the next head request."""
     n_flights = state.flight.shape[0]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.kernel import maker, part
+from neurosim.kernel import inlined, maker, part
 
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _POSITION = np.zeros(64, np.int64)
@@ -42,14 +42,14 @@ def make_wheel(n_slots, n_events):
                  np.zeros(n_events, np.int64), np.zeros(n_events, np.int32), np.zeros(1, np.int64))
 
 
-@part
+@inlined
 def lowest_bit(word):
     """Return the index of the lowest set bit of a non-zero uint64."""
     isolated = word & (~word + np.uint64(1))
     return _POSITION[(isolated * _DE_BRUIJN) >> np.uint64(58)]
 
 
-@part
+@inlined
 def push(wheel, now, time, event):
     """Add `event` at `time` >= `now`; from the slot of `now` on, times below now + horizon go to slots."""
     n_slots = wheel.slot_head.size
@@ -153,7 +153,7 @@ def advance(wheel, now):
     return time
 
 
-@part
+@inlined
 def take_slot(wheel, time):
     """Empty the slot of `time`; return its first event. Follow `next_event` before pushing any of them again."""
     n_slots = wheel.slot_head.size

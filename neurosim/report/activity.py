@@ -13,17 +13,15 @@ from neurosim.traces.trace import Packets, Trace
 
 @dataclass(frozen=True)
 class Outputs:
-    """Fired outputs of the run.
+    """Fired outputs of the run; what comes through an input port is none.
 
     spikes : of kind spike or ternary, by neurons on cores
     graded_values : of kind graded
-    input_spikes : packets of the input populations' neurons
     exact : False where the spikes were not recorded, so that kinds cannot be told apart: all count as spikes then
     """
 
     spikes: int
     graded_values: int
-    input_spikes: int
     exact: bool
 
 
@@ -33,7 +31,7 @@ class PacketCheck:
 
     injected : packets in the table
     delivered : rows of packet and destination that arrived, not before they were injected
-    conserved : as many were injected as the cores counted, and every row arrived
+    conserved : as many were injected as left cores and came through ports, and every row arrived, at a core or a port
     """
 
     injected: int
@@ -51,15 +49,14 @@ def outputs(trace: Trace) -> Outputs:
     on_port = input_populations(trace)
     groups = [group for group in trace.spike_groups if trace.group_population(group) not in on_port]
     kinds = {trace.group_kind(group) for group in groups}
-    n_inputs = trace.core_event_totals(ports=True)["spike_out"] - fired
     if "graded" not in kinds:
-        return Outputs(fired, 0, n_inputs, True)
+        return Outputs(fired, 0, True)
     if kinds == {"graded"}:
-        return Outputs(0, fired, n_inputs, True)
+        return Outputs(0, fired, True)
     recorded = sum(trace.n_spikes(group) for group in groups if trace.group_kind(group) != "graded")
     if recorded == 0 or recorded > fired:
-        return Outputs(fired, 0, n_inputs, fired == 0)
-    return Outputs(recorded, fired - recorded, n_inputs, True)
+        return Outputs(fired, 0, fired == 0)
+    return Outputs(recorded, fired - recorded, True)
 
 
 def input_populations(trace: Trace) -> set[str]:
@@ -79,8 +76,10 @@ def packet_check(trace: Trace) -> PacketCheck | None:
         n_new, last = _n_distinct(block, last)
         injected += n_new
         delivered += int((block.arrival_ps >= block.inject_ps).sum())
-    counted = trace.core_event_totals(ports=True)["packet_out"]
-    return PacketCheck(injected, delivered, injected == counted and delivered == trace.n_packets)
+    core, chip = trace.core_event_totals(), trace.chip_totals
+    conserved = (injected == core["packet_out"] + chip["input_packet"]
+                 and delivered == trace.n_packets == core["packet_in"] + chip["output_packet"])
+    return PacketCheck(injected, delivered, conserved)
 
 
 def accuracy(trace: Trace) -> float | None:

@@ -36,7 +36,8 @@ def draw(figure: Figure, place: SubplotSpec, header: RunHeader, core_load: Float
     grid = place.subgridspec(2, 2, height_ratios=(1, 0.045), hspace=0.08, wspace=0.25)
     whole = figure.add_subplot(grid[0, :])
     whole.axis("off")
-    whole.set_title("Load of cores and links", pad=24)
+    simulated = bool(np.any(core_load) or np.any(link_load))        # detail `functional` books no times
+    whole.set_title("Load of cores and links" + ("" if simulated else " (none simulated)"), pad=24)
     axes = figure.add_subplot(grid[0, :])   # shrinks to the shape of the mesh; the title stays
     cores = _draw_cores(axes, header, 100 * core_load)
     links = _draw_links(axes, header, 100 * link_load)

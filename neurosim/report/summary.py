@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from hw_models.costs import EnergyBill
@@ -41,7 +42,8 @@ class Summary:
     spikes : outputs of kind spike or ternary that fired, inputs apart; graded_values beside
     synaptic_events : dense, sparse and convolutional synaptic operations
     neuron_updates : active and inactive updates of simple and programmed somata
-    packets, packets_delivered : injected, ports included; accepted by cores, once per destination
+    packets, packets_delivered : injected by cores; accepted by cores, once per destination
+    input_packets, output_packets : through the ports of the chip
     packet_hops : links between routers that packets crossed
     overflows : of fixed-point arithmetic; 0 in float runs, None where a run did not say
     energy : see hw_models.costs; `indicative` marks float runs
@@ -67,6 +69,8 @@ class Summary:
     neuron_updates: int
     packets: int
     packets_delivered: int
+    input_packets: int
+    output_packets: int
     packet_hops: int
     packet_check: PacketCheck | None
     cores_used: int
@@ -126,8 +130,8 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
     chip = stored_chip(trace) if chip is None else chip
     header, matrix = trace.header, activity.confusion(trace)
     return Summary(
-        network=trace.provenance.get("network", trace.provenance.get("source", "")),
-        chip=chip.name, detail=header.detail, numbers=header.numbers, engine=header.engine, schedule=header.schedule,
+        network=_name(trace.provenance), chip=chip.name, detail=header.detail, numbers=header.numbers,
+        engine=header.engine, schedule=header.schedule,
         complete=trace.complete, samples=trace.n_samples, tokens=int(trace.samples.n_tokens.sum()),
         accuracy=activity.accuracy(trace),
         confusion=tuple(tuple(row) for row in matrix.tolist()) if matrix is not None else None,
@@ -138,13 +142,14 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
 
 
 def _counts(trace: Trace) -> dict[str, Any]:
-    core, all_cores, chip = trace.core_event_totals(), trace.core_event_totals(ports=True), trace.chip_totals
+    core, chip = trace.core_event_totals(), trace.chip_totals
     return {
         "outputs": activity.outputs(trace),
         "synaptic_events": core["synapse_dense"] + core["synapse_sparse"] + core["synapse_conv"],
         "neuron_updates": sum(core[name] for name in ("soma_active", "soma_inactive", "program_active",
                                                       "program_inactive")),
-        "packets": all_cores["packet_out"], "packets_delivered": all_cores["packet_in"],
+        "packets": core["packet_out"], "packets_delivered": core["packet_in"],
+        "input_packets": chip["input_packet"], "output_packets": chip["output_packet"],
         "packet_hops": chip["hop_ew"] + chip["hop_ns"], "packet_check": activity.packet_check(trace),
         "cores_used": int((trace.header.core_is_port == 0).sum()),
     }
@@ -179,6 +184,14 @@ def _overflows(trace: Trace) -> int | None:
         return None if trace.header.numbers == "fixed" else 0
     noted = json.loads(text)
     return int(sum(noted.values())) if isinstance(noted, dict) else int(noted)
+
+
+def _name(provenance: Mapping[str, str]) -> str:
+    """Return what was run: the source without its folder, and the network's own name where that says more."""
+    source, network = Path(provenance.get("source", "")).name, provenance.get("network", "")
+    if not source or not network:
+        return source or network
+    return source if network in source else f"{source} ({network})"
 
 
 def _wall_s(trace: Trace) -> float | None:

@@ -52,9 +52,10 @@ def _activity(summary: Summary) -> Table:
     table = _table("Activity", ("", "total", "per sample"))
     total = {
         "tokens": summary.tokens, "time steps": summary.time_steps, "spikes": summary.spikes,
-        "graded values": summary.outputs.graded_values, "input spikes": summary.outputs.input_spikes,
+        "graded values": summary.outputs.graded_values,
         "synaptic events": summary.synaptic_events, "neuron updates": summary.neuron_updates,
         "packets": summary.packets, "packet hops": summary.packet_hops,
+        "input packets": summary.input_packets, "output packets": summary.output_packets,
     }
     for name, number in total.items():
         table.add_row(name, count(number), count(number / summary.samples if summary.samples else None))

@@ -86,9 +86,10 @@ def make_result(sample: int, *, seed: int = 0, n_tokens: int = 12, packets: bool
     spikes = _spikes(random, n_steps, end_ps)
     counts = random.integers(0, 30, (n_steps, n_core, len(CORE_EVENTS))).astype(np.int32)
     counts[:, :, CORE_EVENT_INDEX["spike_out"]] = _fired(spikes, n_steps, n_core)
+    counts[:, N_CORES:] = 0                     # a port books chip events
     chip = random.integers(0, 200, (n_steps, len(CHIP_EVENTS)))
     chip[:, CHIP_EVENT_INDEX["barrier"]] = 1
-    table = _packets(random, counts, end_ps) if packets else None
+    table = _packets(random, counts, chip, end_ps) if packets else None
     return SampleResult(
         sample=sample, n_tokens=n_tokens, readout=random.normal(size=SIZES["readout"]),
         readout_tokens=random.normal(size=(n_tokens, SIZES["readout"])) if tokens else None, step_end_ps=end_ps,
@@ -114,20 +115,23 @@ def _spikes(random: np.random.Generator, n_steps: int, end_ps: np.ndarray) -> Sp
 
 
 def _fired(spikes: SpikeTable, n_steps: int, n_core: int) -> np.ndarray:
-    """Spread the fired outputs over the cores: inputs on the first port, the others on true cores."""
+    """Spread the fired outputs over the cores, but for the inputs."""
     fired = np.zeros((n_steps, n_core), np.int32)
-    core = np.where(spikes.output == 0, N_CORES, spikes.neuron % N_CORES)
-    np.add.at(fired, (spikes.step, core), 1)
+    rows = spikes.output > 0
+    np.add.at(fired, (spikes.step[rows], spikes.neuron[rows] % N_CORES), 1)
     return fired
 
 
-def _packets(random: np.random.Generator, counts: np.ndarray, end_ps: np.ndarray) -> PacketTable:
-    """Return one packet per packet_out, each to one core; sets packet_in to match."""
-    n_out = counts[:, :, CORE_EVENT_INDEX["packet_out"]].sum(axis=1)
+def _packets(random: np.random.Generator, counts: np.ndarray, chip: np.ndarray, end_ps: np.ndarray) -> PacketTable:
+    """Return a packet per packet_out and input_packet, each to one core or port; sets the counts at both ends."""
+    n_out = counts[:, :, CORE_EVENT_INDEX["packet_out"]].sum(axis=1) + chip[:, CHIP_EVENT_INDEX["input_packet"]]
     step = np.repeat(np.arange(len(n_out)), n_out).astype(np.int32)
     packet = np.concatenate([np.arange(count) for count in n_out]).astype(np.int64)
-    core = random.integers(0, N_CORES, len(step))
+    core = random.integers(0, N_CORES + 1, len(step))
+    core[core == N_CORES] = N_CORES + N_PORTS - 1
+    inside = core < N_CORES
     counts[:, :, CORE_EVENT_INDEX["packet_in"]] = 0
-    np.add.at(counts, (step, core, CORE_EVENT_INDEX["packet_in"]), 1)
+    np.add.at(counts, (step[inside], core[inside], CORE_EVENT_INDEX["packet_in"]), 1)
+    chip[:, CHIP_EVENT_INDEX["output_packet"]] = np.bincount(step[~inside], minlength=len(n_out))
     inject = end_ps[step] - 900_000
     return PacketTable(step, packet, packet * 3, core, inject, inject + random.integers(5_000, 90_000, len(step)))

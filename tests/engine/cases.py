@@ -1,0 +1,233 @@
+"""Random networks, chips, mappings and inputs, small enough for the reference engine.
+
+`build_case` asks its caller for every decision, so that hypothesis can draw and shrink them, and a fixed seed can
+repeat them: `cases()` and `fixed_case(seed)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from hw_models import from_mapping, load_chip
+from hw_models.schema import Chip
+from neurosim.errors import CapacityError
+from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights, Weights
+from neurosim.machine import Machine
+from neurosim.mapping import MappingOptions, map_network
+from neurosim.model_specs import SPEC_BY_NAME
+
+Choose = Callable[[Sequence[Any]], Any]
+MODELS = ("lif", "linear", "cuba", "relu", "reduce", "ssm_lif", "center", "ternary", "ssm_heaviside", "ssm", "glu", "gsu",
+          "layer_norm", "gelu", "integrator", "running_mean")
+# Durations in ps that a chip draws from. Zero is offered only where the schema allows it.
+DURATIONS = {
+    "round": (1000, 2000, 3000, 500),
+    "tiny": (1, 2, 3),
+    "instant": (0, 0, 1),
+    "coprime": (997, 1009, 10007, 65537, 7919),
+    "mixed": (1, 0, 50_000, 3, 999_983),
+}
+CORE_COSTS = ("soma_active", "soma_inactive", "program_active", "program_inactive", "mode_update", "spike_out",
+              "packet_out", "packet_in", "synapse_read", "synapse_dense", "synapse_sparse", "dendrite")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, a chip (options upon `generic-mesh`), a mapping, and inputs [sample, token, column]."""
+
+    network: Network
+    chip: dict[str, Any]
+    mapping: dict[str, Any]
+    inputs: np.ndarray
+    numbers: str = "float64"
+    readout_tokens: bool = False
+    machine: Machine = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "machine", machine_of(self.network, make_chip(self.chip), self.mapping))
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether packets can hold each other up: routers with few slots."""
+        return self.machine.noc.buffer_packets in (1, 2)
+
+
+@cache
+def _base() -> Chip:
+    return load_chip("generic-mesh")
+
+
+def make_chip(overrides: dict[str, Any] | None = None) -> Chip:
+    """Return `generic-mesh` with options; fields of a mesh smaller than the ports' tiles need the ports moved."""
+    return load_chip("generic-mesh", {"output_port.tile": 0, **(overrides or {})}) if overrides else _base()
+
+
+def machine_of(network: Network, chip: Chip, mapping: dict[str, Any]) -> Machine:
+    """Map; where the chip has too few cores for the drawn limit on neurons, without that limit."""
+    try:
+        return map_network(network, chip, MappingOptions(**mapping))
+    except CapacityError:
+        return map_network(network, chip, MappingOptions(**{**mapping, "max_neurons_per_core": None}))
+
+
+def cases() -> st.SearchStrategy[Case]:
+    """Return cases drawn by hypothesis."""
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> Case:
+        seed = draw(st.integers(0, 2**32 - 1))
+        return build_case(lambda options: draw(st.sampled_from(options)), np.random.default_rng(seed))
+
+    return drawn()
+
+
+def fixed_case(seed: int) -> Case:
+    """Return case number `seed`."""
+    random = np.random.default_rng(seed)
+    return build_case(lambda options: options[int(random.integers(len(options)))], random)
+
+
+def build_case(choose: Choose, random: np.random.Generator) -> Case:
+    """Return a case; structure comes from `choose`, numbers from `random`."""
+    network = build_network(choose, random)
+    chip = build_chip(choose)
+    return Case(network, chip, build_mapping(choose), build_inputs(network, choose, random),
+                choose(("float64", "float64", "float32")), choose((False, True)))
+
+
+# -- network -------------------------------------------------------------------------------------------------------
+
+
+def build_network(choose: Choose, random: np.random.Generator) -> Network:
+    """Return 1 or 2 inputs and 1 to 4 populations with forward projections, skips, loops and delays."""
+    populations = [Population(f"in{index}", "input", choose((2, 1, 4, 9)), attributes={"payload": payload})
+                   for index, payload in enumerate(choose((("spike",), ("graded",), ("spike", "graded"))))]
+    n_inputs = len(populations)
+    for index in range(choose((1, 2, 3, 4))):
+        populations.append(_population(f"p{index}", choose, random))
+    projections: list[Projection] = []
+    for number in range(n_inputs, len(populations)):
+        target = populations[number]
+        ports = [port.name for port in target.spec.ports]
+        fed = ports[:1] if choose((True, False)) else ports
+        for port in fed:
+            source = populations[choose(range(number - 1, -1, -1))]
+            projections.append(_projection(source, target, port, choose((0, 0, 0, 1, 3)), choose, random))
+    for _ in range(choose((0, 1, 2))):    # loops, also of a population with itself, and skips
+        source = populations[choose(range(len(populations)))]
+        target = populations[choose(range(n_inputs, len(populations)))]
+        port = choose([port.name for port in target.spec.ports])
+        projections.append(_projection(source, target, port, choose((1, 2, 4)), choose, random))
+    names = [population.name for population in populations[n_inputs:]]
+    return Network("random", tuple(populations), tuple(projections), tuple(choose(((), names[-1:], names))))
+
+
+def _population(name: str, choose: Choose, random: np.random.Generator) -> Population:
+    model = choose(MODELS)
+    spec = SPEC_BY_NAME[model]
+    size, n_modes = choose((3, 1, 2, 6, 12)), choose((1, 2)) if spec.has_modes else 0
+    values = {
+        "leak": 0.75, "current_leak": 0.5, "threshold": random.choice([0.25, 0.5, 1.0], size),
+        "bias": random.choice([0.0, 0.0, 0.4], size), "a_real": random.uniform(-0.8, 0.8, (size, max(n_modes, 1))),
+        "a_imag": random.uniform(-0.5, 0.5, (size, max(n_modes, 1))),
+        "c_real": random.normal(size=(size, max(n_modes, 1))), "c_imag": random.normal(size=(size, max(n_modes, 1))),
+        "refractory_steps": random.choice([0.0, 0.0, 2.0], size),
+    }
+    parameters = {parameter.name: values[parameter.name] for parameter in spec.parameters if parameter.name in values}
+    attributes = {attribute.name: choose(attribute.choices) for attribute in spec.attributes}
+    return Population(name, model, size, parameters, attributes, n_modes)
+
+
+def _projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
+                random: np.random.Generator) -> Projection:
+    output = choose([output.name for output in source.spec.outputs])
+    kind = choose(("dense", "sparse", "one_to_one" if source.size == target.size else "sparse"))
+    weights, delays = _weights(kind, source.size, target.size, delay, random)
+    return Projection(source.name, target.name, weights, port, output, delays)
+
+
+def _weights(kind: str, pre: int, post: int, delay: int, random: np.random.Generator) -> tuple[Weights, Any]:
+    values = np.round(random.normal(0.2, 0.6, (pre, post)), 2) * (random.random((pre, post)) < 0.8)
+    if kind == "dense":
+        return DenseWeights(values), delay
+    if kind == "one_to_one":
+        return OneToOneWeights(np.round(random.normal(0.5, 0.5, pre), 2)), delay
+    chosen = random.random((pre, post)) < 0.6
+    rows, targets = np.nonzero(chosen)
+    pointer = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))]).astype(np.int64)
+    sparse = SparseWeights(pointer, targets.astype(np.int64), values[rows, targets], post)
+    # From one delay on, synapses of one projection may differ in delay; some projections then have no synapse at all.
+    return sparse, delay + random.integers(0, 3, len(targets)) if random.random() < 0.5 else delay
+
+
+# -- chip ----------------------------------------------------------------------------------------------------------
+
+
+def build_chip(choose: Choose) -> dict[str, Any]:
+    """Return options for `generic-mesh`."""
+    columns, rows = choose((2, 1, 3, 4)), choose((2, 1, 3, 4))
+    topology = choose(("mesh", "mesh", "torus"))
+    buffers = choose((1, 2, 4, "unlimited")) if topology == "mesh" else "unlimited"
+    kind, self_delivery = choose(("serial", "overlapped")), choose(("skip", "network"))
+    may_fill = kind == "overlapped" and self_delivery == "network" and buffers != "unlimited"
+    tiles = range(columns * rows)
+    chip: dict[str, Any] = {
+        "noc.topology": topology, "noc.routing": choose(("xy", "yx")), "noc.columns": columns, "noc.rows": rows,
+        "noc.cores_per_tile": choose((1, 2, 3)), "noc.buffer_packets": buffers,
+        "noc.multicast": choose(("none", "tree")), "noc.self_delivery": self_delivery,
+        "noc.flit_bits": choose((64, 32, 16, 10)), "noc.header_bits": 24,
+        "core.pipeline.kind": kind, "core.core_in_packets": choose((1, 2, 5)) if may_fill else "unlimited",
+        "core.pipeline.skip_zero_weights": choose((True, False)),
+        "input_port.tile": choose(tiles), "output_port.tile": choose(tiles),
+    }
+    style = choose(tuple(DURATIONS))
+    for name, least in _latencies():
+        chip[name] = choose([ps for ps in DURATIONS[style] if ps >= least] or [least]) / 1000
+    chip["noc.router_latency_ns"] = max(chip["noc.router_latency_ns"], 0.001 - _shortest_link(chip))
+    return chip
+
+
+def _latencies() -> list[tuple[str, int]]:
+    """Return the names of the chip's durations and their least values in ps."""
+    noc = [(f"noc.{name}_ns", 0) for name in ("router_latency", "link_latency_ew", "link_latency_ns", "eject_latency")]
+    noc += [(f"noc.{name}_ns", 1) for name in ("link_cycle", "credit_latency")]
+    ports = [(f"{port}_port.packet_latency_ns", 0) for port in ("input", "output")]
+    cores = [(f"core.costs.{name}.latency_ns", 0) for name in CORE_COSTS]
+    return [*noc, *ports, *cores, ("barrier.0.latency_ns", 1), ("barrier.1.latency_ns", 1), ("nominal_step_ns", 1)]
+
+
+def _shortest_link(chip: dict[str, Any]) -> float:
+    return min(chip["noc.link_latency_ew_ns"], chip["noc.link_latency_ns_ns"])
+
+
+# -- mapping and inputs --------------------------------------------------------------------------------------------
+
+
+def build_mapping(choose: Choose) -> dict[str, Any]:
+    """Return options of the mapping."""
+    return {"schedule": choose(("pipelined", "fall_through")), "placement": choose(("naive", "random", "annealing")),
+            "strategy": choose(("pack", "balanced")), "seed": choose(range(4)),
+            "max_neurons_per_core": choose((1, 2, 5, None)), "readout_every_token": choose((False, True))}
+
+
+def build_inputs(network: Network, choose: Choose, random: np.random.Generator) -> np.ndarray:
+    """Return float64[sample, token, column]; zeros among them."""
+    shape = (choose((1, 2)), choose((1, 2, 4, 6)))
+    columns = []
+    for population in network.inputs:
+        present = random.random((*shape, population.size)) < choose((0.5, 1.0, 0.1))
+        spikes = population.attributes["payload"] == "spike"
+        values = np.ones(present.shape) if spikes else np.round(random.normal(size=present.shape), 3)
+        columns.append(values * present)
+    return np.concatenate(columns, axis=2)
+
+
+def restore(chip: Chip) -> Chip:
+    """Return the chip after a round trip through plain data."""
+    return from_mapping(chip.model_dump(mode="json"))
