@@ -162,6 +162,7 @@ class Noc(NamedTuple):
     n_tiles: int
     columns: int
     rows: int
+    cores_per_tile: int
     route: Int8Array              # [tile, destination tile] direction; -1 where they are the same
     link_target: Int64Array       # [link] router behind it; -1 where there is none (mesh edge)
     hop_ps: Int64Array            # [4] router + link latency by direction

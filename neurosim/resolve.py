@@ -72,9 +72,10 @@ def resolve(source: str | Path | Network, chip: Chip | str | Path | None = None,
             schedule: str | None = None, seed: int = 0, overrides: Sequence[str] = ()) -> Resolved:
     """Return network, chip and mapping options; raise InputError or ConfigError at the first that is wrong."""
     settings = split_settings(overrides)
-    named = {"seed": seed} | ({} if schedule is None else {"schedule": schedule})
-    mapping = mapping_options(named | settings.mapping)     # what `--set mapping.…` says goes before the named ones
     found = find_source(source, network)
+    suited: dict[str, Any] = {} if found.scenario is None else found.scenario.mapping
+    named = {"seed": seed} | ({} if schedule is None else {"schedule": schedule})
+    mapping = mapping_options(suited | named | settings.mapping)    # `--set mapping.…` goes before all others
     return Resolved(found.network, find_chip(chip, found.scenario, settings), mapping, found.scenario)
 
 

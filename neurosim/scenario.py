@@ -58,6 +58,8 @@ class ScenarioFile(BaseModel):
         min_length=1, description="a line per network, such as lif: {weights: lif.safetensors}")
     default_network: str = Field(description="one of the names in `networks`")
     chip: str = Field(default="loihi2", description="a chip's name or file")
+    mapping: dict[str, str | int | bool] = Field(
+        default={}, description="options of the mapping, such as max_neurons_per_core: 16")
     data: DataSource = DataSource()
 
 
@@ -77,6 +79,11 @@ class Scenario:
     def chip(self) -> str:
         """The chip it is meant for."""
         return self.content.chip
+
+    @property
+    def mapping(self) -> dict[str, Any]:
+        """Options of the mapping that suit it."""
+        return dict(self.content.mapping)
 
     def weights(self, network: str | None = None) -> tuple[Path, dict[str, Any]]:
         """Return weight file and importer options of a network; raise OptionError where there is no such network."""

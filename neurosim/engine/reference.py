@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import simpy
 from numpy.typing import NDArray
+from simpy.events import EventPriority
 
 from neurosim.engine.contract import RunOptions, readout_sizes, recorded_outputs, summed_readouts
 from neurosim.engine.reference_function import FunctionPass
@@ -24,11 +25,12 @@ from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX, N_CHIP_EVENTS, N
 from neurosim.machine import UNLIMITED, Machine
 from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable
 
-CREDIT, ARRIVAL, GRANT = 2, 3, 4  # SimPy's own URGENT and NORMAL are 0 and 1
+# Phases of one picosecond; SimPy's own URGENT and NORMAL are 0 and 1.
+CREDIT, ARRIVAL, GRANT = EventPriority(2), EventPriority(3), EventPriority(4)
 Process = Generator[Any, Any, None]
 
 
-def phase(env: simpy.Environment, delay: int, priority: int) -> simpy.Event:
+def phase(env: simpy.Environment, delay: int, priority: EventPriority) -> simpy.Event:
     """Return an event that happens after `delay` ps, in the given phase of its picosecond."""
     event = simpy.Event(env)
     event._ok, event._value = True, None
@@ -80,7 +82,7 @@ class Link:
     def request(self, flight: Flight, branch: Branch) -> simpy.Event:
         """Ask for the link; the event happens when the packet starts."""
         granted = simpy.Event(self.chip.env)
-        self.requests.append((self.chip.env.now, flight.packet.number, flight, branch, granted))
+        self.requests.append((self.chip.now, flight.packet.number, flight, branch, granted))
         self.poke(0)
         return granted
 
@@ -97,7 +99,7 @@ class Link:
         phase(self.chip.env, delay, CREDIT).callbacks.append(credit)
 
     def _start_next(self) -> None:
-        now = self.chip.env.now
+        now = self.chip.now
         if not self.requests or now < self.free_ps or self.slots == 0:
             return
         first = min(self.requests, key=lambda request: request[:2])
@@ -159,20 +161,20 @@ class Core:
 
     def soma_phase(self, work: list[tuple[int, Callable[[], None] | None]]) -> Process:
         """Run through (duration, then what) pairs, from the start of the step."""
-        started = self.chip.env.now
+        started = self.chip.now
         for duration, then in work:
             if duration:
                 yield phase(self.chip.env, duration, ARRIVAL)
             if then is not None:
                 then()
-        self.soma_ps = self.chip.env.now - started
+        self.soma_ps = self.chip.now - started
         self.soma_done = True
         self.chip.settle(1)
         self._serve_next()
 
     def accept(self, packet: Packet, destination: int) -> None:
         """A packet has arrived."""
-        now = self.chip.env.now
+        now = self.chip.now
         packet.arrival_ps[destination] = now
         heapq.heappush(self.waiting, (now, packet.number, destination))
         # Whoever else arrives in this picosecond is in the queue before the next one is taken.
@@ -203,6 +205,7 @@ class Chip:
     def __init__(self, machine: Machine, function: FunctionPass, options: RunOptions) -> None:
         self.machine, self.function, self.options = machine, function, options
         self.env = simpy.Environment(0)
+        self.walked_ps: int | None = None  # the time where nothing is simulated (details below `event`)
         noc = machine.noc
         n_links = 4 * noc.n_tiles + len(machine.cores.tile)
         self.links = [Link(self, link, noc.buffer_packets if link < 4 * noc.n_tiles else noc.core_in_packets)
@@ -218,6 +221,11 @@ class Chip:
         self.log = _Log(machine, options, recorded_outputs(machine, options))
         self._unsettled = 0
         self._quiet = simpy.Event(self.env)
+
+    @property
+    def now(self) -> int:
+        """Picoseconds since the start of the sample."""
+        return int(self.env.now) if self.walked_ps is None else self.walked_ps
 
     def ejection(self, core: int) -> Link:
         """Return the link from a router into `core`."""
@@ -246,7 +254,9 @@ class Chip:
 
     def inject(self, packet: Packet) -> None:
         """A core hands a packet to its router, now."""
-        packet.inject_ps = self.env.now
+        packet.inject_ps = self.now
+        if self.walked_ps is not None:
+            return
         for sink in packet.sinks:
             if self.machine.destinations.local[sink]:
                 self.cores[packet.core].accept(packet, sink)
@@ -278,7 +288,7 @@ class Chip:
     def run(self, n_steps: int) -> Process:
         """The barrier: a step ends when all cores are done and no packet is in flight, plus the barrier."""
         for step in range(n_steps):
-            started = self.env.now
+            started = self.now
             work, packets = self.log.begin(self, step)
             self._quiet = simpy.Event(self.env)
             self._unsettled = len(self.cores) + sum(len(packet.sinks) for packet in packets)
@@ -348,7 +358,7 @@ class _Log:
                 row = int(populations.first_row[population]) + neuron * len(output) + number
                 spike = (step, int(populations.first_output[population]) + number, neuron, float(output[number, neuron]))
                 if self.recorded[spike[1]]:
-                    work[core].append((0, lambda spike=spike: self.spikes.append((*spike, chip.env.now))))
+                    work[core].append((0, lambda spike=spike: self.spikes.append((*spike, chip.now))))
                 if sends:
                     for packet in range(int(machine.packets.row_start[row]), int(machine.packets.row_start[row + 1])):
                         made = self._packet(len(packets), row, core, packet)
@@ -388,18 +398,14 @@ class _Log:
     def end(self, chip: Chip, step: int, started: int, packets: list[Packet]) -> None:
         """Book the end of a step."""
         self.chip_counts[-1][CHIP_EVENT_INDEX["barrier"]] += 1
-        self.step_end.append(chip.env.now)
+        self.step_end.append(chip.now)
         self.soma.append([core.soma_ps for core in chip.cores])
         self.synapse.append([core.synapse_ps for core in chip.cores])
         self.network.append(max((arrival - started for packet in packets for arrival in packet.arrival_ps.values()),
                                 default=0))
-        self.keep_packets(step, packets)
-
-    def keep_packets(self, step: int, packets: list[Packet]) -> None:
-        """Note the packets of a step, if asked for."""
         if self.options.record_packets:
             self.packets += [(step, packet.number, packet.row, int(self.machine.destinations.core[sink]),
-                              packet.inject_ps, packet.arrival_ps.get(sink, 0))
+                              packet.inject_ps, packet.arrival_ps[sink])
                              for packet in packets for sink in packet.sinks]
 
     def result(self, chip: Chip, sample: int) -> SampleResult:
@@ -471,49 +477,45 @@ def run_sample(machine: Machine, sample: int, inputs: NDArray[Any], options: Run
 def _without_network(chip: Chip, sample: int, n_steps: int) -> SampleResult:
     """Details `functional` and `analytic`: the same counts; a nominal step, or bounds on cores and links."""
     machine, log = chip.machine, chip.log
-    now = 0
+    analytic = chip.options.detail == "analytic"
+    started = 0
     for step in range(n_steps):
-        chip.env = _FrozenClock(now)  # type: ignore[assignment]
+        chip.walked_ps = started
         work, packets = log.begin(chip, step)
-        duration = machine.nominal_step_ps
-        analytic = chip.options.detail == "analytic"
-        soma, synapse = _walk(chip, work, packets, analytic)
-        if analytic:
-            duration = _bound(chip, soma, synapse, packets) + machine.barrier_ps
+        soma, synapse = _walk(chip, work, packets) if analytic else _skip(chip, work)
+        duration = _bound(chip, soma, synapse, packets) + machine.barrier_ps if analytic else machine.nominal_step_ps
         log.chip_counts[-1][CHIP_EVENT_INDEX["barrier"]] += 1
-        now += duration
-        log.step_end.append(now)
+        started += duration
+        log.step_end.append(started)
         log.soma.append(soma)
         log.synapse.append(synapse)
         log.network.append(0)
-        log.keep_packets(step, packets)
     return log.result(chip, sample)
 
 
-@dataclass
-class _FrozenClock:
-    """Stands in for the environment where nothing is simulated: just a time."""
-
-    now: int
-
-
-def _walk(chip: Chip, work: list[list[tuple[int, Any]]], packets: list[Packet],
-          analytic: bool) -> tuple[list[int], list[int]]:
-    """Run through the cores' soma work; return the time of each phase on each core."""
-    started = chip.env.now
-    soma, synapse = [0] * len(chip.cores), [0] * len(chip.cores)
-    chip.inject = lambda packet: setattr(packet, "inject_ps", chip.env.now)  # type: ignore[method-assign]
-    for core, of_core in enumerate(work):
-        chip.env.now = started  # type: ignore[misc]
-        for duration, then in of_core:
-            chip.env.now += duration if analytic else 0  # type: ignore[misc]
+def _skip(chip: Chip, work: list[list[tuple[int, Any]]]) -> tuple[list[int], list[int]]:
+    """Let all somata fire at once; phases take no time."""
+    for of_core in work:
+        for _, then in of_core:
             if then is not None:
                 then()
-        soma[core] = chip.env.now - started
-    if analytic:
-        for packet in packets:
-            for sink in packet.sinks:
-                synapse[int(chip.machine.destinations.core[sink])] += int(chip.machine.destinations.service_ps[sink])
+    return [0] * len(chip.cores), [0] * len(chip.cores)
+
+
+def _walk(chip: Chip, work: list[list[tuple[int, Any]]], packets: list[Packet]) -> tuple[list[int], list[int]]:
+    """Run through the cores' soma work; return the time of each phase on each core."""
+    started = chip.now
+    soma, synapse = [0] * len(chip.cores), [0] * len(chip.cores)
+    for core, of_core in enumerate(work):
+        for duration, then in of_core:
+            soma[core] += duration
+            chip.walked_ps = started + soma[core]
+            if then is not None:
+                then()
+    destinations = chip.machine.destinations
+    for packet in packets:
+        for sink in packet.sinks:
+            synapse[int(destinations.core[sink])] += int(destinations.service_ps[sink])
     return soma, synapse
 
 

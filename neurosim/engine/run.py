@@ -91,14 +91,7 @@ def header(machine: Machine, options: RunOptions, n_samples: int, provenance: Ma
         tuple(int(size) for size in populations.size), machine.output_names,
         tuple(int(index) for index in machine.output_population), tuple(int(kind) for kind in machine.output_kind),
         tuple(machine.population_names[index] for index in machine.readouts), cores.physical, cores.tile,
-        cores.is_port.astype(np.int64), machine.noc.columns, machine.noc.rows, _cores_per_tile(machine),
+        cores.is_port.astype(np.int64), machine.noc.columns, machine.noc.rows, machine.noc.cores_per_tile,
         tuple(tuple(of_core) for of_core in texts), machine.utilisation, n_samples, schedule.name, schedule.interval,
         schedule.depth, options.detail, options.numbers, options.engine)
 
-
-def _cores_per_tile(machine: Machine) -> int:
-    """Return cores per tile, told from a core's number and tile."""
-    for physical, tile in zip(machine.cores.physical.tolist(), machine.cores.tile.tolist(), strict=True):
-        if physical >= 0 and tile > 0:
-            return max(1, physical // tile)
-    return max(1, int(machine.cores.physical.max(initial=0)) + 1)

@@ -78,7 +78,8 @@ def lower_noc(chip: Chip, n_cores: int) -> Noc:
     router = _ps(noc.router_latency_ns)
     east_west, north_south = router + _ps(noc.link_latency_ew_ns), router + _ps(noc.link_latency_ns_ns)
     return Noc(
-        n_tiles=chip.n_tiles, columns=noc.columns, rows=noc.rows, route=route_table(grid),
+        n_tiles=chip.n_tiles, columns=noc.columns, rows=noc.rows, cores_per_tile=noc.cores_per_tile,
+        route=route_table(grid),
         link_target=link_targets(grid, n_cores),
         hop_ps=np.array([east_west, east_west, north_south, north_south], np.int64),
         eject_ps=router + _ps(noc.eject_latency_ns), cycle_ps=_ps(noc.link_cycle_ns),

@@ -77,7 +77,7 @@ class NetworkState(NamedTuple):
     fifo: NDArray[np.int32]              # [port, slot] buffered flights (ports fed by links)
     slot_free: NDArray[np.int64]         # [link, slot] when the slot behind the link is free again
     lists: NDArray[np.int32]             # [flight, 3] MARKED (links or flights), FREE_FLIGHT (stack), ARRIVED_NEXT
-    count: NDArray[np.int64]             # [2] N_FREE (size of that stack), N_USED (first flight never used)
+    stack: NDArray[np.int64]             # [2] N_FREE (size of that stack), N_USED (first flight never used)
 
 
 # NetworkState.flight: where a packet (or a copy of a multicast packet) is and what it needs, in one cache line.
@@ -99,7 +99,7 @@ UNKNOWN_RELEASE, WAKE_PENDING = 1, 2     # L_WAITS
 # NetworkState.core: first packet not yet counted as injected and packets in the queue, for queue peaks; end of the last
 # service (finite input queues); arrivals in order of time as a list of sinks: first, last
 C_INJECTED, C_QUEUE, C_SERVER_FREE, C_FIRST, C_LAST = 0, 1, 2, 3, 4
-# NetworkState.lists and count
+# NetworkState.lists and stack
 MARKED, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
 N_FREE, N_USED = 0, 1
 
@@ -128,7 +128,7 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
     links[:] = 0
     links[:, L_GROUP_TIME] = -1
     state.core[:, C_FIRST] = -1
-    state.count[N_FREE], state.count[N_USED] = 0, n_packets
+    state.stack[N_FREE], state.stack[N_USED] = 0, n_packets
     for core in range(traffic.first_of_core.size):
         first = traffic.first_of_core[core]
         if first >= 0:
@@ -232,12 +232,12 @@ def _place(tables, traffic, flight, packet, core):
 @part
 def _copy(state, number):
     """Return a copy of a flight, for another branch of a multicast packet."""
-    if state.count[N_FREE] > 0:
-        state.count[N_FREE] -= 1
-        copy = np.int64(state.lists[state.count[N_FREE], FREE_FLIGHT])
+    if state.stack[N_FREE] > 0:
+        state.stack[N_FREE] -= 1
+        copy = np.int64(state.lists[state.stack[N_FREE], FREE_FLIGHT])
     else:
-        copy = state.count[N_USED]
-        state.count[N_USED] += 1
+        copy = state.stack[N_USED]
+        state.stack[N_USED] += 1
     for column in range(N_FLIGHT_COLUMNS):
         state.flight[copy, column] = state.flight[number, column]
     return copy
@@ -246,8 +246,8 @@ def _copy(state, number):
 @part
 def _drop_copy(state, number):
     """Give back the flight of a copy that has arrived."""
-    state.lists[state.count[N_FREE], FREE_FLIGHT] = number
-    state.count[N_FREE] += 1
+    state.lists[state.stack[N_FREE], FREE_FLIGHT] = number
+    state.stack[N_FREE] += 1
 
 
 @part
@@ -360,7 +360,7 @@ def _clear(tables, traffic, n_packets, state):
     state.port[:, P_LINK] = -1
     state.core[:] = 0
     state.core[:, C_FIRST] = -1
-    state.count[N_FREE], state.count[N_USED] = 0, n_packets
+    state.stack[N_FREE], state.stack[N_USED] = 0, n_packets
     for core in range(traffic.first_of_core.size):
         first = traffic.first_of_core[core]
         state.core[core, C_INJECTED] = first

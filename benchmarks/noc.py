@@ -1,0 +1,165 @@
+"""Packet-hops per second of the network-on-chip, against a loop written by hand for the same trace.
+
+    python benchmarks/noc.py [--packets N] [--repeat N] [--reference-packets N] [--json FILE]
+
+One run on one core: uniform random single-flit packets on a 16 x 16 mesh with XY routing, 0.05 per node and cycle. All
+ways to carry them must agree on every arrival time before any of them is timed; see README.md in this folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import simpy
+from noc_contenders import RATE, SIDE, Compiled, Contender, HandWritten, Reference, uniform_traffic
+
+from neurosim import __version__
+from neurosim.machine import UNLIMITED
+
+DEPTHS = (4, 16)                        # slots of a router's FIFO, with back-pressure
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the result."""
+
+    name: str
+    packets: int
+    hops: int
+    cpu_s: float
+    target: float | None
+    ratio: float                        # to the hand-written loop
+
+    @property
+    def hops_per_s(self) -> float:
+        return self.hops / self.cpu_s
+
+
+def check_equal(first: Contender, second: Contender) -> None:
+    """Run both; stop unless every packet arrives at the same time."""
+    for contender in (first, second):
+        contender.reset()
+        contender.carry()
+    different = np.flatnonzero(first.arrival() != second.arrival())
+    if len(different):
+        sys.exit(f"{first.name} and {second.name} differ in {len(different)} of {len(first.trace.inject)} arrivals, "
+                 f"first in packet {different[0]}")
+
+
+def cpu_time(contender: Contender) -> float:
+    """Return the CPU time of one run."""
+    contender.reset()
+    started = time.process_time()
+    contender.carry()
+    return time.process_time() - started
+
+
+def measure(contenders: list[Contender], n_repeats: int, progress: Callable[[str], None]) -> list[float]:
+    """Return the best time of each; repetitions take turns, so that a busy moment strikes all alike."""
+    best = [float("inf")] * len(contenders)
+    for repeat in range(n_repeats):
+        for index, contender in enumerate(contenders):
+            progress(f"{repeat + 1}/{n_repeats} {contender.name}")
+            best[index] = min(best[index], cpu_time(contender))
+    return best
+
+
+def run(n_packets: int, n_reference: int, n_repeats: int, seed: int, progress: Callable[[str], None]) -> list[Row]:
+    """Check that all agree, measure, and return one row each; the hand-written loop comes first."""
+    trace = uniform_traffic(n_packets, seed)
+    share = trace.head(n_reference)
+    buffers = (UNLIMITED, *DEPTHS)
+    hand, compiled = HandWritten(trace), [Compiled(trace, depth) for depth in buffers]
+    progress("compiling, comparing arrivals")
+    check_equal(hand, compiled[0])
+    reference = [Reference(share, depth) for depth in buffers]
+    for simpy_engine in reference:
+        check_equal(simpy_engine, Compiled(share, simpy_engine.buffer_packets))
+    for contender in compiled[1:]:      # the first run of each is a warm-up
+        cpu_time(contender)
+    contenders: list[Contender] = [hand, *compiled, *reference]
+    times = measure([hand, *compiled], n_repeats, progress) + measure([*reference], 1, progress)
+    hand_rate = trace.n_hops / times[0]
+    return [Row(contender.name, len(contender.trace.inject), contender.trace.n_hops, cpu_s, contender.target,
+                contender.trace.n_hops / cpu_s / hand_rate)
+            for contender, cpu_s in zip(contenders, times, strict=True)]
+
+
+def pin() -> int | None:
+    """Keep to one core, the last allowed one; return its number, or None where the system cannot."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    core = max(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
+    return core
+
+
+def environment(core: int | None) -> dict[str, Any]:
+    """Return where and with what this ran."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {"neurosim": __version__, "python": platform.python_version(), "numba": numba.__version__,
+            "numpy": np.__version__, "simpy": simpy.__version__, "system": platform.platform(),
+            "processor": _processor(), "processors": os.cpu_count(), "pinned_to": core, "load_1_min": load}
+
+
+def _processor() -> str:
+    """Return the name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def table(rows: list[Row]) -> str:
+    """Return the rows as text."""
+    simpy_rate = next(row.hops_per_s for row in rows if row.name.startswith("SimPy"))
+    lines = [f"{'':28}{'packets':>10}{'packet-hops/s':>16}{'ns/hop':>9}{'to hand':>9}{'target':>9}{'to SimPy':>10}"]
+    for row in rows:
+        target = "" if row.target is None else f">= {row.target}"
+        lines.append(f"{row.name:28}{row.packets:>10,}{row.hops_per_s / 1e6:>14.3f} M{1e9 / row.hops_per_s:>9.1f}"
+                     f"{row.ratio:>9.4f}{target:>9}{row.hops_per_s / simpy_rate:>10,.0f}")
+    return "\n".join(lines)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--packets", type=int, default=1_000_000, help="about so many, default 1000000")
+    parser.add_argument("--reference-packets", type=int, default=4000, help="share for SimPy, default 4000")
+    parser.add_argument("--repeat", type=int, default=7, help="the best counts, default 7")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print the table."""
+    options = arguments()
+    where = environment(pin())
+    quiet = not sys.stderr.isatty()
+    rows = run(options.packets, options.reference_packets, options.repeat, options.seed,
+               lambda text: None if quiet else print(f"\r{text:60}", end="", file=sys.stderr))
+    if not quiet:
+        print(f"\r{'':60}\r", end="", file=sys.stderr)
+    print(f"{SIDE} x {SIDE} mesh, XY, {RATE} packets per node and cycle, single flits; CPU time, best of {options.repeat}")
+    print(", ".join(f"{key} {value}" for key, value in where.items() if value is not None))
+    print(table(rows))
+    if options.json:
+        figures = [{**vars(row), "hops_per_s": row.hops_per_s} for row in rows]
+        options.json.write_text(json.dumps({"environment": where, "rows": figures}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
