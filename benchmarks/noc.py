@@ -153,7 +153,7 @@ def main() -> None:
                lambda text: None if quiet else print(f"\r{text:60}", end="", file=sys.stderr))
     if not quiet:
         print(f"\r{'':60}\r", end="", file=sys.stderr)
-    print(f"{SIDE} x {SIDE} mesh, XY, {RATE} packets per node and cycle, single flits; CPU time, best of {options.repeat}")
+    print(f"{SIDE} x {SIDE} mesh, XY, {RATE} single-flit packets per node and cycle; CPU time, best of {options.repeat}")
     print(", ".join(f"{key} {value}" for key, value in where.items() if value is not None))
     print(table(rows))
     if options.json:

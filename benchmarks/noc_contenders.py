@@ -73,8 +73,10 @@ def bare_machine(buffer_packets: int, n_packets: int, target: Int64Array) -> Mac
 
     core = np.arange(N_TILES)
     none = np.zeros(N_TILES, np.int64)
-    noc = Noc(N_TILES, SIDE, SIDE, route_table(GRID), link_targets(GRID, N_TILES), np.full(4, HOP_PS), EJECT_PS,
-              CYCLE_PS, CREDIT_PS, buffer_packets, UNLIMITED)
+    noc = Noc(
+        n_tiles=N_TILES, columns=SIDE, rows=SIDE, cores_per_tile=1, route=route_table(GRID),
+        link_target=link_targets(GRID, N_TILES), hop_ps=np.full(4, HOP_PS), eject_ps=EJECT_PS, cycle_ps=CYCLE_PS,
+        credit_ps=CREDIT_PS, buffer_packets=buffer_packets, core_in_packets=UNLIMITED)
     no_work = np.zeros(n_packets, np.int32)
     return Machine(
         Schedule("pipelined", 1, 1), empty(Populations), empty(Projections), empty(Synapses), empty(Slices),

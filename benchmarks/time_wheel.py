@@ -1,8 +1,8 @@
 """The yardstick of `noc.py`: a loop written by hand for one 16 x 16 mesh, one packet size and unlimited buffers.
 
 All that a packet needs is in its event, `id << 32 | tile << 8 | target`, and one table look-up gives its next link. The
-slots of the wheel are contiguous, one per tick; a link takes one packet per tick, so that no slot ever holds more events
-than there are links. Requests of one tick for one link go by packet id: whoever comes first is served at once, and
+slots of the wheel are contiguous, one per tick; a link takes one packet per tick, so that no slot holds more events than
+there are links. Requests of one tick for one link go by packet id: whoever comes first is served at once, and
 changes places with those who come later in the same tick with a smaller id. The arrival times are the engine's.
 
 Indices are unsigned: Numba then leaves out the branch for negative ones, half of the time. An unsigned and a signed
@@ -28,7 +28,7 @@ _LINK_SHIFT, _TILE_SHIFT, _OTHERS = np.uint64(3), np.uint64(8), np.uint64(0xFFFF
 _FIRST_EJECTION = np.uint64(4 * N_TILES)
 
 
-@numba.njit
+@numba.njit  # type: ignore[untyped-decorator]
 def carry(event: Any, tick_start: Any, next_link: Any, link_target: Any, hop: Any, eject: Any, wheel: Any, room: Any,
           filled: Any, links: Any, arrival: Any) -> Any:
     """Carry a trace through the mesh; write `arrival` [packet id] and return the packets that arrived, or OVERFLOW.

@@ -1,8 +1,8 @@
 """What all tests share.
 
 * `--update` rewrites expected outputs instead of comparing with them; read the difference before you commit it.
-* `NEUROSIM_TEST_DATA` names the folder of networks and recordings made elsewhere (docs/data.md); without it, tests that
-  need them skip.
+* `NEUROSIM_TEST_DATA` names the folder of networks and recordings made elsewhere (docs/data.md), by default
+  `../shared/data` beside the project; without it, tests that need them skip.
 """
 
 from __future__ import annotations
@@ -36,12 +36,10 @@ def outside_data() -> Callable[[str], Path]:
     """Return a function from a path within NEUROSIM_TEST_DATA to the file; it skips the test where there is none."""
 
     def find(name: str) -> Path:
-        folder = os.environ.get("NEUROSIM_TEST_DATA")
-        if not folder:
-            pytest.skip("NEUROSIM_TEST_DATA is not set: see docs/data.md")
-        path = Path(folder) / name
+        beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+        path = Path(os.environ.get("NEUROSIM_TEST_DATA", beside)) / name
         if not path.exists():
-            pytest.skip(f"{name} is not in NEUROSIM_TEST_DATA: see docs/data.md")
+            pytest.skip(f"no {path}: NEUROSIM_TEST_DATA names the folder, see docs/data.md")
         return path
 
     return find

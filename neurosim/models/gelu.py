@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from neurosim.kernel import kernel
+from neurosim.kernel import part
 from neurosim.models.activations import gelu
 
 BIAS = 0
 
 
-@kernel
+@part
 def step_gelu(options, n_modes, parameters, state, charge, output, active):
     """Set the output and active."""
     number = output.dtype.type

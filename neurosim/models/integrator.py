@@ -1,12 +1,12 @@
 """Leaky integral of the input, read out: p <- leak p + charge + bias; y = p."""
 
-from neurosim.kernel import kernel
+from neurosim.kernel import part
 
 LEAK, BIAS = 0, 1
 POTENTIAL = 0
 
 
-@kernel
+@part
 def step_integrator(options, n_modes, parameters, state, charge, output, active):
     """Advance the potential, set the output and active. Order: (leak p + charge) + bias."""
     zero = output.dtype.type(0)

@@ -8,7 +8,7 @@ After a spike the potential is held at `reset_value` for `refractory_steps` upda
 Source: Gerstner, Kistler, Naud, Paninski, "Neuronal Dynamics" (2014), section 1.3, in discrete time.
 """
 
-from neurosim.kernel import kernel
+from neurosim.kernel import part
 from neurosim.models.firing import fires, potential_after_spike
 
 LEAK, THRESHOLD, RESET_VALUE, BIAS, REFRACTORY_STEPS = 0, 1, 2, 3, 4
@@ -16,7 +16,7 @@ POTENTIAL, REFRACTORY = 0, 1
 COMPARATOR, RESET = 0, 1
 
 
-@kernel
+@part
 def step_lif(options, n_modes, parameters, state, charge, output, active):
     """Advance potential and refractory count, set spike and active. Order: (leak u + charge) + bias."""
     number = output.dtype.type

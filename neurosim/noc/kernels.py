@@ -70,7 +70,7 @@ class NetworkState(NamedTuple):
     """Scratch of one run, sized by `make_state`."""
 
     wheel: Wheel
-    flight: NDArray[np.int32]            # [flight, 8] POSITION … LINK; the first ones are the packets, then copies
+    flight: NDArray[np.int32]            # [flight, 8] POSITION … BEHIND; packets first, then copies
     port: NDArray[np.int64]              # [port, 8] finite buffers: input ports of routers
     link: NDArray[np.int64]              # [link, 8]
     core: NDArray[np.int64]              # [core, 5]
@@ -81,9 +81,9 @@ class NetworkState(NamedTuple):
 
 
 # NetworkState.flight: where a packet (or a copy of a multicast packet) is and what it needs, in one cache line.
-# POSITION is a router, for multicast a tree node; TILE is −1 for multicast; LINK is the last link taken (finite buffers)
-# or the one requested (unlimited); NEXT and BEHIND belong to that request: the next one of the same link by packet id,
-# and the router or node behind the link, or the sink where it ejects.
+# POSITION is a router, for multicast a tree node; TILE is −1 for multicast; LINK is the last link taken (finite
+# buffers) or the one requested (unlimited); NEXT_REQUEST and BEHIND belong to that request: the next one of the same
+# link by packet id, and the router or node behind the link, or the sink where it ejects.
 POSITION, TILE, EJECT_LINK, OCCUPANCY, PACKET, LINK, NEXT_REQUEST, BEHIND = 0, 1, 2, 3, 4, 5, 6, 7
 N_FLIGHT_COLUMNS = 8
 FRESH, NONE = -1, -1                     # POSITION of a packet still at its source; TILE of a multicast packet
@@ -366,7 +366,8 @@ def _clear(tables, traffic, n_packets, state):
         state.core[core, C_INJECTED] = first
         if first >= 0:
             state.port[first_injection + core, P_FIRST] = first
-            push(state.wheel, np.int64(0), traffic.packet[first, INJECT], state.flight.shape[0] + first_injection + core)
+            event = state.flight.shape[0] + first_injection + core
+            push(state.wheel, np.int64(0), traffic.packet[first, INJECT], event)
 
 
 @inlined

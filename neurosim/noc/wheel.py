@@ -124,7 +124,7 @@ def next_slot_time(wheel, now):
     inside = word & 63
     mask = wheel.summary[group]
     bits = np.uint64(0) if inside == 63 else (mask >> np.uint64(inside + 1)) << np.uint64(inside + 1)
-    for turn in range(n_groups + 1):
+    for _ in range(n_groups + 1):
         if bits != 0:
             found = (group << 6) + lowest_bit(bits)
             ahead = found - word

@@ -53,9 +53,11 @@ class Tables:
         return self
 
     def run_kernel(self, *, compiled: bool) -> Tables:
-        """Run the model's own kernel, compiled or as Python."""
+        """Run the model's own kernel, compiled (through `update`, the way into it) or as Python."""
+        if compiled:
+            return self.run()
         function = KERNELS[self.spec.name]
-        (function if compiled else getattr(function, "py_func", function))(*self.arguments())
+        getattr(function, "py_func", function)(*self.arguments())
         return self
 
     def state_word(self, name: str) -> Array:
