@@ -152,7 +152,8 @@ class Population:
                                    allowed=f"a scalar or shape {shape}") from None
             _check_finite(values, f"{self.name}: parameter {parameter.name!r}")
             if values.size and (values.min() < parameter.low or values.max() > parameter.high):
-                raise NetworkError(f"{self.name}: parameter {parameter.name!r} reaches {values.min()} to {values.max()}",
+                reach = f"{values.min()} to {values.max()}"
+                raise NetworkError(f"{self.name}: parameter {parameter.name!r} reaches {reach}",
                                    allowed=f"{parameter.low} to {parameter.high}")
             full[parameter.name] = values
         return full

@@ -156,7 +156,7 @@ class Trees(NamedTuple):
 class Noc(NamedTuple):
     """Routers and links.
 
-    Link index: `4 * router + direction` for links between routers, `4 * n_tiles + core` for the ejection link of a core.
+    Link index: `4 * router + direction` for links between routers, `4 * n_tiles + core` for the link into a core.
     """
 
     n_tiles: int

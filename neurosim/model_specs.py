@@ -141,7 +141,7 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
               (*_SSM_PARAMETERS, ParameterSpec("threshold", 0.0)), _SSM_STATE, (_COMPARATOR,), needs=_SSM_NEEDS,
               has_modes=True),
     ModelSpec("ssm_lif", "SpikingSSM: S4D channel and leaky integrate-and-fire", _INPUT, _SPIKE,
-              (*_SSM_PARAMETERS, ParameterSpec("threshold", 1.0), ParameterSpec("leak", 0.125)),
+              (*_SSM_PARAMETERS, ParameterSpec("threshold", 1.0, low=5e-324), ParameterSpec("leak", 0.125)),
               (*_SSM_STATE, StateSpec("potential")), (_COMPARATOR,), needs=_SSM_NEEDS, has_modes=True),
     ModelSpec("ternary", "ternary spike of a value, threshold from the vector's maximum or fixed (GSU)",
               (PortSpec("value"), PortSpec("threshold")), (OutputSpec("ternary", "ternary"),),

@@ -356,7 +356,8 @@ class _Log:
                     work[core].append((int(cores.spike_out_ps[core]), None))
                     counts[CORE_EVENT_INDEX["spike_out"]] += 0 if cores.is_port[core] else 1
                 row = int(populations.first_row[population]) + neuron * len(output) + number
-                spike = (step, int(populations.first_output[population]) + number, neuron, float(output[number, neuron]))
+                first_output = int(populations.first_output[population])
+                spike = (step, first_output + number, neuron, float(output[number, neuron]))
                 if self.recorded[spike[1]]:
                     work[core].append((0, lambda spike=spike: self.spikes.append((*spike, chip.now))))
                 if sends:

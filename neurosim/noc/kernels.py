@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from neurosim.kernel import inlined, kernel, maker, part
 from neurosim.noc.wheel import Wheel, advance, make_wheel, push, take_slot
 
+
 class NetworkTables(NamedTuple):
     """What does not change during a run. Links and routers as in machine.Noc; durations in ticks.
 

@@ -6,6 +6,7 @@ repeat them: `cases()` and `fixed_case(seed)`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from hw_models import load_chip
+from hw_models import from_mapping, load_chip, to_mapping
 from hw_models.schema import Chip
 from neurosim.errors import CapacityError
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights, Weights
@@ -59,13 +60,28 @@ class Case:
 
 
 @cache
-def _base() -> Chip:
-    return load_chip("generic-mesh")
+def _template() -> str:
+    return json.dumps(to_mapping(load_chip("generic-mesh")))
 
 
 def make_chip(overrides: dict[str, Any] | None = None) -> Chip:
-    """Return `generic-mesh` with options; fields of a mesh smaller than the ports' tiles need the ports moved."""
-    return load_chip("generic-mesh", {"output_port.tile": 0, **(overrides or {})}) if overrides else _base()
+    """Return `generic-mesh` with fields changed, checked; a figure takes its nominal value, as with `--set`.
+
+    The output port moves to tile 0 unless told otherwise, so that meshes may be smaller.
+    """
+    data = json.loads(_template())
+    for path, value in {"output_port.tile": 0, **(overrides or {})}.items():
+        *parents, last = [int(key) if key.isdecimal() else key for key in path.split(".")]
+        place = data
+        for key in parents:
+            place = place[key]
+        assert isinstance(last, int) or last in place, path
+        if isinstance(place[last], dict):
+            figure = place[last]
+            figure.update(value=float(value), low=min(figure["low"], value), high=max(figure["high"], value))
+        else:
+            place[last] = value
+    return from_mapping(data)
 
 
 def machine_of(network: Network, chip: Chip, mapping: dict[str, Any]) -> Machine:
