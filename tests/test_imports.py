@@ -17,7 +17,7 @@ PACKAGES = ("neurosim", "hw_models", "importers", "scenarios", "benchmarks")
 # layer says so.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("scenarios", "benchmarks"),
-    ("neurosim.__main__",),
+    ("neurosim.__main__", "neurosim.warm"),
     ("neurosim.cli",),
     ("neurosim.api", "neurosim"),
     ("neurosim.resolve",),
