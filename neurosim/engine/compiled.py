@@ -18,6 +18,8 @@ from neurosim.engine.step_kernels import (
     EVENT,
     FUNCTIONAL,
     NETWORK,
+    STOP,
+    STOPPED,
     Records,
     SampleOutput,
     run_sample,
@@ -131,6 +133,11 @@ class Worker:
     def __init__(self, compiled: CompiledMachine) -> None:
         self._compiled = compiled
         self._function = _function_state(compiled)
+        self._times = np.zeros(7, np.int64)
+
+    def stop(self) -> None:
+        """End the sample at hand after its present step; may be called from another thread."""
+        self._times[STOP] = 1
 
     def run(self, sample: int, inputs: NDArray[Any]) -> SampleResult:
         """Run one sample; inputs [token, column]. Raises SimulationError on a deadlock of the network."""
@@ -138,15 +145,17 @@ class Worker:
         n_tokens = len(inputs)
         n_steps = machine.schedule.n_steps(n_tokens)
         output = _empty_output(machine, n_steps, n_tokens if options.readout_tokens else 1)
-        times = np.array([machine.schedule.interval, n_steps, _DETAIL[options.detail],
-                          machine.barrier_ps // compiled.tick, machine.nominal_step_ps // compiled.tick,
-                          compiled.n_wheel_slots], np.int64)
+        self._times[:STOP] = (machine.schedule.interval, n_steps, _DETAIL[options.detail],
+                              machine.barrier_ps // compiled.tick, machine.nominal_step_ps // compiled.tick,
+                              compiled.n_wheel_slots)
         readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
         status, step, records, n_spikes, n_packets = run_sample(
             compiled.tables, compiled.network, self._function, _sample_input(inputs, np.dtype(options.numbers)),
-            times, compiled.recorded, readout, options.record_packets, output)
+            self._times, compiled.recorded, readout, options.record_packets, output)
         if status == DEADLOCK:
             raise SimulationError(f"sample {sample}, step {step}: the network stands still with packets in flight")
+        if status == STOPPED:
+            raise SimulationError(f"sample {sample} was stopped after step {step}")
         return _result(compiled, sample, n_tokens, output, records, n_spikes, n_packets)
 
 

@@ -42,16 +42,14 @@ def _results(machine: Machine, inputs: NDArray[Any], options: RunOptions) -> Ite
 
     compiled = prepare(machine, options)
     n_workers = min(options.workers or os.cpu_count() or 1, len(inputs))
-    if n_workers == 1:
-        worker = Worker(compiled)
-        for sample in range(len(inputs)):
-            yield worker.run(sample, inputs[sample])
-        return
     yield from _in_threads([Worker(compiled) for _ in range(n_workers)], inputs)
 
 
 def _in_threads(workers: list[Any], inputs: NDArray[Any]) -> Iterator[SampleResult]:
-    """Yield results in order of samples; at most two samples per worker are held at once."""
+    """Yield results in order of samples; at most two samples per worker are held at once.
+
+    Even one worker gets a thread, so that Ctrl-C reaches the main one; the others then stop at their next step.
+    """
     idle: SimpleQueue[Any] = SimpleQueue()
     for worker in workers:
         idle.put(worker)
@@ -76,6 +74,9 @@ def _in_threads(workers: list[Any], inputs: NDArray[Any]) -> Iterator[SampleResu
         finally:
             for future in pending:
                 future.cancel()
+            if pending:
+                for worker in workers:
+                    worker.stop()
 
 
 def header(machine: Machine, options: RunOptions, n_samples: int, provenance: Mapping[str, str]) -> RunHeader:

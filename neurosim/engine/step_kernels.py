@@ -48,11 +48,11 @@ from neurosim.noc.kernels import (
 )
 
 FUNCTIONAL, ANALYTIC, EVENT = 0, 1, 2
-DONE, DEADLOCK = 0, 1
+DONE, DEADLOCK, STOPPED = 0, 1, 2
 # Scratch is made for this many packets at first and doubled when a step needs more.
 FIRST_CAPACITY = 256
-# Columns of `times`; DETAIL is FUNCTIONAL, ANALYTIC or EVENT.
-INTERVAL, N_STEPS, DETAIL, BARRIER_TICKS, NOMINAL_TICKS, WHEEL_SLOTS = 0, 1, 2, 3, 4, 5
+# Columns of `times`; DETAIL is FUNCTIONAL, ANALYTIC or EVENT; whoever sets STOP ends the run after the step at hand.
+INTERVAL, N_STEPS, DETAIL, BARRIER_TICKS, NOMINAL_TICKS, WHEEL_SLOTS, STOP = 0, 1, 2, 3, 4, 5, 6
 
 
 class SampleOutput(NamedTuple):
@@ -106,10 +106,10 @@ def _grown(records, n_spikes, n_spikes_needed, n_packets, n_packets_needed):
 def run_sample(tables, network_tables, function, sample, times, recorded, readout, record_packets, output):
     """Run one sample from an empty machine to its last step.
 
-    times : int64[6] INTERVAL … WHEEL_SLOTS
+    times : int64[7] INTERVAL … STOP
     recorded : int8[output] 1: keep its events
     readout : int64[readout population, 2] population; 1 where its spikes are counted over the sample
-    Returns (status, step, records, n_spikes, n_packet_rows); `step` is where a deadlock stood.
+    Returns (status, step, records, n_spikes, n_packet_rows); `step` is where a deadlock or a stop stood.
     """
     reset(function)
     interval, detail = times[INTERVAL], times[DETAIL]
@@ -123,6 +123,8 @@ def run_sample(tables, network_tables, function, sample, times, recorded, readou
     network = make_state(n_links, n_cores, FIRST_CAPACITY, times[WHEEL_SLOTS], buffer_packets, core_in_packets)
     link_load = np.zeros(n_links, np.int64)
     for step in range(times[N_STEPS]):
+        if times[STOP] != 0:
+            return STOPPED, step, records, n_spikes_kept, n_packets_kept
         n_packets_due, n_sinks_due, n_events_due = _update_all(tables, function, sample, interval, step)
         if (n_packets_due > time_state.origin.shape[0] or n_sinks_due > time_state.sink.shape[0]
                 or n_events_due > time_state.value.size):

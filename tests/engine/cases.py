@@ -122,7 +122,7 @@ def build_case(choose: Choose, random: np.random.Generator) -> Case:
 
 def build_network(choose: Choose, random: np.random.Generator) -> Network:
     """Return 1 or 2 inputs and 1 to 4 populations with forward projections, skips, loops and delays."""
-    populations = [Population(f"in{index}", "input", choose((2, 1, 4, 12)), attributes={"payload": payload})
+    populations = [Population(f"in{index}", "input", choose((2, 1, 4, 12, 30)), attributes={"payload": payload})
                    for index, payload in enumerate(choose((("spike",), ("graded",), ("spike", "graded"))))]
     n_inputs = len(populations)
     for index in range(choose((1, 2, 3, 4))):
@@ -147,7 +147,7 @@ def build_network(choose: Choose, random: np.random.Generator) -> Network:
 def _population(name: str, choose: Choose, random: np.random.Generator) -> Population:
     model = choose(MODELS)
     spec = SPEC_BY_NAME[model]
-    size, n_modes = choose((3, 1, 2, 6, 14)), choose((1, 2)) if spec.has_modes else 0
+    size, n_modes = choose((3, 1, 2, 6, 14, 30)), choose((1, 2)) if spec.has_modes else 0
     values = {
         "leak": 0.75, "current_leak": 0.5, "threshold": random.choice([0.25, 0.5, 1.0], size),
         "bias": random.choice([0.0, 0.0, 0.4], size), "a_real": random.uniform(-0.8, 0.8, (size, max(n_modes, 1))),
