@@ -38,8 +38,9 @@ class Row:
     packets: int
     hops: int
     cpu_s: float
-    target: float | None
-    ratio: float                        # to the hand-written loop
+    target: float | None                # of `to_hand`
+    to_hand: float                      # hops per second, over those of the hand-written loop
+    to_simpy: float                     # over those of the SimPy engine with the same buffers
 
     @property
     def hops_per_s(self) -> float:
@@ -90,10 +91,12 @@ def run(n_packets: int, n_reference: int, n_repeats: int, seed: int, progress: C
         cpu_time(contender)
     contenders: list[Contender] = [hand, *compiled, *reference]
     times = measure([hand, *compiled], n_repeats, progress) + measure([*reference], 1, progress)
-    hand_rate = trace.n_hops / times[0]
+    rates = [contender.trace.n_hops / cpu_s for contender, cpu_s in zip(contenders, times, strict=True)]
+    of_simpy = {contender.buffer_packets: rate for contender, rate in zip(contenders, rates, strict=True)
+                if isinstance(contender, Reference)}
     return [Row(contender.name, len(contender.trace.inject), contender.trace.n_hops, cpu_s, contender.target,
-                contender.trace.n_hops / cpu_s / hand_rate)
-            for contender, cpu_s in zip(contenders, times, strict=True)]
+                rate / rates[0], rate / of_simpy[contender.buffer_packets])
+            for contender, cpu_s, rate in zip(contenders, times, rates, strict=True)]
 
 
 def pin() -> int | None:
@@ -125,12 +128,11 @@ def _processor() -> str:
 
 def table(rows: list[Row]) -> str:
     """Return the rows as text."""
-    simpy_rate = next(row.hops_per_s for row in rows if row.name.startswith("SimPy"))
     lines = [f"{'':28}{'packets':>10}{'packet-hops/s':>16}{'ns/hop':>9}{'to hand':>9}{'target':>9}{'to SimPy':>10}"]
     for row in rows:
         target = "" if row.target is None else f">= {row.target}"
         lines.append(f"{row.name:28}{row.packets:>10,}{row.hops_per_s / 1e6:>14.3f} M{1e9 / row.hops_per_s:>9.1f}"
-                     f"{row.ratio:>9.4f}{target:>9}{row.hops_per_s / simpy_rate:>10,.0f}")
+                     f"{row.to_hand:>9.4f}{target:>9}{row.to_simpy:>10,.0f}")
     return "\n".join(lines)
 
 
@@ -153,7 +155,7 @@ def main() -> None:
                lambda text: None if quiet else print(f"\r{text:60}", end="", file=sys.stderr))
     if not quiet:
         print(f"\r{'':60}\r", end="", file=sys.stderr)
-    print(f"{SIDE} x {SIDE} mesh, XY, {RATE} single-flit packets per node and cycle; CPU time, best of {options.repeat}")
+    print(f"{SIDE} x {SIDE} mesh, XY, {RATE} one-flit packets per node and cycle; CPU time, best of {options.repeat}")
     print(", ".join(f"{key} {value}" for key, value in where.items() if value is not None))
     print(table(rows))
     if options.json:

@@ -91,10 +91,11 @@ class Contender:
     """A way to carry a trace. `reset` makes it ready, `carry` is timed, `arrival` says what came of it."""
 
     name: str
-    target: float | None = None
+    target: float | None = None         # of its speed, as a part of the hand-written loop's
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, buffer_packets: int = UNLIMITED) -> None:
         self.trace = trace
+        self.buffer_packets = buffer_packets
 
     def reset(self) -> None: ...
 
@@ -114,8 +115,7 @@ class Compiled(Contender):
     """The network of the compiled engine: all packets in one time step."""
 
     def __init__(self, trace: Trace, buffer_packets: int) -> None:
-        super().__init__(trace)
-        self.buffer_packets = buffer_packets
+        super().__init__(trace, buffer_packets)
         limited = buffer_packets != UNLIMITED
         self.name = f"compiled, buffers of {buffer_packets}" if limited else "compiled, unlimited buffers"
         self.target = TARGET_BUFFERED if limited else TARGET_UNLIMITED
@@ -209,8 +209,7 @@ class Reference(Contender):
     """Routers, links and cores of the SimPy engine, with the trace's packets instead of neurons'."""
 
     def __init__(self, trace: Trace, buffer_packets: int) -> None:
-        super().__init__(trace)
-        self.buffer_packets = buffer_packets
+        super().__init__(trace, buffer_packets)
         limited = buffer_packets != UNLIMITED
         self.name = f"SimPy, buffers of {buffer_packets}" if limited else "SimPy, unlimited buffers"
 

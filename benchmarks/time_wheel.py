@@ -1,12 +1,12 @@
 """The yardstick of `noc.py`: a loop written by hand for one 16 x 16 mesh, one packet size and unlimited buffers.
 
-All that a packet needs is in its event, `id << 32 | tile << 8 | target`, and one table look-up gives its next link. The
-slots of the wheel are contiguous, one per tick; a link takes one packet per tick, so that no slot holds more events than
-there are links. Requests of one tick for one link go by packet id: whoever comes first is served at once, and
+All that a packet needs is in its event, `id << 32 | tile << 8 | target`, and one table look-up gives its next link.
+The slots of the wheel are contiguous, one per tick; a link takes one packet per tick, so that no slot holds more events
+than there are links. Requests of one tick for one link go by packet id: whoever comes first is served at once, and
 changes places with those who come later in the same tick with a smaller id. The arrival times are the engine's.
 
-Indices are unsigned: Numba then leaves out the branch for negative ones, half of the time. An unsigned and a signed
-integer would become a float, hence the constants.
+Indices are unsigned, so that Numba leaves out the branch for negative ones; with signed ones and without the short cut
+for idle links the same loop is half as fast. An unsigned and a signed integer would become a float: hence the constants.
 """
 
 from __future__ import annotations
@@ -94,4 +94,4 @@ def carry(event: Any, tick_start: Any, next_link: Any, link_target: Any, hop: An
                     link_row[last - _ONE], link_row[last] = sooner, later
                     last -= _ONE
         time += _ONE
-    return n_arrived
+    return np.int64(n_arrived)

@@ -71,12 +71,12 @@ def _in_threads(workers: list[Any], inputs: NDArray[Any]) -> Iterator[SampleResu
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
-        finally:
+        except BaseException:
             for future in pending:
                 future.cancel()
-            if pending:
-                for worker in workers:
-                    worker.stop()
+            for worker in workers:
+                worker.stop()
+            raise
 
 
 def header(machine: Machine, options: RunOptions, n_samples: int, provenance: Mapping[str, str]) -> RunHeader:

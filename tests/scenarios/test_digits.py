@@ -192,4 +192,4 @@ def test_a_network_for_784_tokens_keeps_its_accuracy(outside_data: Callable[[str
     sequences = (pixels / 255.0)[:, :, None]
     results = results_of(map_network(trained, load_chip("loihi2")), sequences, detail="functional", record_spikes=False)
     correct = logits(results).argmax(axis=1) == labels
-    assert abs(float(correct.mean()) - expected) <= 2.001 / len(results)
+    assert abs(float(correct.mean()) - expected) <= 1.001 / len(results)
