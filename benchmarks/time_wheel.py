@@ -6,7 +6,8 @@ than there are links. Requests of one tick for one link go by packet id: whoever
 changes places with those who come later in the same tick with a smaller id. The arrival times are the engine's.
 
 Indices are unsigned, so that Numba leaves out the branch for negative ones; with signed ones and without the short cut
-for idle links the same loop is half as fast. An unsigned and a signed integer would become a float: hence the constants.
+for idle links the same loop is half as fast. Unsigned and signed integers together would become floats: hence the
+constants.
 """
 
 from __future__ import annotations

@@ -1,0 +1,50 @@
+"""Run fixed cases on a compiled engine with one rule turned round; print the seeds where the engines then differ.
+
+    NUMBA_DISABLE_JIT=1 python -m tests.engine.run_mutant MUTANT SEED...
+
+Mutants are made by replacing text in the source of a kernel, so that they follow it as it changes; a replacement that
+no longer matches is an error.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+
+from neurosim.noc import kernels
+from tests.engine.cases import fixed_case
+from tests.engine.results import differences, results
+
+MUTANTS = {
+    "none": (),
+    # finite buffers: of two requests of one time, the higher packet id starts
+    "winner": (("_winner", "packet < best_packet", "packet > best_packet"),),
+    # unlimited buffers: requests of one tick in falling order of packet ids
+    "group": (("_group", "PACKET] < packet", "PACKET] > packet"),),
+    # a slot is given back one tick late
+    "credit": (("_leave_port", "= time + tables.scalar[CREDIT]", "= time + tables.scalar[CREDIT] + 1"),),
+}
+
+
+def mutate(name: str) -> None:
+    """Replace the functions that mutant `name` changes."""
+    for function, before, after in MUTANTS[name]:
+        source = inspect.getsource(getattr(kernels, function))
+        assert source.count(before) == 1, f"{function} no longer holds {before!r}"
+        body = source[source.index("def "):].replace(before, after)
+        exec(body, vars(kernels))
+
+
+def main() -> None:
+    """Mutate, run, print."""
+    mutant, *seeds = sys.argv[1:]
+    mutate(mutant)
+    for seed in map(int, seeds):
+        case = fixed_case(seed)
+        compiled = results(case.machine, case.inputs, engine="compiled")
+        if differences(compiled, results(case.machine, case.inputs, engine="reference")):
+            print(seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Both engines, the same machine, the same input: the same results to the picosecond."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from neurosim.engine import reference
+from neurosim.engine.contract import DETAILS
+from neurosim.machine import GRADED, UNLIMITED
+from neurosim.traces.schema import SampleResult
+from tests.engine.cases import Case, build_chip, build_mapping, cases, fixed_case, machine_of, make_chip
+from tests.engine.results import check_laws, differences, function_of, results, zero_load_ps
+
+N_CASES = 320
+unhurried = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+
+
+def both(case: Case, detail: str) -> tuple[list[SampleResult], list[SampleResult]]:
+    """Return the results of the compiled and of the reference engine."""
+    chosen = {"detail": detail, "numbers": case.numbers, "readout_tokens": case.readout_tokens}
+    return (results(case.machine, case.inputs, engine="compiled", **chosen),
+            results(case.machine, case.inputs, engine="reference", **chosen))
+
+
+def features(case: Case, found: list[SampleResult]) -> set[str]:
+    """Return which of the engines' abilities a case has exercised, so that none is missed by all."""
+    machine, noc = case.machine, case.machine.noc
+    packets = [result.packets for result in found if result.packets is not None and len(result.packets.step)]
+    sent = np.concatenate([np.unique(table.source_row) for table in packets]) if packets else np.zeros(0, np.int64)
+    has = {
+        "packets": bool(packets), "no packets": not packets,
+        "finite buffers": noc.buffer_packets != UNLIMITED, "one slot": noc.buffer_packets == 1,
+        "finite core input": noc.core_in_packets != UNLIMITED,
+        "multicast": (machine.trees.link >= 0).any() and bool(packets),
+        "local delivery": bool(machine.destinations.local.any()),
+        "overlapped": bool(machine.cores.overlapped.any()), "serial": not machine.cores.overlapped.any(),
+        "torus": case.chip["noc.topology"] == "torus", "yx": case.chip["noc.routing"] == "yx",
+        "graded packets": _sends_graded(machine, sent), "many flits": int(machine.packets.flits.max(initial=0)) > 1,
+        "1 ps hops": int(noc.hop_ps.min()) == 1, "long delay": int(machine.projections.delay_steps.max(initial=0)) > 2,
+        "loop": bool((machine.projections.source == machine.projections.target).any()),
+        "two outputs": bool((machine.populations.n_outputs > 1).any()),
+        "deep queue": any(result.queue_peak.max() > 3 for result in found),
+        "late packets": any(_is_late(case, result) for result in found),
+        "interval": machine.schedule.interval > 1, "float32": case.numbers == "float32",
+    }
+    return {name for name, value in has.items() if value}
+
+
+def _sends_graded(machine, rows: np.ndarray) -> bool:
+    population = np.searchsorted(machine.populations.first_row, rows, "right") - 1
+    return bool((machine.output_kind[machine.populations.first_output[population]] == GRADED).any())
+
+
+def _is_late(case: Case, result: SampleResult) -> bool:
+    """Return whether contention has held up some packet within the network, beyond its own core's queue."""
+    packets = result.packets
+    if packets is None or not len(packets.step):
+        return False
+    flits = int(case.machine.packets.flits.max())
+    farthest = max(zero_load_ps(case.machine, source, target, flits) for source in range(len(case.machine.cores.tile))
+                   for target in range(len(case.machine.cores.tile)))
+    return bool((packets.arrival_ps - packets.inject_ps > farthest).any())
+
+
+def test_engines_agree() -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(unhurried, max_examples=N_CASES)
+    @given(cases())
+    def agree(case: Case) -> None:
+        compiled, expected = both(case, "event")
+        assert differences(compiled, expected) == []
+        for result in compiled:
+            check_laws(case.machine, result)
+        for detail in ("analytic", "functional"):
+            assert differences(*both(case, detail)) == []
+        seen.update(["cases", *features(case, compiled)])
+
+    agree()
+    print(seen)
+    assert seen["cases"] >= 300
+    rare = {name: seen[name] for name in
+            ("packets", "no packets", "finite buffers", "one slot", "finite core input", "multicast", "local delivery",
+             "overlapped", "serial", "torus", "yx", "graded packets", "many flits", "1 ps hops", "long delay", "loop",
+             "two outputs", "deep queue", "late packets", "interval", "float32") if seen[name] < 3}
+    assert not rare, "the random cases do not exercise this"
+
+
+@settings(unhurried, max_examples=60)
+@given(cases(), st.data())
+def test_function_depends_on_network_and_input_alone(case: Case, data: st.DataObject) -> None:
+    expected = [function_of(case.machine, result)
+                for result in results(case.machine, case.inputs, numbers=case.numbers, readout_tokens=True)]
+
+    def choose(options):
+        return data.draw(st.sampled_from(options))
+
+    machine = machine_of(case.network, make_chip(build_chip(choose)), build_mapping(choose))
+    for engine, detail in (("compiled", choose(DETAILS)), ("reference", choose(("functional", "analytic")))):
+        found = results(machine, case.inputs, engine=engine, detail=detail, numbers=case.numbers, readout_tokens=True)
+        assert [function_of(machine, result) for result in found] == expected
+
+
+@settings(unhurried, max_examples=60)
+@given(cases())
+def test_counts_are_the_same_at_every_detail_and_in_float32_times_are_too(case: Case) -> None:
+    event, analytic, functional = (results(case.machine, case.inputs, detail=detail) for detail in
+                                   ("event", "analytic", "functional"))
+    for fine, bound, coarse in zip(event, analytic, functional, strict=True):
+        for name in ("core_counts", "chip_counts", "readout"):
+            assert np.array_equal(getattr(fine, name), getattr(coarse, name)), name
+            assert np.array_equal(getattr(fine, name), getattr(bound, name)), name
+        for name in ("soma_ps", "synapse_ps", "link_packets", "link_busy_ps"):
+            assert np.array_equal(getattr(fine, name), getattr(bound, name)), name
+        assert (bound.step_end_ps <= fine.step_end_ps + case.machine.noc.cycle_ps * np.arange(1, fine.n_steps + 1)).all()
+
+
+@settings(unhurried, max_examples=40)
+@given(cases())
+def test_a_run_repeats_itself(case: Case) -> None:
+    first = results(case.machine, case.inputs)
+    assert differences(first, results(case.machine, case.inputs)) == []
+    doubled = results(case.machine, np.concatenate([case.inputs, case.inputs]))
+    assert differences([result.packets for result in doubled], [result.packets for result in [*first, *first]]) == []
+
+
+# -- mutations: a wrong order of ties has to show ------------------------------------------------------------------
+
+CONTENDED = tuple(range(40))      # a handful of these have ties; see `MUTANTS` of run_mutant.py too
+
+
+def test_fixed_cases_agree() -> None:
+    for seed in CONTENDED:
+        assert differences(*both(fixed_case(seed), "event")) == [], seed
+
+
+def test_wrong_tie_break_in_the_reference_engine_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start_highest_packet(link: reference.Link) -> None:
+        for index, (since, number, *rest) in enumerate(link.requests):
+            link.requests[index] = (since, -number, *rest)
+        original(link)
+        for index, (since, number, *rest) in enumerate(link.requests):
+            link.requests[index] = (since, -number, *rest)
+
+    original = reference.Link._start_next
+    monkeypatch.setattr(reference.Link, "_start_next", start_highest_packet)
+    assert any(differences(*both(fixed_case(seed), "event")) for seed in CONTENDED)
+
+
+def test_wrong_order_at_a_core_in_the_reference_engine_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that serves before all arrivals of a picosecond are in would let queue history decide."""
+    def last_come_first(port: reference.InputPort, flight: reference.Flight) -> None:
+        if port.fifo and len(port.fifo) > 1:
+            port.fifo.insert(1, flight)
+            port.peak = max(port.peak, len(port.fifo))
+        else:
+            original(port, flight)
+
+    original = reference.InputPort.put
+    monkeypatch.setattr(reference.InputPort, "put", last_come_first)
+    assert any(differences(*both(fixed_case(seed), "event")) for seed in CONTENDED)
+
+
+@pytest.mark.parametrize("mutant", ["none", "winner", "group", "credit"])
+def test_wrong_tie_break_in_the_compiled_engine_shows(mutant: str) -> None:
+    """The compiled engine as plain Python with one rule turned round, in a process of its own."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-m", "tests.engine.run_mutant", mutant, *map(str, CONTENDED)], cwd=root,
+                          env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, timeout=300,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    differing = done.stdout.split()
+    assert (differing == []) == (mutant == "none")
