@@ -73,7 +73,7 @@ def network_tables(machine: Machine, tick: int) -> NetworkTables:
                        noc.buffer_packets, noc.core_in_packets, *(noc.hop_ps // tick)], np.int64)
     trees = machine.trees
     branch = np.ascontiguousarray(np.stack([trees.link, trees.child, trees.destination], axis=1))
-    return NetworkTables(scalar, noc.route, noc.link_target, cores.tile, starts, flat, trees.branch_start, branch)
+    return NetworkTables(scalar, noc.route.astype(np.uint8), noc.link_target, cores.tile, starts, flat, trees.branch_start, branch)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ from neurosim.noc.kernels import (
     TREE,
     Traffic,
 )
+from neurosim.noc.wheel import EMPTY
 
 SPIKE_OUT = CORE_EVENT_INDEX["spike_out"]
 PACKET_OUT = CORE_EVENT_INDEX["packet_out"]
@@ -336,7 +337,8 @@ def serve(tables, time_state, network):
             sink = far if use_far else near
             free = max(free, time_state.sink[sink, SINK_ARRIVAL]) + time_state.sink[sink, SINK_SERVICE]
             if use_far:
-                far = network.lists[far, ARRIVED_NEXT]
+                following = network.lists[far, ARRIVED_NEXT]
+                far = np.int64(-1) if following == EMPTY else np.int64(following)
             else:
                 near = time_state.sink[near, SINK_NEXT_LOCAL]
         done = max(done, free, time_state.core[core, T_CLOCK])

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.kernel import inlined, kernel, maker, part
-from neurosim.noc.wheel import Wheel, advance, make_wheel, push, take_slot
+from neurosim.noc.wheel import EMPTY, Wheel, advance, make_wheel, push, take_slot
 
 
 class NetworkTables(NamedTuple):
@@ -33,7 +33,7 @@ class NetworkTables(NamedTuple):
     """
 
     scalar: NDArray[np.int64]            # N_TILES … HOP + direction
-    route: NDArray[np.int8]              # [tile, destination tile]
+    route: NDArray[np.uint8]             # [tile, destination tile] direction
     link_target: NDArray[np.int64]       # [link]
     core_tile: NDArray[np.int64]         # [core]
     input_start: NDArray[np.int64]       # [router + 1] its input ports in `input_port`
@@ -71,32 +71,33 @@ class NetworkState(NamedTuple):
     """Scratch of one run, sized by `make_state`."""
 
     wheel: Wheel
-    flight: NDArray[np.int32]            # [flight, 8] POSITION … BEHIND; packets first, then copies
+    flight: NDArray[np.uint32]           # [flight, 8] POSITION … BEHIND; packets first, then copies
     port: NDArray[np.int64]              # [port, 8] finite buffers: input ports of routers
     link: NDArray[np.int64]              # [link, 8]
     core: NDArray[np.int64]              # [core, 5]
-    fifo: NDArray[np.int32]              # [port, slot] buffered flights (ports fed by links)
+    fifo: NDArray[np.uint32]             # [port, slot] buffered flights (ports fed by links)
     slot_free: NDArray[np.int64]         # [link, slot] when the slot behind the link is free again
-    lists: NDArray[np.int32]             # [flight, 3] MARKED (links or flights), FREE_FLIGHT (stack), ARRIVED_NEXT
+    lists: NDArray[np.uint32]            # [flight, 3] MARKED (links or flights), FREE_FLIGHT (stack), ARRIVED_NEXT
     stack: NDArray[np.int64]             # [2] N_FREE (size of that stack), N_USED (first flight never used)
 
 
 # NetworkState.flight: where a packet (or a copy of a multicast packet) is and what it needs, in one cache line.
-# POSITION is a router, for multicast a tree node; TILE is −1 for multicast; LINK is the last link taken (finite
+# POSITION is a router, for multicast a tree node; TILE is NONE for multicast; LINK is the last link taken (finite
 # buffers) or the one requested (unlimited); NEXT_REQUEST and BEHIND belong to that request: the next one of the same
 # link by packet id, and the router or node behind the link, or the sink where it ejects.
 POSITION, TILE, EJECT_LINK, OCCUPANCY, PACKET, LINK, NEXT_REQUEST, BEHIND = 0, 1, 2, 3, 4, 5, 6, 7
 N_FLIGHT_COLUMNS = 8
-FRESH, NONE = -1, -1                     # POSITION of a packet still at its source; TILE of a multicast packet
+FRESH, NONE = EMPTY, EMPTY               # POSITION of a packet still at its source; TILE of a multicast packet
 # NetworkState.port: FIFO (first slot, count; for injection ports the head packet); when it can read its next head;
-# the link that its head requests (−1: none), since when; branch of the head that is due
-P_FIRST, P_COUNT, P_BUSY, P_LINK, P_SINCE, P_BRANCH = 0, 1, 2, 3, 4, 5
+# the link that its head requests (−1: none), since when; branch of the head that is due; the head and its packet id
+P_FIRST, P_COUNT, P_BUSY, P_LINK, P_SINCE, P_BRANCH, P_HEAD, P_PACKET = 0, 1, 2, 3, 4, 5, 6, 7
 # NetworkState.link: end of the last occupation; packets and busy ticks of this step; unlimited: tick and head of its
-# group of requests; finite: tick at which it was marked for evaluation, ports that request it, slots ever reserved and
-# released behind it, what it waits for
+# group of requests; finite: tick at which it was marked for evaluation, ports that request it, the next slots behind it
+# to be reserved and to be released (slots go round), what it waits for
 L_FREE, L_PACKETS, L_BUSY, L_GROUP_TIME, L_GROUP_HEAD = 0, 1, 2, 3, 4
 L_MARKED, L_REQUESTS, L_RESERVED, L_RELEASED, L_WAITS = 3, 4, 5, 6, 7
 UNKNOWN_RELEASE, WAKE_PENDING = 1, 2     # L_WAITS
+UNKNOWN = np.int64(1) << np.int64(62)    # slot_free of a slot whose packet has not begun to leave
 # NetworkState.core: first packet not yet counted as injected and packets in the queue, for queue peaks; end of the last
 # service (finite input queues); arrivals in order of time as a list of sinks: first, last
 C_INJECTED, C_QUEUE, C_SERVER_FREE, C_FIRST, C_LAST = 0, 1, 2, 3, 4
@@ -112,10 +113,10 @@ def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_pac
     slots = max(depth, core_in_packets)
     # Ports fed by links and injection ports share the numbering of links and ejection links.
     return NetworkState(
-        make_wheel(n_slots, n_flights + 2 * n_links), np.zeros((n_flights, N_FLIGHT_COLUMNS), np.int32),
+        make_wheel(n_slots, n_flights + 2 * n_links), np.zeros((n_flights, N_FLIGHT_COLUMNS), np.uint32),
         np.zeros((n_links, 8), np.int64), np.zeros((n_links, 8), np.int64),
-        np.zeros((n_cores, 5), np.int64), np.zeros((n_links, depth), np.int32), np.zeros((n_links, slots), np.int64),
-        np.zeros((max(n_flights, n_links), 3), np.int32), np.zeros(2, np.int64))
+        np.zeros((n_cores, 5), np.int64), np.zeros((n_links, depth), np.uint32), np.zeros((n_links, slots), np.int64),
+        np.zeros((max(n_flights, n_links), 3), np.uint32), np.zeros(2, np.int64))
 
 
 @kernel
@@ -128,6 +129,7 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
     n_links_between = 4 * tables.scalar[N_TILES]
     links[:] = 0
     links[:, L_GROUP_TIME] = -1
+    links[:, L_GROUP_HEAD] = EMPTY
     state.core[:, C_FIRST] = -1
     state.stack[N_FREE], state.stack[N_USED] = 0, n_packets
     for core in range(traffic.first_of_core.size):
@@ -144,22 +146,22 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
             return n_arrived
         n_requests = _collect_requests(tables, traffic, state, time)
         for index in range(n_requests):
-            link = np.int64(flight[state.lists[index, MARKED], LINK])
-            number = links[link, L_GROUP_HEAD]
-            if number < 0:
+            link = flight[state.lists[index, MARKED], LINK]
+            number = np.uint32(links[link, L_GROUP_HEAD])
+            if number == EMPTY:
                 continue  # its group is done
-            links[link, L_GROUP_HEAD] = -1
+            links[link, L_GROUP_HEAD] = EMPTY
             start = max(links[link, L_FREE], time)
-            while number >= 0:
+            while number != EMPTY:
                 occupancy = np.int64(flight[number, OCCUPANCY])
-                following = np.int64(flight[number, NEXT_REQUEST])
+                following = flight[number, NEXT_REQUEST]
                 links[link, L_PACKETS] += 1
                 links[link, L_BUSY] += occupancy
                 if link < n_links_between:
                     flight[number, POSITION] = flight[number, BEHIND]
                     push(wheel, time, start + tables.scalar[HOP + (link & 3)], number)
                 else:
-                    _note_arrival(tables, state, sinks, link, np.int64(flight[number, BEHIND]),
+                    _note_arrival(tables, state, sinks, np.int64(link), flight[number, BEHIND],
                                   start + tables.scalar[EJECT] + occupancy - tables.scalar[CYCLE])
                     n_arrived += 1
                     if number >= n_packets:
@@ -180,13 +182,14 @@ def _add_loads(state, loads):
 @inlined
 def _note_arrival(tables, state, sinks, link, sink, time):
     """Write an arrival; the arrivals of one ejection link come in order of time."""
-    core = link - 4 * tables.scalar[N_TILES]
+    core = np.uint32(link - 4 * tables.scalar[N_TILES])
+    sink = np.uint32(sink)
     sinks[sink, SINK_ARRIVAL] = time
-    state.lists[sink, ARRIVED_NEXT] = -1
+    state.lists[sink, ARRIVED_NEXT] = EMPTY
     if state.core[core, C_FIRST] < 0:
         state.core[core, C_FIRST] = sink
     else:
-        state.lists[state.core[core, C_LAST], ARRIVED_NEXT] = sink
+        state.lists[np.uint32(state.core[core, C_LAST]), ARRIVED_NEXT] = sink
     state.core[core, C_LAST] = sink
 
 
@@ -195,12 +198,12 @@ def _collect_requests(tables, traffic, state, time):
     """Empty the slot of `time` into per-link groups of requests, each by packet id; return the requests."""
     wheel, flight = state.wheel, state.flight
     n_requests = 0
-    event = np.int64(take_slot(wheel, time))
-    while event >= 0:
-        following = np.int64(wheel.next_event[event])
+    event = take_slot(wheel, time)
+    while event != EMPTY:
+        following = wheel.next_event[event]
         if flight[event, POSITION] == FRESH:
             # The next packets of the same core enter behind this one, perhaps in the same tick.
-            core = traffic.packet[event, CORE]
+            core = np.uint32(traffic.packet[event, CORE])
             successor = traffic.packet[event, NEXT]
             while successor >= 0 and traffic.packet[successor, INJECT] == time:
                 _place(tables, traffic, flight, successor, core)
@@ -218,6 +221,7 @@ def _collect_requests(tables, traffic, state, time):
 @inlined
 def _place(tables, traffic, flight, packet, core):
     """Put a packet at the router of its source core."""
+    packet = np.uint32(packet)
     flight[packet, PACKET] = packet
     flight[packet, OCCUPANCY] = traffic.packet[packet, FLITS] * tables.scalar[CYCLE]
     target = traffic.packet[packet, TARGET]
@@ -235,9 +239,9 @@ def _copy(state, number):
     """Return a copy of a flight, for another branch of a multicast packet."""
     if state.stack[N_FREE] > 0:
         state.stack[N_FREE] -= 1
-        copy = np.int64(state.lists[state.stack[N_FREE], FREE_FLIGHT])
+        copy = state.lists[state.stack[N_FREE], FREE_FLIGHT]
     else:
-        copy = state.stack[N_USED]
+        copy = np.uint32(state.stack[N_USED])
         state.stack[N_USED] += 1
     for column in range(N_FLIGHT_COLUMNS):
         state.flight[copy, column] = state.flight[number, column]
@@ -262,24 +266,24 @@ def _branch_sink(tables, traffic, packet, branch):
 def _request_branches(tables, traffic, state, number, time, n_requests):
     """Enter the requests of a flight at its router into the groups of this tick."""
     flight = state.flight
-    position = np.int64(flight[number, POSITION])
-    tile = np.int64(flight[number, TILE])
-    if tile >= 0:
+    number = np.uint32(number)
+    position = flight[number, POSITION]
+    tile = flight[number, TILE]
+    if tile != NONE:
         if tile == position:
-            link = np.int64(flight[number, EJECT_LINK])
-            behind = traffic.packet[number, SINK]
-        else:
-            link = 4 * position + tables.route[position, tile]
-            behind = tables.link_target[link]
-        return _group(state, number, link, behind, time, n_requests)
-    packet = np.int64(flight[number, PACKET])
+            return _group(state, number, flight[number, EJECT_LINK], np.uint32(traffic.packet[number, SINK]), time,
+                          n_requests)
+        link = np.uint32(4 * position + tables.route[position, tile])
+        return _group(state, number, link, np.uint32(tables.link_target[link]), time, n_requests)
+    packet = flight[number, PACKET]
     first = tables.branch_start[position]
-    for branch in range(first, tables.branch_start[position + 1]):
+    for branch in range(first, tables.branch_start[np.int64(position) + 1]):
         moved = number if branch == first else _copy(state, number)
         behind = tables.branch[branch, BRANCH_CHILD]
         if behind < 0:
             behind = _branch_sink(tables, traffic, packet, branch)
-        n_requests = _group(state, moved, tables.branch[branch, BRANCH_LINK], behind, time, n_requests)
+        link = np.uint32(tables.branch[branch, BRANCH_LINK])
+        n_requests = _group(state, moved, link, np.uint32(behind), time, n_requests)
     return n_requests
 
 
@@ -293,16 +297,16 @@ def _group(state, number, link, behind, time, n_requests):
     if links[link, L_GROUP_TIME] != time:
         links[link, L_GROUP_TIME] = time
         links[link, L_GROUP_HEAD] = number
-        flight[number, NEXT_REQUEST] = -1
+        flight[number, NEXT_REQUEST] = EMPTY
         return n_requests + 1
     packet = flight[number, PACKET]
-    before = np.int64(-1)
-    after = links[link, L_GROUP_HEAD]
-    while after >= 0 and flight[after, PACKET] < packet:
+    before = EMPTY
+    after = np.uint32(links[link, L_GROUP_HEAD])
+    while after != EMPTY and flight[after, PACKET] < packet:
         before = after
-        after = np.int64(flight[after, NEXT_REQUEST])
+        after = flight[after, NEXT_REQUEST]
     flight[number, NEXT_REQUEST] = after
-    if before < 0:
+    if before == EMPTY:
         links[link, L_GROUP_HEAD] = number
     else:
         flight[before, NEXT_REQUEST] = number
@@ -329,23 +333,23 @@ def run_buffered(tables, traffic, n_packets, state, sinks, loads, queue_peak):
             _add_loads(state, loads)
             return n_arrived
         n_marked = 0
-        event = np.int64(take_slot(wheel, time))
-        while event >= 0:
-            following = np.int64(wheel.next_event[event])
+        event = take_slot(wheel, time)
+        while event != EMPTY:
+            following = wheel.next_event[event]
             if event < n_flights:
                 n_marked = _arrive(tables, traffic, state, event, time, n_marked)
             elif event < n_flights + n_ports:
-                n_marked = _open_request(tables, traffic, state, event - n_flights, time, n_marked)
+                n_marked = _open_request(tables, traffic, state, np.uint32(event - n_flights), time, n_marked)
             else:
-                link = event - n_flights - n_ports
+                link = np.uint32(event - n_flights - n_ports)
                 state.link[link, L_WAITS] = 0
                 n_marked = _mark(state, link, time, n_marked)
             event = following
         for index in range(n_marked):
-            link = np.int64(state.lists[index, MARKED])
+            link = state.lists[index, MARKED]
             n_requests = state.link[link, L_REQUESTS]
             port = _winner(tables, state, link, time)
-            if port >= 0:
+            if port != EMPTY:
                 n_arrived += _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, time)
                 if n_requests > 1:
                     _wake(state, link, state.link[link, L_FREE], time)
@@ -359,6 +363,7 @@ def _clear(tables, traffic, n_packets, state):
     state.link[:, L_MARKED] = -1
     state.port[:] = 0
     state.port[:, P_LINK] = -1
+    state.slot_free[:] = 0
     state.core[:] = 0
     state.core[:, C_FIRST] = -1
     state.stack[N_FREE], state.stack[N_USED] = 0, n_packets
@@ -369,14 +374,6 @@ def _clear(tables, traffic, n_packets, state):
             state.port[first_injection + core, P_FIRST] = first
             event = state.flight.shape[0] + first_injection + core
             push(state.wheel, np.int64(0), traffic.packet[first, INJECT], event)
-
-
-@inlined
-def _head(tables, state, port):
-    """Return the flight at the head of a port's FIFO."""
-    if port < 4 * tables.scalar[N_TILES]:
-        return np.int64(state.fifo[port, state.port[port, P_FIRST]])
-    return state.port[port, P_FIRST]
 
 
 @inlined
@@ -392,11 +389,11 @@ def _mark(state, link, time, n_marked):
 @inlined
 def _arrive(tables, traffic, state, number, time, n_marked):
     """The head of a flight reaches the FIFO behind its last link."""
-    port = np.int64(state.flight[number, LINK])
+    port = state.flight[number, LINK]
     count = state.port[port, P_COUNT]
     capacity = state.fifo.shape[1]
-    at = state.port[port, P_FIRST] + count
-    state.fifo[port, at - capacity if at >= capacity else at] = number
+    at = np.uint32(state.port[port, P_FIRST] + count)
+    state.fifo[port, np.uint32(at - capacity) if at >= capacity else at] = number
     state.port[port, P_COUNT] = count + 1
     if count > 0:
         return n_marked
@@ -410,17 +407,22 @@ def _arrive(tables, traffic, state, number, time, n_marked):
 def _open_request(tables, traffic, state, port, time, n_marked):
     """The head of a port (its due branch) begins to request its link."""
     flight = state.flight
-    number = _head(tables, state, port)
-    if port >= 4 * tables.scalar[N_TILES] and state.port[port, P_BRANCH] == 0:
-        _place(tables, traffic, flight, number, port - 4 * tables.scalar[N_TILES])
-    position = np.int64(flight[number, POSITION])
-    tile = flight[number, TILE]
-    if tile < 0:
-        link = tables.branch[tables.branch_start[position] + state.port[port, P_BRANCH], BRANCH_LINK]
-    elif tile == position:
-        link = np.int64(flight[number, EJECT_LINK])
+    if port < 4 * tables.scalar[N_TILES]:
+        number = state.fifo[port, np.uint32(state.port[port, P_FIRST])]
     else:
-        link = 4 * position + tables.route[position, tile]
+        number = np.uint32(state.port[port, P_FIRST])
+        if state.port[port, P_BRANCH] == 0:
+            _place(tables, traffic, flight, number, np.uint32(port - 4 * tables.scalar[N_TILES]))
+    position = flight[number, POSITION]
+    tile = flight[number, TILE]
+    if tile == NONE:
+        link = np.uint32(tables.branch[tables.branch_start[position] + state.port[port, P_BRANCH], BRANCH_LINK])
+    elif tile == position:
+        link = flight[number, EJECT_LINK]
+    else:
+        link = np.uint32(4 * position + tables.route[position, tile])
+    state.port[port, P_HEAD] = number
+    state.port[port, P_PACKET] = flight[number, PACKET]
     state.port[port, P_LINK] = link
     state.port[port, P_SINCE] = time
     state.link[link, L_REQUESTS] += 1
@@ -429,31 +431,30 @@ def _open_request(tables, traffic, state, port, time, n_marked):
 
 @inlined
 def _winner(tables, state, link, time):
-    """Return the port that may start across `link` now or −1; see to it that a blocked link is woken."""
+    """Return the port that may start across `link` now, or EMPTY; see to it that a blocked link is woken."""
     if state.link[link, L_WAITS] != 0 or state.link[link, L_REQUESTS] == 0:
-        return np.int64(-1)
+        return EMPTY
     between = link < 4 * tables.scalar[N_TILES]
     wake = state.link[link, L_FREE]
-    slots = tables.scalar[BUFFER_PACKETS] if between else tables.scalar[CORE_IN_PACKETS]
-    reserved = state.link[link, L_RESERVED]
-    if slots >= 0 and reserved >= slots:
-        if between and state.link[link, L_RELEASED] <= reserved - slots:
+    if between or tables.scalar[CORE_IN_PACKETS] >= 0:
+        free = state.slot_free[link, np.uint32(state.link[link, L_RESERVED])]
+        if free == UNKNOWN:
             state.link[link, L_WAITS] = UNKNOWN_RELEASE
-            return np.int64(-1)
-        wake = max(wake, state.slot_free[link, reserved % slots])
+            return EMPTY
+        wake = max(wake, free)
     if wake > time:
         _wake(state, link, wake, time)
-        return np.int64(-1)
-    router = link >> 2 if between else tables.core_tile[link - 4 * tables.scalar[N_TILES]]
-    best = np.int64(-1)
+        return EMPTY
+    router = np.uint32(link >> 2 if between else tables.core_tile[np.uint32(link - 4 * tables.scalar[N_TILES])])
+    best = EMPTY
     best_time, best_packet = np.int64(0), np.int64(0)
     left = state.link[link, L_REQUESTS]
-    for index in range(tables.input_start[router], tables.input_start[router + 1]):
-        port = tables.input_port[index]
+    for index in range(tables.input_start[router], tables.input_start[np.uint32(router + 1)]):
+        port = np.uint32(tables.input_port[np.uint32(index)])
         if state.port[port, P_LINK] == link:
             since = state.port[port, P_SINCE]
-            packet = np.int64(state.flight[_head(tables, state, port), PACKET])
-            if best < 0 or since < best_time or (since == best_time and packet < best_packet):
+            packet = state.port[port, P_PACKET]
+            if best == EMPTY or since < best_time or (since == best_time and packet < best_packet):
                 best, best_time, best_packet = port, since, packet
             left -= 1
             if left == 0:
@@ -472,16 +473,16 @@ def _wake(state, link, wake, time):
 def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, time):
     """Start the head of `port` (its due branch) across `link`; return 1 if it leaves the network."""
     flight = state.flight
-    number = _head(tables, state, port)
+    number = np.uint32(state.port[port, P_HEAD])
     occupancy = np.int64(flight[number, OCCUPANCY])
     packet = flight[number, PACKET]
-    position = np.int64(flight[number, POSITION])
-    unicast = flight[number, TILE] >= 0
-    if unicast:
+    ejected = link >= 4 * tables.scalar[N_TILES]
+    if flight[number, TILE] != NONE:
         last, child, sink = True, np.int64(0), traffic.packet[packet, SINK]
-        if link < 4 * tables.scalar[N_TILES]:
+        if not ejected:
             child = tables.link_target[link]
     else:
+        position = np.int64(flight[number, POSITION])
         branch = tables.branch_start[position] + state.port[port, P_BRANCH]
         last = branch + 1 == tables.branch_start[position + 1]
         child, sink = tables.branch[branch, BRANCH_CHILD], _branch_sink(tables, traffic, packet, branch)
@@ -492,14 +493,15 @@ def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, tim
     state.port[port, P_BUSY] = time + occupancy
     state.port[port, P_LINK] = -1
     moved = number if last else _copy(state, number)
-    ejected = link >= 4 * tables.scalar[N_TILES]
     if ejected:
         arrived = time + tables.scalar[EJECT] + occupancy - tables.scalar[CYCLE]
         _note_arrival(tables, state, sinks, link, sink, arrived)
         if tables.scalar[CORE_IN_PACKETS] >= 0:
             _reserve_core(tables, state, link, arrived, sinks[sink, SINK_SERVICE])
     else:
-        state.link[link, L_RESERVED] += 1
+        slot = np.uint32(state.link[link, L_RESERVED])
+        state.slot_free[link, slot] = UNKNOWN
+        state.link[link, L_RESERVED] = 0 if slot + 1 == tables.scalar[BUFFER_PACKETS] else slot + 1
         flight[moved, POSITION] = child
         flight[moved, LINK] = link
         push(state.wheel, time, time + tables.scalar[HOP + (link & 3)], moved)
@@ -516,11 +518,12 @@ def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, tim
 @part
 def _reserve_core(tables, state, link, arrived, service_ticks):
     """Reserve a slot of a core's finite input queue; it is free again once the core has begun to serve the packet."""
-    core = link - 4 * tables.scalar[N_TILES]
+    core = np.uint32(link - 4 * tables.scalar[N_TILES])
     start = max(arrived, state.core[core, C_SERVER_FREE])
     state.core[core, C_SERVER_FREE] = start + service_ticks
-    state.slot_free[link, state.link[link, L_RESERVED] % tables.scalar[CORE_IN_PACKETS]] = start + tables.scalar[CREDIT]
-    state.link[link, L_RESERVED] += 1
+    slot = np.uint32(state.link[link, L_RESERVED])
+    state.slot_free[link, slot] = start + tables.scalar[CREDIT]
+    state.link[link, L_RESERVED] = 0 if slot + 1 == tables.scalar[CORE_IN_PACKETS] else slot + 1
 
 
 @inlined
@@ -528,8 +531,8 @@ def _leave_port(tables, traffic, state, queue_peak, port, number, time):
     """The head of a FIFO begins to leave for good: give its slot back, let the next head request."""
     n_flights = state.flight.shape[0]
     state.port[port, P_BRANCH] = 0
-    core = port - 4 * tables.scalar[N_TILES]
-    if core >= 0:
+    if port >= 4 * tables.scalar[N_TILES]:
+        core = np.uint32(port - 4 * tables.scalar[N_TILES])
         injected = state.core[core, C_INJECTED]
         while injected >= 0 and traffic.packet[injected, INJECT] <= time:
             state.core[core, C_QUEUE] += 1
@@ -545,8 +548,9 @@ def _leave_port(tables, traffic, state, queue_peak, port, number, time):
     first = state.port[port, P_FIRST] + 1
     state.port[port, P_FIRST] = 0 if first == state.fifo.shape[1] else first
     state.port[port, P_COUNT] -= 1
-    state.slot_free[port, state.link[port, L_RELEASED] % tables.scalar[BUFFER_PACKETS]] = time + tables.scalar[CREDIT]
-    state.link[port, L_RELEASED] += 1
+    slot = np.uint32(state.link[port, L_RELEASED])
+    state.slot_free[port, slot] = time + tables.scalar[CREDIT]
+    state.link[port, L_RELEASED] = 0 if slot + 1 == tables.scalar[BUFFER_PACKETS] else slot + 1
     if state.link[port, L_WAITS] == UNKNOWN_RELEASE:
         _wake(state, port, max(time + tables.scalar[CREDIT], state.link[port, L_FREE]), time)
     if state.port[port, P_COUNT] > 0:

@@ -3,7 +3,8 @@
 One slot per tick over a horizon of `slot_head.size` ticks (a power of two), events of a slot in a linked list, two
 levels of bit maps to jump over empty slots, and a binary heap for events beyond the horizon. A slot is unordered:
 who empties it orders its events by packet id, so that no result depends on the history of the queue.
-Every event number has at most one pending entry.
+Every event number has at most one pending entry. Numbers are unsigned, so that Numba leaves out the branch for negative
+indices; so are they in `kernels`.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ for _bit in range(64):
     _POSITION[((1 << _bit) * 0x03F79D71B4CB0A89 % (1 << 64)) >> 58] = _bit
 
 
+EMPTY = np.uint32(0xFFFFFFFF)
+
+
 class Wheel(NamedTuple):
     """State of one wheel; empty between runs."""
 
-    slot_head: NDArray[np.int32]   # [slot] first event, −1 where empty
+    slot_head: NDArray[np.uint32]  # [slot] first event, EMPTY where there is none
     occupied: NDArray[np.uint64]   # [slot / 64] bit per slot
     summary: NDArray[np.uint64]    # [slot / 4096] bit per word of `occupied`
-    next_event: NDArray[np.int32]  # [event] next in the same slot
+    next_event: NDArray[np.uint32]  # [event] next in the same slot, or EMPTY
     heap_time: NDArray[np.int64]   # [event] binary heap of far events
     heap_event: NDArray[np.int32]
     heap_size: NDArray[np.int64]   # [1]
@@ -37,8 +41,8 @@ class Wheel(NamedTuple):
 def make_wheel(n_slots, n_events):
     """Return an empty wheel; `n_slots` is a power of two, at least 64."""
     n_words = n_slots >> 6
-    return Wheel(np.full(n_slots, -1, np.int32), np.zeros(n_words, np.uint64),
-                 np.zeros((n_words + 63) >> 6, np.uint64), np.full(n_events, -1, np.int32),
+    return Wheel(np.full(n_slots, EMPTY, np.uint32), np.zeros(n_words, np.uint64),
+                 np.zeros((n_words + 63) >> 6, np.uint64), np.full(n_events, EMPTY, np.uint32),
                  np.zeros(n_events, np.int64), np.zeros(n_events, np.int32), np.zeros(1, np.int64))
 
 
@@ -56,14 +60,14 @@ def push(wheel, now, time, event):
     if time - now >= n_slots:
         push_far(wheel, time, event)
         return
-    slot = time & (n_slots - 1)
+    slot = np.uint64(time & (n_slots - 1))
     head = wheel.slot_head[slot]
-    wheel.next_event[event] = head
+    wheel.next_event[np.uint32(event)] = head
     wheel.slot_head[slot] = event
-    if head < 0:
-        word = slot >> 6
-        wheel.occupied[word] |= np.uint64(1) << np.uint64(slot & 63)
-        wheel.summary[word >> 6] |= np.uint64(1) << np.uint64(word & 63)
+    if head == EMPTY:
+        word = slot >> np.uint64(6)
+        wheel.occupied[word] |= np.uint64(1) << (slot & np.uint64(63))
+        wheel.summary[word >> np.uint64(6)] |= np.uint64(1) << (word & np.uint64(63))
 
 
 @part
@@ -155,14 +159,14 @@ def advance(wheel, now):
 
 @inlined
 def take_slot(wheel, time):
-    """Empty the slot of `time`; return its first event. Follow `next_event` before pushing any of them again."""
+    """Empty the slot of `time`; return its first event, or EMPTY. Follow `next_event` before pushing any of them again."""
     n_slots = wheel.slot_head.size
-    slot = time & (n_slots - 1)
+    slot = np.uint64(time & (n_slots - 1))
     head = wheel.slot_head[slot]
-    wheel.slot_head[slot] = -1
-    word = slot >> 6
-    left = wheel.occupied[word] & ~(np.uint64(1) << np.uint64(slot & 63))
+    wheel.slot_head[slot] = EMPTY
+    word = slot >> np.uint64(6)
+    left = wheel.occupied[word] & ~(np.uint64(1) << (slot & np.uint64(63)))
     wheel.occupied[word] = left
     if left == 0:
-        wheel.summary[word >> 6] &= ~(np.uint64(1) << np.uint64(word & 63))
+        wheel.summary[word >> np.uint64(6)] &= ~(np.uint64(1) << (word & np.uint64(63)))
     return head
