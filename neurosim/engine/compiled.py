@@ -70,7 +70,8 @@ def network_tables(machine: Machine, tick: int) -> NetworkTables:
     starts = np.cumsum([0] + [len(of_router) for of_router in ports]).astype(np.int64)
     flat = np.array([port for of_router in ports for port in of_router], np.int64)
     scalar = np.array([noc.n_tiles, noc.eject_ps // tick, noc.cycle_ps // tick, noc.credit_ps // tick,
-                       noc.buffer_packets, noc.core_in_packets, *(noc.hop_ps // tick)], np.int64)
+                       noc.buffer_packets, noc.core_in_packets, *(noc.hop_ps // tick),
+                       len(np.unique(machine.packets.flits)) <= 1], np.int64)
     trees = machine.trees
     branch = np.ascontiguousarray(np.stack([trees.link, trees.child, trees.destination], axis=1))
     return NetworkTables(scalar, noc.route.astype(np.uint8), noc.link_target, cores.tile, starts, flat, trees.branch_start, branch)

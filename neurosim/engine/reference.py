@@ -95,7 +95,9 @@ class Link:
         def credit(_: simpy.Event) -> None:
             self.slots += 1
             self.poke(0)
+            self.chip.settle(1)
 
+        self.chip.settle(-1)
         phase(self.chip.env, delay, CREDIT).callbacks.append(credit)
 
     def _start_next(self) -> None:
@@ -110,9 +112,15 @@ class Link:
         self.slots -= 1
         self.n_packets += 1
         self.busy_ps += occupancy
-        self.poke(occupancy)
+        self.chip.settle(-1)
+        phase(self.chip.env, occupancy, GRANT).callbacks.append(lambda _: self._end())
         granted.succeed()
         self.chip.cross(flight, branch, self.number)
+
+    def _end(self) -> None:
+        """The last flit has left: the link is idle, or the next packet starts."""
+        self._start_next()
+        self.chip.settle(1)
 
 
 class InputPort:
@@ -232,7 +240,7 @@ class Chip:
         return self.links[4 * self.machine.noc.n_tiles + core]
 
     def settle(self, count: int) -> None:
-        """So many things of this step are done: soma phases and served packets."""
+        """So many things of this step are done (or, negative, begun): phases, packets, occupied links, credits."""
         self._unsettled -= count
         if self._unsettled == 0 and not self._quiet.triggered:
             self._quiet.succeed()
@@ -286,7 +294,7 @@ class Chip:
             self.links[branch.link].request(flight, branch)
 
     def run(self, n_steps: int) -> Process:
-        """The barrier: a step ends when all cores are done and no packet is in flight, plus the barrier."""
+        """The barrier: a step ends when all cores are done and the network is quiet, plus the barrier."""
         for step in range(n_steps):
             started = self.now
             work, packets = self.log.begin(self, step)

@@ -40,6 +40,7 @@ from neurosim.noc.kernels import (
     CORE_IN_PACKETS,
     INJECT,
     N_TILES,
+    QUIET_TIME,
     SINK_ARRIVAL,
     SINK_CORE,
     make_state,
@@ -148,7 +149,8 @@ def run_sample(tables, network_tables, function, sample, times, recorded, readou
                                          output.link, output.queue_peak)
             if n_arrived + count_local(time_state) != n_sinks:
                 return DEADLOCK, step, records, n_spikes_kept, n_packets_kept
-            output.step[step, DURATION] = serve(tables, time_state, network) + times[BARRIER_TICKS]
+            done = max(serve(tables, time_state, network), network.stack[QUIET_TIME])
+            output.step[step, DURATION] = done + times[BARRIER_TICKS]
             output.step[step, NETWORK] = last_arrival(time_state, n_sinks)
         elif detail == ANALYTIC:
             link_load[:] = 0

@@ -9,8 +9,13 @@ Semantics (the readable twin is `neurosim.engine.reference`): input-buffered vir
   `credit` after the packet began to leave. The FIFO reads one flit per cycle, so its next head (or the next branch
   of a multicast packet) requests f * cycle after the last start.
 * Unlimited buffers: one unbounded queue per output link; a packet joins all its branches' queues when its head comes.
+  Requests of one link in one tick are grouped and sorted by packet id. Where all packets have the same length, links
+  between routers serve them at once instead, and a packet that comes later in the same tick with a smaller id changes
+  places with those before it.
 * Within a tick: credits, then arrivals, then grants by (request time, packet id); a packet has at most one request per
   link, its branches go in order of direction, then core.
+
+* A step begins with an idle network: it ends when all links are idle and all credits are back (QUIET_TIME).
 
 Times are relative to the start of the time step, in ticks. Every kernel writes only the state and output arrays.
 """
@@ -32,7 +37,7 @@ class NetworkTables(NamedTuple):
     Few wide tables instead of many arrays: Numba's compile time grows with the arrays that a call passes on.
     """
 
-    scalar: NDArray[np.int64]            # N_TILES … HOP + direction
+    scalar: NDArray[np.int64]            # N_TILES … UNIFORM
     route: NDArray[np.uint8]             # [tile, destination tile] direction
     link_target: NDArray[np.int64]       # [link]
     core_tile: NDArray[np.int64]         # [core]
@@ -42,8 +47,8 @@ class NetworkTables(NamedTuple):
     branch: NDArray[np.int64]            # [branch, 3] BRANCH_LINK, BRANCH_CHILD, BRANCH_DESTINATION
 
 
-# NetworkTables.scalar
-N_TILES, EJECT, CYCLE, CREDIT, BUFFER_PACKETS, CORE_IN_PACKETS, HOP = 0, 1, 2, 3, 4, 5, 6
+# NetworkTables.scalar; HOP + direction; UNIFORM is 1 where all packets have the same number of flits
+N_TILES, EJECT, CYCLE, CREDIT, BUFFER_PACKETS, CORE_IN_PACKETS, HOP, UNIFORM = 0, 1, 2, 3, 4, 5, 6, 10
 # NetworkTables.branch
 BRANCH_LINK, BRANCH_CHILD, BRANCH_DESTINATION = 0, 1, 2
 
@@ -78,13 +83,14 @@ class NetworkState(NamedTuple):
     fifo: NDArray[np.uint32]             # [port, slot] buffered flights (ports fed by links)
     slot_free: NDArray[np.int64]         # [link, slot] when the slot behind the link is free again
     lists: NDArray[np.uint32]            # [flight, 3] MARKED (links or flights), FREE_FLIGHT (stack), ARRIVED_NEXT
-    stack: NDArray[np.int64]             # [2] N_FREE (size of that stack), N_USED (first flight never used)
+    stack: NDArray[np.int64]             # [3] N_FREE (size of that stack), N_USED (first flight never used), QUIET_TIME
 
 
 # NetworkState.flight: where a packet (or a copy of a multicast packet) is and what it needs, in one cache line.
 # POSITION is a router, for multicast a tree node; TILE is NONE for multicast; LINK is the last link taken (finite
 # buffers) or the one requested (unlimited); NEXT_REQUEST and BEHIND belong to that request: the next one of the same
-# link by packet id, and the router or node behind the link, or the sink where it ejects.
+# link by packet id (or, where requests are served at once, the one served before it in the same tick), and the router
+# or node behind the link, or the sink where it ejects.
 POSITION, TILE, EJECT_LINK, OCCUPANCY, PACKET, LINK, NEXT_REQUEST, BEHIND = 0, 1, 2, 3, 4, 5, 6, 7
 N_FLIGHT_COLUMNS = 8
 FRESH, NONE = EMPTY, EMPTY               # POSITION of a packet still at its source; TILE of a multicast packet
@@ -103,7 +109,7 @@ UNKNOWN = np.int64(1) << np.int64(62)    # slot_free of a slot whose packet has 
 C_INJECTED, C_QUEUE, C_SERVER_FREE, C_FIRST, C_LAST = 0, 1, 2, 3, 4
 # NetworkState.lists and stack
 MARKED, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
-N_FREE, N_USED = 0, 1
+N_FREE, N_USED, QUIET_TIME = 0, 1, 2      # QUIET_TIME: when all links are idle and all credits are back
 
 
 @maker
@@ -116,7 +122,7 @@ def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_pac
         make_wheel(n_slots, n_flights + 2 * n_links), np.zeros((n_flights, N_FLIGHT_COLUMNS), np.uint32),
         np.zeros((n_links, 8), np.int64), np.zeros((n_links, 8), np.int64),
         np.zeros((n_cores, 5), np.int64), np.zeros((n_links, depth), np.uint32), np.zeros((n_links, slots), np.int64),
-        np.zeros((max(n_flights, n_links), 3), np.uint32), np.zeros(2, np.int64))
+        np.zeros((max(n_flights, n_links), 3), np.uint32), np.zeros(3, np.int64))
 
 
 @kernel
@@ -131,7 +137,7 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
     links[:, L_GROUP_TIME] = -1
     links[:, L_GROUP_HEAD] = EMPTY
     state.core[:, C_FIRST] = -1
-    state.stack[N_FREE], state.stack[N_USED] = 0, n_packets
+    state.stack[N_FREE], state.stack[N_USED], state.stack[QUIET_TIME] = 0, n_packets, 0
     for core in range(traffic.first_of_core.size):
         first = traffic.first_of_core[core]
         if first >= 0:
@@ -173,10 +179,11 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
 
 @part
 def _add_loads(state, loads):
-    """Add this step's packets and busy ticks of every link."""
+    """Add this step's packets and busy ticks of every link; the network is quiet when the last link is idle."""
     for link in range(loads.shape[0]):
         loads[link, LOAD_PACKETS] += state.link[link, L_PACKETS]
         loads[link, LOAD_BUSY] += state.link[link, L_BUSY]
+        state.stack[QUIET_TIME] = max(state.stack[QUIET_TIME], state.link[link, L_FREE])
 
 
 @inlined
@@ -271,25 +278,58 @@ def _request_branches(tables, traffic, state, number, time, n_requests):
     tile = flight[number, TILE]
     if tile != NONE:
         if tile == position:
-            return _group(state, number, flight[number, EJECT_LINK], np.uint32(traffic.packet[number, SINK]), time,
-                          n_requests)
+            sink = np.uint32(traffic.packet[flight[number, PACKET], SINK])
+            return _group(tables, state, number, flight[number, EJECT_LINK], sink, time, n_requests)
         link = np.uint32(4 * position + tables.route[position, tile])
-        return _group(state, number, link, np.uint32(tables.link_target[link]), time, n_requests)
+        return _group(tables, state, number, link, np.uint32(tables.link_target[link]), time, n_requests)
     packet = flight[number, PACKET]
     first = tables.branch_start[position]
-    for branch in range(first, tables.branch_start[np.int64(position) + 1]):
+    # Copies first: once the flight itself is served it may carry another packet. Branches take different links.
+    for branch in range(tables.branch_start[np.int64(position) + 1] - 1, first - 1, -1):
         moved = number if branch == first else _copy(state, number)
         behind = tables.branch[branch, BRANCH_CHILD]
         if behind < 0:
             behind = _branch_sink(tables, traffic, packet, branch)
         link = np.uint32(tables.branch[branch, BRANCH_LINK])
-        n_requests = _group(state, moved, link, np.uint32(behind), time, n_requests)
+        n_requests = _group(tables, state, moved, link, np.uint32(behind), time, n_requests)
     return n_requests
 
 
 @inlined
-def _group(state, number, link, behind, time, n_requests):
+def _serve_at_once(tables, state, number, link, behind, time):
+    """Let a flight start across a link between routers; all packets have the same length."""
+    flight, links = state.flight, state.link
+    occupancy = np.int64(flight[number, OCCUPANCY])
+    start = links[link, L_FREE]
+    before = EMPTY
+    if start <= time:
+        start = time
+    elif links[link, L_GROUP_TIME] == time:
+        before = np.uint32(links[link, L_GROUP_HEAD])
+    links[link, L_FREE] = start + occupancy
+    links[link, L_PACKETS] += 1
+    links[link, L_BUSY] += occupancy
+    links[link, L_GROUP_TIME] = time
+    links[link, L_GROUP_HEAD] = number
+    flight[number, NEXT_REQUEST] = before
+    flight[number, POSITION] = behind
+    push(state.wheel, time, start + tables.scalar[HOP + (link & 3)], number)
+    while before != EMPTY and flight[before, PACKET] > flight[number, PACKET]:
+        # The two are on the same link and of the same length: they change contents instead of places in the wheel.
+        for column in range(PACKET + 1):
+            kept = flight[before, column]
+            flight[before, column] = flight[number, column]
+            flight[number, column] = kept
+        number = before
+        before = flight[before, NEXT_REQUEST]
+
+
+@inlined
+def _group(tables, state, number, link, behind, time, n_requests):
     """Insert a request into its link's group, which is kept in order of packet id; return the requests."""
+    if tables.scalar[UNIFORM] != 0 and link < 4 * tables.scalar[N_TILES]:
+        _serve_at_once(tables, state, number, link, behind, time)
+        return n_requests
     flight, links = state.flight, state.link
     flight[number, LINK] = link
     flight[number, BEHIND] = behind
@@ -366,7 +406,7 @@ def _clear(tables, traffic, n_packets, state):
     state.slot_free[:] = 0
     state.core[:] = 0
     state.core[:, C_FIRST] = -1
-    state.stack[N_FREE], state.stack[N_USED] = 0, n_packets
+    state.stack[N_FREE], state.stack[N_USED], state.stack[QUIET_TIME] = 0, n_packets, 0
     for core in range(traffic.first_of_core.size):
         first = traffic.first_of_core[core]
         state.core[core, C_INJECTED] = first
@@ -523,6 +563,7 @@ def _reserve_core(tables, state, link, arrived, service_ticks):
     state.core[core, C_SERVER_FREE] = start + service_ticks
     slot = np.uint32(state.link[link, L_RESERVED])
     state.slot_free[link, slot] = start + tables.scalar[CREDIT]
+    state.stack[QUIET_TIME] = max(state.stack[QUIET_TIME], start + tables.scalar[CREDIT])
     state.link[link, L_RESERVED] = 0 if slot + 1 == tables.scalar[CORE_IN_PACKETS] else slot + 1
 
 
@@ -550,6 +591,7 @@ def _leave_port(tables, traffic, state, queue_peak, port, number, time):
     state.port[port, P_COUNT] -= 1
     slot = np.uint32(state.link[port, L_RELEASED])
     state.slot_free[port, slot] = time + tables.scalar[CREDIT]
+    state.stack[QUIET_TIME] = max(state.stack[QUIET_TIME], time + tables.scalar[CREDIT])
     state.link[port, L_RELEASED] = 0 if slot + 1 == tables.scalar[BUFFER_PACKETS] else slot + 1
     if state.link[port, L_WAITS] == UNKNOWN_RELEASE:
         _wake(state, port, max(time + tables.scalar[CREDIT], state.link[port, L_FREE]), time)
