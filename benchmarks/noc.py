@@ -22,7 +22,7 @@ from typing import Any
 import numba
 import numpy as np
 import simpy
-from noc_contenders import RATE, SIDE, Compiled, Contender, HandWritten, Reference, uniform_traffic
+from noc_contenders import RATE, SIDE, Compiled, Contender, HandWritten, Plain, Reference, uniform_traffic
 
 from neurosim import __version__
 from neurosim.machine import UNLIMITED
@@ -38,8 +38,9 @@ class Row:
     packets: int
     hops: int
     cpu_s: float
-    target: float | None                # of `to_hand`
-    to_hand: float                      # hops per second, over those of the hand-written loop
+    target: float | None                # of `to_plain`
+    to_plain: float                     # hops per second, over those of the plain hand-written loop
+    to_tuned: float                     # over those of the tuned one
     to_simpy: float                     # over those of the SimPy engine with the same buffers
 
     @property
@@ -77,25 +78,26 @@ def measure(contenders: list[Contender], n_repeats: int, progress: Callable[[str
 
 
 def run(n_packets: int, n_reference: int, n_repeats: int, seed: int, progress: Callable[[str], None]) -> list[Row]:
-    """Check that all agree, measure, and return one row each; the hand-written loop comes first."""
+    """Check that all agree, measure, and return one row each; the hand-written loops come first."""
     trace = uniform_traffic(n_packets, seed)
     share = trace.head(n_reference)
     buffers = (UNLIMITED, *DEPTHS)
-    hand, compiled = HandWritten(trace), [Compiled(trace, depth) for depth in buffers]
+    plain, tuned, compiled = Plain(trace), HandWritten(trace), [Compiled(trace, depth) for depth in buffers]
     progress("compiling, comparing arrivals")
-    check_equal(hand, compiled[0])
+    check_equal(plain, compiled[0])
+    check_equal(tuned, compiled[0])
     reference = [Reference(share, depth) for depth in buffers]
     for simpy_engine in reference:
         check_equal(simpy_engine, Compiled(share, simpy_engine.buffer_packets))
     for contender in compiled[1:]:      # the first run of each is a warm-up
         cpu_time(contender)
-    contenders: list[Contender] = [hand, *compiled, *reference]
-    times = measure([hand, *compiled], n_repeats, progress) + measure([*reference], 1, progress)
+    contenders: list[Contender] = [plain, tuned, *compiled, *reference]
+    times = measure([plain, tuned, *compiled], n_repeats, progress) + measure([*reference], 1, progress)
     rates = [contender.trace.n_hops / cpu_s for contender, cpu_s in zip(contenders, times, strict=True)]
     of_simpy = {contender.buffer_packets: rate for contender, rate in zip(contenders, rates, strict=True)
                 if isinstance(contender, Reference)}
     return [Row(contender.name, len(contender.trace.inject), contender.trace.n_hops, cpu_s, contender.target,
-                rate / rates[0], rate / of_simpy[contender.buffer_packets])
+                rate / rates[0], rate / rates[1], rate / of_simpy[contender.buffer_packets])
             for contender, cpu_s, rate in zip(contenders, times, rates, strict=True)]
 
 
@@ -128,11 +130,12 @@ def _processor() -> str:
 
 def table(rows: list[Row]) -> str:
     """Return the rows as text."""
-    lines = [f"{'':28}{'packets':>10}{'packet-hops/s':>16}{'ns/hop':>9}{'to hand':>9}{'target':>9}{'to SimPy':>10}"]
+    lines = [f"{'':28}{'packets':>10}{'packet-hops/s':>16}{'ns/hop':>9}{'to plain':>10}{'target':>8}"
+             f"{'to tuned':>10}{'to SimPy':>10}"]
     for row in rows:
         target = "" if row.target is None else f">= {row.target}"
         lines.append(f"{row.name:28}{row.packets:>10,}{row.hops_per_s / 1e6:>14.3f} M{1e9 / row.hops_per_s:>9.1f}"
-                     f"{row.to_hand:>9.4f}{target:>9}{row.to_simpy:>10,.0f}")
+                     f"{row.to_plain:>10.4f}{target:>8}{row.to_tuned:>10.4f}{row.to_simpy:>10,.0f}")
     return "\n".join(lines)
 
 

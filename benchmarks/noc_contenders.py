@@ -1,10 +1,11 @@
-"""What `noc.py` compares: three ways to carry one trace of packets, each of which says when they arrived."""
+"""What `noc.py` compares: four ways to carry one trace of packets, each of which says when they arrived."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import numpy as np
+import plain_wheel
 import simpy
 import time_wheel
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class Contender:
     """A way to carry a trace. `reset` makes it ready, `carry` is timed, `arrival` says what came of it."""
 
     name: str
-    target: float | None = None         # of its speed, as a part of the hand-written loop's
+    target: float | None = None         # of its speed, as a part of the plain hand-written loop's
 
     def __init__(self, trace: Trace, buffer_packets: int = UNLIMITED) -> None:
         self.trace = trace
@@ -166,7 +167,7 @@ def _traffic(trace: Trace) -> kernels.Traffic:
 class HandWritten(Contender):
     """The loop of `time_wheel`."""
 
-    name = "hand-written loop"
+    name = "hand-written loop, tuned"
 
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace)
@@ -203,6 +204,21 @@ class HandWritten(Contender):
 
     def arrival(self) -> Int64Array:
         return self.ticks.astype(np.int64)
+
+
+class Plain(Contender):
+    """The loop of `plain_wheel`."""
+
+    name = "hand-written loop, plain"
+
+    def carry(self) -> None:
+        inject, source, target = self.trace
+        self.times = plain_wheel.carry(inject, source.astype(np.int32), target.astype(np.int32), SIDE, HOP_PS,
+                                       EJECT_PS, 4096)
+        assert self.times.min() >= 0, f"{self.name}: a packet waits for more than 4096 ticks"
+
+    def arrival(self) -> Int64Array:
+        return np.asarray(self.times, np.int64)
 
 
 class Reference(Contender):

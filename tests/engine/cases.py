@@ -206,10 +206,6 @@ def build_chip(choose: Choose) -> dict[str, Any]:
     for name, least in _latencies():
         chip[name] = choose([ps for ps in DURATIONS[style] if ps >= least] or [least]) / 1000
     chip["noc.router_latency_ns"] = max(chip["noc.router_latency_ns"], 0.001 - _shortest_link(chip))
-    # A barrier that outlasts what a link or a credit has left to do: see test_reference.py for shorter ones.
-    drained = max(chip["noc.link_cycle_ns"], chip["noc.credit_latency_ns"])
-    for entry in (0, 1):
-        chip[f"barrier.{entry}.latency_ns"] = max(chip[f"barrier.{entry}.latency_ns"], drained)
     return chip
 
 

@@ -54,9 +54,8 @@ def test_zero_latencies_of_the_core(engine: str) -> None:
     """Somata and injection of no time: everything leaves with the start of the step."""
     found = seen(diagram(2, 1, [Send(0, 0, (0, 1)), Send(0, 0, (1,))]), engine)
     assert found.inject == [0, 0, 0]
-    # Source 0: its own tile, then tile 1. Source 1 asks for the link at 0 too, and waits for one flit.
-    # Source 0's second packet is read from the FIFO after the first, at 4; source 1 has the lower... earlier request.
-    assert found.arrival == [15, 8 - 4 + 4 + 30 + 15 - 4, 4 - 4 + 30 + 15]
+    # Source 0 sends to its own tile first, and its second packet is read from the FIFO at 4, when source 1's has left.
+    assert found.arrival == [15, 4 + 30 + 15, 30 + 15]
 
 
 # -- two packets ---------------------------------------------------------------------------------------------------
@@ -97,8 +96,9 @@ def test_one_slot_holds_the_next_packet_back(engine: str) -> None:
 
 @both_engines
 def test_one_picosecond_more_of_credit_costs_one_picosecond(engine: str) -> None:
+    """Packet 1 starts at 171, is at router 1 at 201, and finds the slot behind it given back at 201."""
     sends = [Send(0, 100, (2, 3), 5)]
-    assert seen(diagram(4, 1, sends, buffer_packets=1, credit_latency_ns=0.041), engine).arrival[1] == 291 + 2
+    assert seen(diagram(4, 1, sends, buffer_packets=1, credit_latency_ns=0.041), engine).arrival[1] == 291 + 1
 
 
 @both_engines
@@ -223,16 +223,33 @@ def test_a_ring_of_full_buffers_stands_still(engine: str) -> None:
         seen(stuck, engine)
 
 
-@pytest.mark.xfail(reason="links and credits of the last step outlive a short barrier in the reference engine only",
-                   strict=True)
-@pytest.mark.parametrize("times", [
-    {"link_cycle_ns": 5.0}, {"credit_latency_ns": 5.0, "buffer_packets": 1},
+@both_engines
+@pytest.mark.parametrize(("times", "idle_ps"), [
+    ({}, 5145), ({"link_cycle_ns": 9.0}, 130 + 9000), ({"credit_latency_ns": 9.0, "buffer_packets": 1}, 130 + 9000),
+    ({"eject_latency_ns": 9.0}, 130 + 9010),
 ])
+def test_a_step_ends_when_links_are_idle_and_credits_are_back(engine: str, times: dict[str, float],
+                                                              idle_ps: int) -> None:
+    """The packet leaves tile 0 at 100 and router 1 at 130; served from 145 on, for 5000 ps, where nothing lasts longer.
+
+    Service alone would end at 5145, or at 130 + 9010 + 5000 behind a slow ejection.
+    """
+    service_ps = 0 if "eject_latency_ns" in times else 5000
+    machine = diagram(2, 1, [Send(0, 100, (1,))], service_ps=service_ps, **times)
+    assert seen(machine, engine).duration == idle_ps
+
+
+@pytest.mark.parametrize("times", [{"link_cycle_ns": 5.0}, {"credit_latency_ns": 5.0, "buffer_packets": 1}])
 def test_engines_agree_behind_a_barrier_shorter_than_a_cycle_or_a_credit(times: dict[str, float]) -> None:
-    """The packet of step 1 leaves its link (or its slot) busy beyond the end of the step; step 2 sends another one."""
+    """Nothing of a step is left over in the next one: every step finds idle links and free slots."""
     machine = diagram(3, 1, [Send(0, 100, (2,))], **{"barrier.0.latency_ns": 1e-3, "barrier.1.latency_ns": 1e-3}, **times)
     inputs = np.ones((1, 3, 1))
-    assert differences(results(machine, inputs, engine="compiled"), results(machine, inputs, engine="reference")) == []
+    compiled, expected = (results(machine, inputs, engine=engine) for engine in ("compiled", "reference"))
+    assert differences(compiled, expected) == []
+    packets = compiled[0].packets
+    assert packets is not None
+    latency = (packets.arrival_ps - packets.inject_ps)[packets.source_row == packets.source_row.max()]
+    assert latency.tolist() == [75, 75, 75]
 
 
 # -- processes of the user's own -----------------------------------------------------------------------------------
@@ -257,7 +274,8 @@ def test_a_probe_sees_queues_and_changes_nothing() -> None:
     without, result = attached(), attached(probe)
     assert differences(without, result) == []
     assert [time for time, _ in depth] == list(range(depth[0][0], depth[0][0] + len(depth)))
-    assert max(count for _, count in depth) == without.queue_peak.max() >= 2
+    # It looks once per picosecond, and the longest queue may last for no time at all.
+    assert 2 <= max(count for _, count in depth) <= without.queue_peak.max()
     assert depth[-1][0] in (result.duration_ps, result.duration_ps - 1)
 
 
