@@ -74,7 +74,8 @@ def network_tables(machine: Machine, tick: int) -> NetworkTables:
                        len(np.unique(machine.packets.flits)) <= 1], np.int64)
     trees = machine.trees
     branch = np.ascontiguousarray(np.stack([trees.link, trees.child, trees.destination], axis=1))
-    return NetworkTables(scalar, noc.route.astype(np.uint8), noc.link_target, cores.tile, starts, flat, trees.branch_start, branch)
+    return NetworkTables(scalar, noc.route.astype(np.uint8), noc.link_target, cores.tile, starts, flat,
+                         trees.branch_start, branch)
 
 
 @dataclass(frozen=True)

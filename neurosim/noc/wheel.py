@@ -159,7 +159,10 @@ def advance(wheel, now):
 
 @inlined
 def take_slot(wheel, time):
-    """Empty the slot of `time`; return its first event, or EMPTY. Follow `next_event` before pushing any of them again."""
+    """Empty the slot of `time`; return its first event, or EMPTY.
+
+    Follow `next_event` before any of them is pushed again.
+    """
     n_slots = wheel.slot_head.size
     slot = np.uint64(time & (n_slots - 1))
     head = wheel.slot_head[slot]

@@ -58,8 +58,9 @@ def page(trace: Trace) -> Figure:
                                height_ratios=(1.15, 1))
     panels.raster(figure.add_subplot(grid[0, :8]), trace)
     mesh.draw(figure, grid[0, 8:], trace.header, core_load(trace, chip), link_load(trace))
-    panels.energy(figure.add_subplot(grid[1, :7]), summary)
-    panels.step_times(figure.add_subplot(grid[1, 7:]), trace, summary)
+    below = grid[1, :].subgridspec(1, 2, width_ratios=(7, 4.6), wspace=0.2)
+    panels.energy(figure.add_subplot(below[0]), summary)
+    panels.step_times(figure.add_subplot(below[1]), trace, summary)
     _footer(figure, summary)
     return figure
 

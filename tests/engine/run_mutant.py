@@ -21,6 +21,9 @@ MUTANTS = {
     "winner": (("_winner", "packet < best_packet", "packet > best_packet"),),
     # unlimited buffers: requests of one tick in falling order of packet ids
     "group": (("_group", "PACKET] < packet", "PACKET] > packet"),),
+    # the same where all packets have one length
+    "serve": (("_serve_at_once", "[before, PACKET] > flight[number, PACKET]",
+               "[before, PACKET] < flight[number, PACKET]"),),
     # a slot is given back one tick late
     "credit": (("_leave_port", "= time + tables.scalar[CREDIT]", "= time + tables.scalar[CREDIT] + 1"),),
 }

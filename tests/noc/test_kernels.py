@@ -62,6 +62,14 @@ def test_one_slot_and_the_credit_for_it() -> None:
     assert carry(replace(network, buffer_packets=2), [Packet(0, 0, (1,)), Packet(0, 0, (1,))]).arrival.tolist() == [5, 6]
 
 
+def test_the_network_is_quiet_when_links_are_idle_and_credits_are_back() -> None:
+    """Over one link at 0 and out at 3: idle at 3 + 8 flits, or with the credit of the slot before router 1 at 3 + 50."""
+    network = replace(LINE, buffer_packets=1)
+    assert carry(network, [Packet(0, 0, (1,), 8)]).quiet == 3 + 8
+    assert carry(replace(network, credit=50), [Packet(0, 0, (1,), 8)]).quiet == 3 + 50
+    assert carry(replace(network, buffer_packets=None), [Packet(0, 0, (1,), 8)]).quiet == 3 + 8
+
+
 HOL = (Network(3, 2, (0, 1, 2, 3, 4, 5), hop_ew=2, hop_ns=2, eject=1, cycle=1, credit=1),
        [Packet(0, 1, (2,), 10), Packet(0, 0, (2,)), Packet(0, 0, (4,))])
 
@@ -129,6 +137,7 @@ def check_against_oracle(network: Network, packets: list[Packet], n_wheel_slots:
              for core in packet.targets]
     assert found.arrival.tolist() == times
     assert found.n_arrived == len(expected.arrivals)
+    assert found.quiet == expected.quiet
     crossings = [_crossings(network, expected, link) for link in range(len(found.packets))]
     assert found.packets.tolist() == crossings
     if network.buffer_packets is not None:

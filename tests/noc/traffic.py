@@ -15,6 +15,7 @@ from neurosim.noc.kernels import (
     LOAD_PACKETS,
     N_PACKET_COLUMNS,
     N_SINK_COLUMNS,
+    QUIET_TIME,
     SINK_ARRIVAL,
     SINK_CORE,
     SINK_SERVICE,
@@ -38,6 +39,7 @@ class Carried(NamedTuple):
     packets: np.ndarray      # [link]
     busy: np.ndarray         # [link]
     queue_peak: np.ndarray   # [core]
+    quiet: int
 
 
 @njit
@@ -96,7 +98,7 @@ def run_kernels(network: Network, tables: NetworkTables, traffic: Traffic, sinks
     else:
         n_arrived = run_buffered(tables, traffic, len(traffic.packet), state, sinks, loads, queue_peak)
     return Carried(n_arrived, sinks[:, SINK_ARRIVAL], sinks[:, SINK_CORE], loads[:, LOAD_PACKETS], loads[:, LOAD_BUSY],
-                   queue_peak)
+                   queue_peak, int(state.stack[QUIET_TIME]))
 
 
 def carry(network: Network, packets: list[Packet], n_wheel_slots: int = 256) -> Carried:

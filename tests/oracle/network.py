@@ -88,6 +88,7 @@ class Outcome:
     arrivals: dict[tuple[int, int], int] = field(default_factory=dict)   # (packet, core) -> time
     crossings: Counter[Place] = field(default_factory=Counter)           # link -> packets
     queue_peak: Counter[int] = field(default_factory=Counter)            # core -> longest injection queue
+    quiet: int = 0                                                       # all links are idle, all credits are back
 
 
 @dataclass
@@ -231,4 +232,5 @@ def carry(network: Network, packets: list[Packet]) -> Outcome:
         while simulation.events and simulation.events[0][0] == now:
             heapq.heappop(simulation.events)[2](now)
         simulation.grant(now)
+        simulation.outcome.quiet = now      # every start puts an event at its end, and so does every credit
     return simulation.outcome
