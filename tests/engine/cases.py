@@ -24,8 +24,8 @@ from neurosim.mapping import MappingOptions, map_network
 from neurosim.model_specs import SPEC_BY_NAME
 
 Choose = Callable[[Sequence[Any]], Any]
-MODELS = ("lif", "linear", "cuba", "relu", "reduce", "ssm_lif", "center", "ternary", "ssm_heaviside", "ssm", "glu", "gsu",
-          "layer_norm", "gelu", "integrator", "running_mean")
+MODELS = ("lif", "linear", "cuba", "relu", "reduce", "ssm_lif", "center", "ternary", "ssm_heaviside", "ssm", "glu",
+          "gsu", "layer_norm", "gelu", "integrator", "running_mean")
 # Durations in ps that a chip draws from. Zero is offered only where the schema allows it.
 DURATIONS = {
     "round": (1000, 2000, 3000, 500),

@@ -123,5 +123,6 @@ def seen(machine: Machine, engine: str) -> Seen:
     assert result.packets is not None
     started = int(result.step_end_ps[0])
     here = result.packets.step == 1
-    return Seen((result.packets.inject_ps[here] - started).tolist(), (result.packets.arrival_ps[here] - started).tolist(),
-                int(result.step_end_ps[1]) - started - machine.barrier_ps, result)
+    inject, arrival = result.packets.inject_ps[here] - started, result.packets.arrival_ps[here] - started
+    duration = int(result.step_end_ps[1]) - started - machine.barrier_ps
+    return Seen(inject.tolist(), arrival.tolist(), duration, result)

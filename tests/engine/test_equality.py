@@ -20,7 +20,7 @@ from neurosim.traces.schema import SampleResult
 from tests.engine.cases import Case, build_chip, build_mapping, cases, fixed_case, machine_of, make_chip
 from tests.engine.results import check_laws, differences, function_of, results, zero_load_ps
 
-N_CASES = 320
+N_CASES = 500
 unhurried = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 

@@ -238,7 +238,8 @@ def test_a_step_ends_when_links_are_idle_and_credits_are_back(engine: str, times
 @pytest.mark.parametrize("times", [{"link_cycle_ns": 5.0}, {"credit_latency_ns": 5.0, "buffer_packets": 1}])
 def test_engines_agree_behind_a_barrier_shorter_than_a_cycle_or_a_credit(times: dict[str, float]) -> None:
     """Nothing of a step is left over in the next one: every step finds idle links and free slots."""
-    machine = diagram(3, 1, [Send(0, 100, (2,))], **{"barrier.0.latency_ns": 1e-3, "barrier.1.latency_ns": 1e-3}, **times)
+    short = {"barrier.0.latency_ns": 0.001, "barrier.1.latency_ns": 0.001}
+    machine = diagram(3, 1, [Send(0, 100, (2,))], **short, **times)
     inputs = np.ones((1, 3, 1))
     compiled, expected = (results(machine, inputs, engine=engine) for engine in ("compiled", "reference"))
     assert differences(compiled, expected) == []

@@ -87,8 +87,10 @@ def test_ten_neurons(engine: str) -> None:
         "synapse_conv": none,
     }
     chip = {name: result.chip_counts[:, index].tolist() for name, index in CHIP_EVENT_INDEX.items()}
-    assert chip == {"hop_ew": [0, 2, 0], "hop_ns": [0, 0, 0], "flit_hop_ew": [0, 2, 0], "flit_hop_ns": [0, 0, 0],
-                    "tile_local": [2, 2, 1], "input_packet": [2, 0, 0], "output_packet": [0, 0, 1], "barrier": [1, 1, 1]}
+    assert chip == {
+        "hop_ew": [0, 2, 0], "hop_ns": [0, 0, 0], "flit_hop_ew": [0, 2, 0], "flit_hop_ns": [0, 0, 0],
+        "tile_local": [2, 2, 1], "input_packet": [2, 0, 0], "output_packet": [0, 0, 1], "barrier": [1, 1, 1],
+    }
 
 
 def bill_of(machine: Machine, found: list, *overrides: str):
@@ -96,8 +98,10 @@ def bill_of(machine: Machine, found: list, *overrides: str):
     cores = sum(result.core_counts[:, :machine.n_cores].sum(axis=(0, 1), dtype=np.int64) for result in found)
     chip = sum(result.chip_counts.sum(axis=0) for result in found)
     time_s = sum(result.duration_ps for result in found) * 1e-12
-    return price(load_chip("generic-mesh", [*SMALL_CHIP, *overrides]), dict(zip(CORE_EVENTS, cores.tolist(), strict=True)),
-                 dict(zip(CHIP_EVENTS, chip.tolist(), strict=True)), machine.n_cores, time_s)
+    core_counts = dict(zip(CORE_EVENTS, cores.tolist(), strict=True))
+    chip_counts = dict(zip(CHIP_EVENTS, chip.tolist(), strict=True))
+    chip_file = load_chip("generic-mesh", [*SMALL_CHIP, *overrides])
+    return price(chip_file, core_counts, chip_counts, machine.n_cores, time_s)
 
 
 @both_engines
