@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from neurosim.engine import reference
@@ -29,6 +29,12 @@ def both(case: Case, detail: str) -> tuple[list[SampleResult], list[SampleResult
     chosen = {"detail": detail, "numbers": case.numbers, "readout_tokens": case.readout_tokens}
     return (results(case.machine, case.inputs, engine="compiled", **chosen),
             results(case.machine, case.inputs, engine="reference", **chosen))
+
+
+def is_tame(case: Case) -> bool:
+    """Return whether all values stay far from overflow: loops with squares in them may explode within a few tokens."""
+    found = results(case.machine, case.inputs, detail="functional", numbers=case.numbers)
+    return all(np.abs(np.concatenate([result.spikes.value, result.readout, [0]])).max() < 1e12 for result in found)
 
 
 def features(case: Case, found: list[SampleResult]) -> set[str]:
@@ -77,6 +83,7 @@ def test_engines_agree() -> None:
     @settings(unhurried, max_examples=N_CASES)
     @given(cases())
     def agree(case: Case) -> None:
+        assume(is_tame(case))
         compiled, expected = both(case, "event")
         assert differences(compiled, expected) == []
         for result in compiled:
@@ -97,6 +104,7 @@ def test_engines_agree() -> None:
 @settings(unhurried, max_examples=60)
 @given(cases(), st.data())
 def test_function_depends_on_network_and_input_alone(case: Case, data: st.DataObject) -> None:
+    assume(is_tame(case))
     expected = [function_of(case.machine, result)
                 for result in results(case.machine, case.inputs, numbers=case.numbers, readout_tokens=True)]
 
@@ -112,6 +120,7 @@ def test_function_depends_on_network_and_input_alone(case: Case, data: st.DataOb
 @settings(unhurried, max_examples=60)
 @given(cases())
 def test_counts_are_the_same_at_every_detail(case: Case) -> None:
+    assume(is_tame(case))
     event, analytic, functional = (results(case.machine, case.inputs, detail=detail) for detail in
                                    ("event", "analytic", "functional"))
     for fine, bound, coarse in zip(event, analytic, functional, strict=True):
@@ -126,6 +135,7 @@ def test_counts_are_the_same_at_every_detail(case: Case) -> None:
 @settings(unhurried, max_examples=40)
 @given(cases())
 def test_a_run_repeats_itself(case: Case) -> None:
+    assume(is_tame(case))
     first = results(case.machine, case.inputs)
     assert differences(first, results(case.machine, case.inputs)) == []
     doubled = results(case.machine, np.concatenate([case.inputs, case.inputs]))
