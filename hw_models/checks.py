@@ -199,6 +199,10 @@ def _finite_core_input(view: View) -> Iterator[Problem]:
         yield Problem((path, _path("core.pipeline.kind")),
                       "`unlimited` on a serial core: it accepts nothing while it sends, and full inputs can deadlock",
                       "write `core_in_packets: unlimited` or `pipeline.kind: overlapped`")
+    if view.get("noc.buffer_packets") == "unlimited":
+        yield Problem((path, _path("noc.buffer_packets")),
+                      "`unlimited` with unlimited router buffers: without back-pressure nobody can wait for an input",
+                      "write `core_in_packets: unlimited` or give `noc.buffer_packets` a number")
     if view.get("noc.self_delivery") != "network":
         yield Problem((path, _path("noc.self_delivery")),
                       "`unlimited` where packets to oneself skip the network: their order at a full input is undefined",

@@ -175,7 +175,7 @@ class Core(Strict):
         int, Field(ge=1, le=64, description="the bits of a dendritic accumulator or delay slot, e.g. 24")
     ]
     pipeline: CorePipeline = Field(description="how a core overlaps its phases")
-    core_in_packets: Annotated[int, Field(ge=1, le=2**31)] | Literal["unlimited"] = Field(
+    core_in_packets: Annotated[int, Field(ge=1, le=4096)] | Literal["unlimited"] = Field(
         description="the packets that wait before a core, or `unlimited`"
     )
     capabilities: Capabilities = Field(description="what a core can compute")
@@ -209,7 +209,7 @@ class Noc(Strict):
     eject_latency_ns: Figure = Field(description="the time from a router into a core, in nanoseconds")
     link_cycle_ns: Figure = Field(description="the time that one flit occupies a link, in nanoseconds")
     credit_latency_ns: Figure = Field(description="the time until a freed buffer slot is known upstream, in ns")
-    buffer_packets: Annotated[int, Field(ge=1, le=2**31)] | Literal["unlimited"] = Field(
+    buffer_packets: Annotated[int, Field(ge=1, le=4096)] | Literal["unlimited"] = Field(
         description="the packets that an input port of a router holds, or `unlimited`"
     )
     multicast: Literal["none", "tree"] = Field(description="how one packet reaches many cores")

@@ -25,13 +25,14 @@ from neurosim.engine.step_kernels import (
     run_sample,
 )
 from neurosim.engine.tables import MachineTables, machine_tables
-from neurosim.errors import SimulationError
+from neurosim.errors import MappingError, SimulationError
 from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
 from neurosim.machine import UNLIMITED, Machine
 from neurosim.noc.kernels import LOAD_BUSY, LOAD_PACKETS, NetworkTables
 from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable
 
 _DETAIL = {"functional": FUNCTIONAL, "analytic": ANALYTIC, "event": EVENT}
+_MOST_OCCUPANCY = 2**32         # of a link by a packet, in ticks: kept in 32 bits
 _LEAST_WHEEL_SLOTS, _MOST_WHEEL_SLOTS = 256, 65536
 
 
@@ -95,8 +96,14 @@ class CompiledMachine:
 def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
     """Return the machine as the kernels want it."""
     if machine.noc.core_in_packets != UNLIMITED and machine.noc.buffer_packets == UNLIMITED:
-        raise SimulationError("a finite core_in_packets needs finite router buffers")
+        raise MappingError("a finite core_in_packets with unlimited router buffers", allowed="finite buffers as well",
+                           mend="give noc.buffer_packets a number, or core.core_in_packets: unlimited")
     tick = tick_of(machine)
+    occupancy = int(machine.packets.flits.max(initial=1)) * (machine.noc.cycle_ps // tick)
+    if occupancy >= _MOST_OCCUPANCY:
+        raise MappingError(f"a packet holds a link for {occupancy} ticks of {tick} ps",
+                           allowed=f"up to {_MOST_OCCUPANCY - 1} ticks",
+                           mend="lower noc.link_cycle_ns or payload bits, or round durations to a coarser unit")
     return CompiledMachine(machine, options, tick, machine_tables(machine, tick, np.dtype(options.numbers)),
                            network_tables(machine, tick), _wheel_slots(machine, tick),
                            recorded_outputs(machine, options), _ring_depths(machine))

@@ -3,8 +3,9 @@
 Same machine and same input give the same spikes, the same injection and arrival times to the picosecond and the same
 counts, whichever engine runs. Within one picosecond: credits, then arrivals, then grants by (request time, packet id).
 A packet's id is its place in the order (step, source neuron, output, destination), so it depends on no queue's
-history. The function pass sums dendrites in canonical order and knows nothing of time; the time pass moves counts and
-times only.
+history. A step ends when all cores are done, no packet is in flight, all links are idle and all credits are back, plus
+the barrier: every step begins with an idle network. The function pass sums dendrites in canonical order and knows
+nothing of time; the time pass moves counts and times only.
 """
 
 from __future__ import annotations

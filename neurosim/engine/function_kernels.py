@@ -117,12 +117,15 @@ def _take_input(tables, function, sample, population, token):
     size = tables.population[population, P_SIZE]
     first = tables.population[population, P_INPUT_START]
     at = function.ring[output, R_START] + slot * size
+    values = tables.population[population, P_OUTPUT_START]
+    function.output[values:values + size] = 0
     count = 0
     for index in range(sample.start[token], sample.start[token + 1]):
         column = sample.column[index] - first
         if 0 <= column < size:
             function.ring_neuron[at + count] = column
             function.ring_value[at + count] = sample.value[index]
+            function.output[values + column] = sample.value[index]
             count += 1
     function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 

@@ -16,12 +16,6 @@ from numpy.typing import NDArray
 
 from neurosim.kernel import inlined, maker, part
 
-_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-_POSITION = np.zeros(64, np.int64)
-for _bit in range(64):
-    _POSITION[((1 << _bit) * 0x03F79D71B4CB0A89 % (1 << 64)) >> 58] = _bit
-
-
 EMPTY = np.uint32(0xFFFFFFFF)
 
 
@@ -49,8 +43,8 @@ def make_wheel(n_slots, n_events):
 @inlined
 def lowest_bit(word):
     """Return the index of the lowest set bit of a non-zero uint64."""
-    isolated = word & (~word + np.uint64(1))
-    return _POSITION[(isolated * _DE_BRUIJN) >> np.uint64(58)]
+    # A power of two is exact in float64, and its exponent is the index.
+    return (np.float64(word & (~word + np.uint64(1))).view(np.int64) >> 52) - 1023
 
 
 @inlined

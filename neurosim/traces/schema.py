@@ -22,7 +22,7 @@ Float64Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SpikeTable:
-    """Recorded outputs of somata, in order of (step, population, output, neuron).
+    """Recorded outputs of somata, in order of (step, population, neuron, output).
 
     step : int32[spike]      machine time step
     output : int32[spike]    index among all outputs of the machine (population and output name follow from it)

@@ -10,7 +10,7 @@ import pytest
 
 from neurosim.engine import RunOptions
 from neurosim.engine.compiled import Worker, network_tables, prepare, tick_of
-from neurosim.errors import SimulationError
+from neurosim.errors import MappingError, SimulationError
 from neurosim.graph import DenseWeights, Network, Population, Projection
 from neurosim.mapping import MappingOptions, map_network
 from tests.engine.cases import make_chip
@@ -91,8 +91,14 @@ def test_a_sample_of_many_packets_leaves_nothing_to_the_next() -> None:
 
 def test_finite_core_inputs_need_finite_router_buffers() -> None:
     machine = diagram(2, 1, [Send(0, 100, (1,))], buffer_packets=4, **{"core.core_in_packets": 1})
-    with pytest.raises(SimulationError, match="finite core_in_packets needs finite router buffers"):
+    with pytest.raises(MappingError, match="finite core_in_packets with unlimited router buffers"):
         prepare(replace(machine, noc=machine.noc._replace(buffer_packets=-1)), RunOptions())
+
+
+def test_a_packet_that_holds_a_link_for_too_long_is_refused() -> None:
+    machine = diagram(2, 1, [Send(0, 100, (1,))], buffer_packets=4)
+    with pytest.raises(MappingError, match="a packet holds a link for"):
+        prepare(replace(machine, noc=machine.noc._replace(cycle_ps=2**33 + 1)), RunOptions())
 
 
 def test_a_stopped_worker_says_so() -> None:

@@ -178,7 +178,6 @@ def test_readouts_speak_at_the_last_token_or_at_every_one(engine: str, every_tok
     assert int(result.core_counts[:, :, CORE_EVENT_INDEX["spike_out"]].sum()) == n_packets
 
 
-@pytest.mark.xfail(reason="the compiled engine reads zeros out of an input population", strict=True)
 def test_an_input_population_can_be_read_out() -> None:
     network = Network("echo", (Population("in", "input", 2), Population("a", "linear", 2)),
                       (Projection("in", "a", OneToOneWeights(np.ones(2))),), ("in", "a"))
