@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-kernels lint bench clean
 
 # Classify 360 handwritten digits on a Loihi 2 that need not exist.
 demo: $(VENV)/run.stamp
@@ -13,6 +13,13 @@ demo: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2
+
+# The kernels with every index checked, and as plain Python: a read out of bounds is silent otherwise.
+test-kernels: $(VENV)/dev.stamp
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/checked $(BIN)/python -m pytest -q -n 2 tests/models tests/noc \
+		tests/engine/test_reference.py tests/engine/test_compiled.py
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n 2 tests/models tests/noc/test_wheel.py \
+		tests/engine/test_reference.py tests/mapping
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
