@@ -126,7 +126,8 @@ def run_sample(tables, network_tables, function, sample, times, recorded, readou
     for step in range(times[N_STEPS]):
         if times[STOP] != 0:
             return STOPPED, step, records, n_spikes_kept, n_packets_kept
-        n_packets_due, n_sinks_due, n_events_due = _update_all(tables, function, sample, interval, step)
+        n_packets_due, n_sinks_due, n_events_due = _update_all(tables, function, sample, interval, step,
+                                                               detail == FUNCTIONAL)
         if (n_packets_due > time_state.origin.shape[0] or n_sinks_due > time_state.sink.shape[0]
                 or n_events_due > time_state.value.size):
             time_state = make_time_state(n_cores, 2 * n_packets_due, 2 * n_sinks_due, 2 * n_events_due)
@@ -134,8 +135,9 @@ def run_sample(tables, network_tables, function, sample, times, recorded, readou
         if detail == EVENT and n_flights > network.flight.shape[0]:
             network = make_state(n_links, n_cores, 2 * n_flights, times[WHEEL_SLOTS], buffer_packets, core_in_packets)
         clear_step(time_state)
-        n_packets, n_sinks, n_spikes = _fire_all(tables, function, time_state, sample, interval, step, recorded,
-                                                 output.core_counts[step], output.chip_counts[step])
+        n_packets, n_sinks, n_spikes = _fire_all(tables, function, time_state, sample, interval, step,
+                                                 detail == FUNCTIONAL, recorded, output.core_counts[step],
+                                                 output.chip_counts[step])
         if detail != FUNCTIONAL:
             for core in range(n_cores):
                 output.phase[step, core, 0] = time_state.core[core, T_CLOCK]
@@ -170,14 +172,14 @@ def run_sample(tables, network_tables, function, sample, times, recorded, readou
 
 
 @part
-def _update_all(tables, function, sample, interval, step):
-    """Update every population whose token has come; return the (packets, destinations, events) that will follow."""
+def _update_all(tables, function, sample, interval, step, only_count):
+    """Update every population whose token has come; return the (packets, destinations, events) to make room for."""
     n_packets, n_sinks, n_events = 0, 0, 0
     for population in range(tables.population.shape[0]):
         token = token_of(tables, population, interval, step, sample.n_tokens)
         if token >= 0:
             update_population(tables, function, sample, population, token)
-            due = count_step(tables, function, population, token)
+            due = count_step(tables, function, population, token, only_count)
             n_packets += due[0]
             n_sinks += due[1]
             n_events += due[2]
@@ -185,15 +187,16 @@ def _update_all(tables, function, sample, interval, step):
 
 
 @part
-def _fire_all(tables, function, time_state, sample, interval, step, recorded, core_counts, chip_counts):
+def _fire_all(tables, function, time_state, sample, interval, step, only_count, recorded, core_counts, chip_counts):
     """Let every updated population fire; return (packets, destinations, recorded events)."""
     n_packets, n_sinks, n_spikes = 0, 0, 0
     for population in range(tables.population.shape[0]):
         token = token_of(tables, population, interval, step, sample.n_tokens)
         if token >= 0:
             may_send = fires(tables, population, token, sample.n_tokens)
-            n_packets, n_sinks, n_spikes = fire(tables, function, time_state, population, token, may_send, recorded,
-                                                n_packets, n_sinks, n_spikes, core_counts, chip_counts)
+            n_packets, n_sinks, n_spikes = fire(
+                tables, function, time_state, population, token, may_send, only_count, recorded, n_packets, n_sinks,
+                n_spikes, core_counts, chip_counts)
     chip_counts[BARRIER] += 1
     return n_packets, n_sinks, n_spikes
 

@@ -127,8 +127,8 @@ def fires(tables, population, token, n_tokens):
 
 
 @part
-def count_step(tables, function, population, token):
-    """Return (packets, destinations, events) that the outputs of `population` at `token` would make."""
+def count_step(tables, function, population, token, only_events):
+    """Return (packets, destinations, events) that the outputs of `population` at `token` will make."""
     n_packets, n_sinks, n_events = 0, 0, 0
     outputs = tables.population[population, P_N_OUTPUTS]
     for index in range(outputs):
@@ -137,6 +137,8 @@ def count_step(tables, function, population, token):
         count = function.ring_count[function.ring[output, R_COUNT_START] + slot]
         at = function.ring[output, R_START] + slot * tables.population[population, P_SIZE]
         n_events += count
+        if only_events:
+            continue
         for event in range(count):
             row = tables.population[population, P_FIRST_ROW] + function.ring_neuron[at + event] * outputs + index
             first, stop = tables.row_start[row], tables.row_start[row + 1]
@@ -155,10 +157,11 @@ def clear_step(time_state):
 
 
 @part
-def fire(tables, function, time_state, population, token, may_send, recorded, n_packets, n_sinks, n_spikes,
+def fire(tables, function, time_state, population, token, may_send, only_count, recorded, n_packets, n_sinks, n_spikes,
          core_counts, chip_counts):
     """Let the somata of one population fire, core by core, in order; make their packets.
 
+    only_count : make no packets, count what they would do (detail `functional`)
     recorded : int8[output] 1: note its events in time_state.spike and value
     Adds to `core_counts` [core, event] and `chip_counts` [event] of the step. Returns the new
     (n_packets, n_sinks, n_spikes).
@@ -212,6 +215,9 @@ def fire(tables, function, time_state, population, token, may_send, recorded, n_
                 if may_send:
                     row = tables.population[population, P_FIRST_ROW] + neuron * n_outputs + output
                     for packet in range(tables.row_start[row], tables.row_start[row + 1]):
+                        if only_count:
+                            _count_packet(tables, packet, core, core_counts, chip_counts)
+                            continue
                         clock += tables.core[core, C_PACKET_OUT]
                         _send(tables, time_state, packet, row, core, clock, n_packets, n_sinks, core_counts,
                               chip_counts)
@@ -253,17 +259,28 @@ def _send(tables, time_state, packet, row, core, clock, number, sink, core_count
             _note_local(time_state, target, at)
         else:
             travels = True
-            chip_counts[TILE_LOCAL] += 1
             if tables.packet[packet, K_TREE] < 0:
                 traffic.packet[number, TARGET] = target
                 traffic.packet[number, SINK] = at
-        _count_destination(tables, destination, target, core_counts, chip_counts)
+    if travels:
+        _queue(time_state, core, number)
+    _count_packet(tables, packet, core, core_counts, chip_counts)
+
+
+@part
+def _count_packet(tables, packet, core, core_counts, chip_counts):
+    """Count a packet: at its source, on its way, and at its destinations."""
+    travels = False
+    for destination in range(tables.destination_start[packet], tables.destination_start[packet + 1]):
+        if not tables.destination[destination, D_LOCAL]:
+            travels = True
+            chip_counts[TILE_LOCAL] += 1
+        _count_destination(tables, destination, core_counts, chip_counts)
     if tables.core[core, C_IS_PORT]:
         chip_counts[INPUT_PACKET] += 1
     else:
         core_counts[core, PACKET_OUT] += 1
     if travels:
-        _queue(time_state, core, number)
         flits = tables.packet[packet, K_FLITS]
         chip_counts[HOP_EW] += tables.packet[packet, K_HOPS_EW]
         chip_counts[HOP_NS] += tables.packet[packet, K_HOPS_NS]
@@ -272,8 +289,9 @@ def _send(tables, time_state, packet, row, core, clock, number, sink, core_count
 
 
 @part
-def _count_destination(tables, destination, target, core_counts, chip_counts):
+def _count_destination(tables, destination, core_counts, chip_counts):
     """Count what a packet makes its destination core do."""
+    target = tables.destination[destination, D_CORE]
     if tables.core[target, C_IS_PORT]:
         chip_counts[OUTPUT_PACKET] += 1
         return
