@@ -20,7 +20,8 @@ import numba
 from numba.core import config
 
 _PACKAGE = Path(__file__).parent
-_KERNEL_SOURCES = ("kernel.py", "machine.py", "events.py", "numbers.py", "models/*.py", "noc/*.py", "engine/*.py")
+_KERNEL_SOURCES = ("kernel.py", "machine.py", "events.py", "numbers.py", "models/**/*.py", "noc/*.py",
+                   "engine/*.py", "mapping/*_kernels.py")
 
 
 def _sources_hash() -> str:
