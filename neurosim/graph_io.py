@@ -42,7 +42,7 @@ FORMAT = "neurosim-network"
 SCHEMA_VERSION = 1
 MAX_HEADER_BYTES = 16 * 2**20
 _KIND = {DenseWeights: "dense", SparseWeights: "sparse", OneToOneWeights: "one_to_one"}
-_MEND = "write the file again with `neurosim import` or neurosim.graph_io.save_network"
+_MEND = "write the file again with neurosim.graph_io.save_network"
 
 
 def save_network(network: Network, path: str | Path, force: bool = False) -> None:

@@ -23,6 +23,8 @@ Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
 
 MAX_BYTES = 4 * 2**30
+# What damaged, encrypted or oddly packed files make zipfile, zlib, NumPy and h5py raise.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError, NotImplementedError, KeyError)
 _HDF5_SUFFIXES = (".h5", ".hdf5")
 _DEFAULT_FIELDS = {"inputs": ("inputs", "input", "data", "x"), "labels": ("labels", "label", "targets", "y")}
 
@@ -80,7 +82,11 @@ def check_file(path: Path) -> dict[str, tuple[int, ...]]:
 
 def check_inputs(values: Any, n_columns: int, label: str = "inputs", *, scale: float = 1.0) -> Float64Array:
     """Return `values` as float64[sample, token, column] of finite numbers; raise DataError where they are none."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{label}: {error}", allowed="one array of numbers",
+                        mend="give all rows the same length") from None
     _check_numbers(array.dtype, label)
     _check_size(array.shape, label)
     shaped = array.reshape(_full_shape(array.shape, n_columns, label))
@@ -99,6 +105,8 @@ def check_labels(values: Any, label: str = "labels", n_samples: int | None = Non
                         mend="give the number of each sample's class, such as 7, as an integer array")
     if array.size and int(array.min()) < 0:
         raise DataError(f"{label}: smallest label is {array.min()}", allowed="whole numbers from 0")
+    if array.size and int(array.max()) > np.iinfo(np.int64).max:
+        raise DataError(f"{label}: largest label is {array.max()}", allowed="whole numbers below 2^63")
     if n_samples is not None and len(array) != n_samples:
         raise DataError(f"{label}: {len(array)} labels", allowed=f"{n_samples}, one per sample")
     return array.astype(np.int64)
@@ -158,7 +166,7 @@ def _npz_fields(path: Path) -> dict[str, ArrayShape]:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
             return {name.removesuffix(".npy"): _npy_header(archive, name) for name in names}
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+    except _DAMAGE as error:
         raise _broken(path, error, "a .npz file of arrays") from None
 
 
@@ -184,7 +192,7 @@ def _hdf5_fields(path: Path) -> dict[str, ArrayShape]:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(keep)
-    except (OSError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise _broken(path, error, "an HDF5 file") from None
     return found
 
@@ -198,7 +206,7 @@ def _read_field(path: Path, name: str) -> NDArray[Any]:
 
         with h5py.File(path, "r") as file:
             return np.asarray(file[name][()])
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, zlib.error) as error:
+    except _DAMAGE as error:
         raise _broken(path, error, "a whole file") from None
 
 
@@ -249,8 +257,8 @@ def _check_size(shape: tuple[int, ...], label: str) -> None:
     if n_bytes == 0:
         raise DataError(f"{label}: shape {shape} holds no value", allowed="at least one sample of one token")
     if n_bytes > MAX_BYTES:
-        raise DataError(f"{label}: shape {shape} takes {n_bytes / 2**30:.1f} GB as float64",
-                        allowed=f"at most {MAX_BYTES / 2**30:.0f} GB", mend="split it into several runs")
+        raise DataError(f"{label}: shape {shape} takes {n_bytes / 2**30:.1f} GiB as float64",
+                        allowed=f"at most {MAX_BYTES / 2**30:.0f} GiB", mend="split it into several runs")
 
 
 def _check_finite(values: NDArray[Any], label: str) -> None:

@@ -87,6 +87,8 @@ def find_source(source: str | Path | Network, network: str | None = None) -> Sou
         return Source(source, None)
     if is_scenario(source):
         scenario, named = load_scenario(source)
+        if network is not None and named is not None and network != named:
+            raise OptionError(f"{source} with network {network!r}", mend="name the network once")
         return Source(scenario.network(network or named), scenario)
     if network is not None:
         raise OptionError(f"{source}: only a scenario holds several networks", mend="leave the network's name out")
@@ -132,11 +134,20 @@ def find_data(resolved: Resolved, inputs: ArrayLike | str | Path | None, labels:
     classes = _labels(resolved.scenario, inputs, labels)
     if classes is not None:
         check_labels(classes, n_samples=len(values))
+        _check_classes(resolved.network, classes)
     if samples is None:
         return Data(values, classes)
-    if not 1 <= samples <= len(values):
-        raise OptionError(f"samples = {samples}", allowed=f"1 to {len(values)}, as many as the data hold")
+    if not isinstance(samples, int) or not 1 <= samples <= len(values):
+        raise OptionError(f"samples = {samples!r}", allowed=f"1 to {len(values)}, as many as the data hold")
     return Data(values[:samples], None if classes is None else classes[:samples])
+
+
+def _check_classes(network: Network, classes: Int64Array) -> None:
+    """A label that no read-out neuron stands for can never be found."""
+    n_classes = sum(network.population(name).size for name in network.readouts)
+    if n_classes and classes.size and int(classes.max()) >= n_classes:
+        raise DataError(f"labels: largest label is {classes.max()}", allowed=f"0 to {n_classes - 1}",
+                        mend=f"the network reads out {n_classes} classes: number the labels from 0")
 
 
 def _inputs(scenario: Scenario | None, inputs: ArrayLike | str | Path | None, n_columns: int) -> Float64Array:
@@ -183,7 +194,7 @@ def split_settings(overrides: Sequence[str]) -> Settings:
     from hw_models.located import parse_located
 
     settings = Settings([], {})
-    for text in overrides:
+    for text in [overrides] if isinstance(overrides, str) else overrides:
         path, equals, value = text.partition("=")
         if not path.strip().startswith(MAPPING_PREFIX):
             settings.chip.append(text)
@@ -202,10 +213,10 @@ def run_options(*, detail: str, numbers: str, engine: str, seed: int, workers: i
         raise OptionError("numbers = 'fixed'", allowed="float64, float32",
                           mend="this release computes in floating point; fixed-point arithmetic comes with a later one")
     _check_choice("record", record, RECORD)
-    if workers is not None and workers < 1:
-        raise OptionError(f"workers = {workers}", allowed="integer from 1")
-    if seed < 0:
-        raise OptionError(f"seed = {seed}", allowed="integer from 0")
+    if workers is not None and not (isinstance(workers, int) and 1 <= workers <= 1024):
+        raise OptionError(f"workers = {workers!r}", allowed="integer from 1 to 1024")
+    if not isinstance(seed, int) or seed < 0:
+        raise OptionError(f"seed = {seed!r}", allowed="integer from 0")
     from neurosim.engine import RunOptions
 
     return RunOptions(engine, detail, numbers, workers or 0, seed=seed, **RECORD[record])

@@ -14,8 +14,3 @@ def ns_to_ps(latency_ns: float) -> int:
 def ps_to_s(time_ps: float) -> float:
     """Return picoseconds as seconds."""
     return time_ps / PS_PER_S
-
-
-def pj_to_j(energy_pj: float) -> float:
-    """Return picojoules as joules."""
-    return energy_pj * 1e-12

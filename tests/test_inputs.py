@@ -35,7 +35,7 @@ def test_shapes_that_are_taken(shape: tuple[int, ...], n_columns: int, expected:
     (np.array([[["a"]]]), 1, r"holds <U1\n  allowed: real numbers"),
     (np.zeros((1, 1, 1), complex), 1, r"holds complex128"),
     (np.array([[[0.0], [np.inf]]]), 1, r"inputs\[0, 1, 0\] = inf\n  allowed: finite numbers"),
-    (np.broadcast_to(np.float32(0), (10**6, 1000, 3)), 3, r"takes 22\.4 GB as float64\n  allowed: at most 4 GB"),
+    (np.broadcast_to(np.float32(0), (10**6, 1000, 3)), 3, r"takes 22\.4 GiB as float64\n  allowed: at most 4 GiB"),
 ])
 def test_values_that_are_refused(values: Any, n_columns: int, message: str) -> None:
     with pytest.raises(DataError, match=message):
@@ -79,7 +79,7 @@ def test_a_single_array_needs_no_name(tmp_path: Path) -> None:
     ("broken.h5", r"broken\.h5: cannot be read"),
     ("objects.npy", r"objects\.npy: cannot be read: .*Python objects"),
     ("objects.npz", r"objects\.npz: inputs: holds object"),
-    ("huge.npz", r"huge\.npz: inputs: shape \(1099511627776,\) takes 8192\.0 GB"),
+    ("huge.npz", r"huge\.npz: inputs: shape \(1099511627776,\) takes 8192\.0 GiB"),
     ("array.npy:inputs", r"a \.npy file has no field 'inputs'"),
 ])
 def test_files_that_are_refused(name: str, message: str, tmp_path: Path) -> None:

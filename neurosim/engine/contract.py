@@ -74,7 +74,25 @@ def check_inputs(machine: Machine, inputs: NDArray[np.float64]) -> NDArray[np.fl
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         where = np.argwhere(~np.isfinite(values))[0].tolist()
         raise DataError(f"inputs{where} = {values[tuple(where)]}", allowed="finite numbers")
+    _check_spikes(machine, values)
     return values
+
+
+def _check_spikes(machine: Machine, values: NDArray[np.float64]) -> None:
+    """Input populations with the payload `spike` take 0 and 1 alone: their packets carry no value."""
+    populations = machine.populations
+    for population, name in enumerate(machine.population_names):
+        first = int(populations.input_start[population])
+        if first < 0 or machine.output_kind[populations.first_output[population]] == GRADED:
+            continue
+        columns = values[:, :, first:first + int(populations.size[population])]
+        wrong = (columns != 0) & (columns != 1)
+        if wrong.any():
+            sample, token, column = np.argwhere(wrong)[0].tolist()
+            raise DataError(f"inputs[{sample}, {token}, {first + column}] = {columns[sample, token, column]}",
+                            allowed=f"0 and 1: input population {name!r} sends spikes",
+                            mend="encode the values as spikes, or give the population the attribute payload: graded "
+                                 "on a chip whose packets carry values")
 
 
 def recorded_outputs(machine: Machine, options: RunOptions) -> NDArray[np.int8]:

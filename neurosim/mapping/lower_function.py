@@ -139,8 +139,10 @@ def _input_starts(items: tuple[Population, ...]) -> Int64Array:
 
 
 def _last_only(network: Network, readout_every_token: bool) -> Int8Array:
+    """Graded read-outs hold their answer, so they send it once; spikes are the answer and are all sent."""
     sources = {projection.source for projection in network.projections}
     return np.array([item.name in network.readouts and item.name not in sources and not readout_every_token
+                     and all(item.output_kind(output.name) == "graded" for output in item.spec.outputs)
                      for item in network.populations], np.int8)
 
 

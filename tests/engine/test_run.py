@@ -166,14 +166,14 @@ def test_readouts_of_the_last_token_and_of_all(engine: str) -> None:
 
 
 @both_engines
-@pytest.mark.parametrize(("every_token", "n_packets"), [(False, 2 + 1), (True, 4 * 2 + 4)])
+@pytest.mark.parametrize(("every_token", "n_packets"), [(False, 2 + 4), (True, 4 * 2 + 4)])
 def test_readouts_speak_at_the_last_token_or_at_every_one(engine: str, every_token: bool, n_packets: int) -> None:
     """Two sums are never zero; `fire` spikes at tokens 0, 1, 3 (neuron 0) and 2 (neuron 1)."""
     machine = map_network(counting(), make_chip(), MappingOptions(readout_every_token=every_token))
     [result] = results(machine, INPUTS, engine=engine)
     assert int(result.chip_counts[:, CHIP_EVENT_INDEX["output_packet"]].sum()) == n_packets
     assert int(result.core_counts[:, :, CORE_EVENT_INDEX["packet_out"]].sum()) == n_packets
-    # A read-out that may not speak yet spikes all the same: it is recorded, and costs no spike_out.
+    # Spikes are all sent; a graded read-out that may not speak yet costs no spike_out.
     assert int((result.spikes.output == 2).sum()) == 4
     assert int(result.core_counts[:, :, CORE_EVENT_INDEX["spike_out"]].sum()) == n_packets
 
@@ -191,9 +191,12 @@ def test_an_input_population_can_be_read_out() -> None:
 
 def batch(n_samples: int) -> tuple[Machine, np.ndarray]:
     case = next(case for case in map(fixed_case, range(100))
-                if case.machine.n_inputs > 2 and len(case.network.readouts) and case.inputs.shape[1] > 2)
+                if case.machine.n_inputs > 2 and len(case.network.readouts) and case.inputs.shape[1] > 2
+                and len({population.attributes["payload"] for population in case.network.inputs}) == 1)
     random = np.random.default_rng(5)
-    return case.machine, random.choice([0.0, 1.0, -0.5], (n_samples, 4, case.machine.n_inputs))
+    spikes = all(population.attributes["payload"] == "spike" for population in case.network.inputs)
+    values = [0.0, 1.0] if spikes else [0.0, 1.0, -0.5]
+    return case.machine, random.choice(values, (n_samples, 4, case.machine.n_inputs))
 
 
 @pytest.mark.parametrize("workers", [2, 3, 0])
@@ -320,3 +323,24 @@ def test_inputs_of_any_real_type(engine: str, dtype: type) -> None:
 ])
 def test_wrong_options(options: dict[str, object], message: str) -> None:
     assert message_of(OptionError, lambda: RunOptions(**options)) == message
+
+
+def test_spike_inputs_carry_no_value() -> None:
+    network = Network("spikes", (Population("p", "input", 2, attributes={"payload": "spike"}),
+                                 Population("n", "lif", 2, {"leak": 0.9})),
+                      (Projection("p", "n", OneToOneWeights(np.ones(2))),), ("n",))
+    machine = map_network(network, make_chip(), MappingOptions())
+    with pytest.raises(DataError, match=r"inputs\[0, 1, 1\] = 0.3\n  allowed: 0 and 1"):
+        results(machine, np.array([[[0.0, 1.0], [1.0, 0.3]]]), engine="compiled")
+
+
+def test_spiking_read_outs_send_every_spike() -> None:
+    """A graded read-out holds its answer and sends it once; spikes are the answer."""
+    network = Network("spikes", (Population("p", "input", 2, attributes={"payload": "spike"}),
+                                 Population("n", "lif", 2, {"leak": 0.0})),
+                      (Projection("p", "n", OneToOneWeights(np.ones(2))),), ("n",))
+    machine = map_network(network, make_chip(), MappingOptions())
+    for engine in ("compiled", "reference"):
+        [result] = results(machine, np.ones((1, 5, 2)), engine=engine)
+        assert result.readout.tolist() == [5, 5] and len(result.spikes.step) == 10
+        assert int(result.chip_counts[:, CHIP_EVENT_INDEX["output_packet"]].sum()) == 10

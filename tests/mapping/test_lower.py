@@ -349,11 +349,13 @@ def test_packets_within_a_core_are_local_where_the_chip_says_so() -> None:
 
 
 def test_readouts_send_at_the_last_token_unless_they_feed_others() -> None:
-    network = Network("r", (spikes_in(1), lif("a", 1), lif("b", 1)),
-                      (Projection("in", "a", dense(1, 1)), Projection("a", "b", dense(1, 1))), ("a", "b"))
-    assert lowered(network).populations.last_only.tolist() == [0, 0, 1]
-    assert lowered(network, readout_every_token=True).populations.last_only.tolist() == [0, 0, 0]
-    assert lowered(network).readouts == (1, 2)
+    """Spiking read-outs (c) send every spike."""
+    network = Network("r", (spikes_in(1), Population("a", "linear", 1), Population("b", "linear", 1), lif("c", 1)),
+                      (Projection("in", "a", dense(1, 1)), Projection("a", "b", dense(1, 1)),
+                       Projection("a", "c", dense(1, 1))), ("a", "b", "c"))
+    assert lowered(network).populations.last_only.tolist() == [0, 0, 1, 0]
+    assert lowered(network, readout_every_token=True).populations.last_only.tolist() == [0, 0, 0, 0]
+    assert lowered(network).readouts == (1, 2, 3)
 
 
 def test_outputs_are_named_by_population() -> None:
