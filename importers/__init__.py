@@ -27,7 +27,8 @@ def import_network(path: str | Path, **options: Any) -> ImportResult:
     if not recognises(source):
         shown = ", ".join(list(source.tensors)[:8]) or "none"
         raise DataError(f"{path}: keys of no known network: {shown}",
-                        allowed="state-space networks (keys s4_layers.…)", mend="name the keys as the SpikingSSM reference code does, see importers/state_space.py")
+                        allowed="state-space networks (keys s4_layers.…)",
+                        mend="name the keys as the SpikingSSM reference code does, see importers/state_space.py")
     known = list(inspect.signature(import_state_space).parameters)[1:]
     for option in options:
         if option not in known:

@@ -145,12 +145,15 @@ def summarise(trace: str | Path | Trace, png: str | Path | None = None,
     chip : price with the figures of this chip; the recorded ones where left out
     """
     from neurosim import report
+    from neurosim.traces.check import reading
     from neurosim.traces.store import Trace
 
+    priced_with = load_chip(chip) if isinstance(chip, str | Path) else chip
     opened = Trace.open(trace) if isinstance(trace, str | Path) else trace
-    if png is not None:
-        report.to_png(opened, png)
-    return report.summarise(opened, load_chip(chip) if isinstance(chip, str | Path) else chip)
+    with reading(opened.path):
+        if png is not None:
+            report.to_png(opened, png, priced_with)
+        return report.summarise(opened, priced_with)
 
 
 def _provenance(source: str | Path | Network, found: Resolved, command: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -26,9 +27,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command."""
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()      # here, so that a reader who went away is noticed here
-            return result
+            return super().invoke(ctx)
         except BrokenPipeError:
             _close_stdout()
             raise typer.Exit(EXIT_FAILED) from None
@@ -75,7 +74,32 @@ app.command("report")(report.report)
 def main(arguments: list[str] | None = None) -> None:
     """Run the program with `arguments`, by default those it was started with; end with SystemExit."""
     given = sys.argv[1:] if arguments is None else arguments
-    app(given, prog_name="neurosim", obj=shlex.join(["neurosim", *given]))     # kept in traces
+    debug = "--debug" in given or bool(os.environ.get("NEUROSIM_DEBUG"))
+    try:
+        try:
+            app(given, prog_name="neurosim", obj=shlex.join(["neurosim", *given]))     # kept in traces
+        except SystemExit as ended:
+            _flush(failed=bool(ended.code))
+            raise
+    except BrokenPipeError:
+        _close_stdout()
+        sys.exit(EXIT_FAILED)
+    except OSError as error:        # stdout that takes no more, such as a file on a full disk
+        if debug:
+            raise
+        _say(_message(error))
+        _close_stdout()
+        sys.exit(EXIT_FAILED)
+
+
+def _flush(*, failed: bool) -> None:
+    """Write what is buffered, here, where an error can be told; after a failure that was told already, try only."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        if not failed:
+            raise
+        _close_stdout()
 
 
 def _exit_code(error: Exception) -> int:
@@ -104,4 +128,5 @@ def _say(message: str) -> None:
 
 def _close_stdout() -> None:
     """Let what is still buffered go nowhere, so that the interpreter does not complain when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):             # no file behind it, as in tests
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

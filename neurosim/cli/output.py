@@ -31,10 +31,13 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
 
 def check_output(path: Path | None, *, force: bool) -> None:
     """Raise OptionError if `path` cannot be written, before anything else is done."""
+    from neurosim.traces.guarded_file import refuse_special
+
     if path is None:
         return
     if path.is_dir():
         raise OptionError(f"{path}: is a directory", mend="give the name of a file")
+    refuse_special(path)
     if not path.parent.is_dir():
         raise OptionError(f"{path}: the folder {path.parent} does not exist", mend="create it, or give another path")
     if path.exists() and not force:

@@ -10,6 +10,8 @@ import numpy as np
 from neurosim.traces.schema import Int64Array
 from neurosim.traces.trace import Packets, Trace
 
+MAX_CLASSES = 4096                      # of the confusion table: 128 MiB
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -42,21 +44,21 @@ class PacketCheck:
 def outputs(trace: Trace) -> Outputs:
     """Tell the outputs of the run apart by kind.
 
-    Cores count what fired, whatever its kind. Where a network has both kinds, the recorded spikes tell how many of
-    these were spikes; the rest was graded.
+    Recorded spikes are counted one by one. Cores count what they sent, whatever its kind: where spikes were not
+    recorded this is what is known, and where a network has both kinds, what was sent and is no spike was graded.
     """
     fired = trace.core_event_totals()["spike_out"]
     on_port = input_populations(trace)
     groups = [group for group in trace.spike_groups if trace.group_population(group) not in on_port]
     kinds = {trace.group_kind(group) for group in groups}
-    if "graded" not in kinds:
-        return Outputs(fired, 0, True)
     if kinds == {"graded"}:
         return Outputs(0, fired, True)
     recorded = sum(trace.n_spikes(group) for group in groups if trace.group_kind(group) != "graded")
-    if recorded == 0 or recorded > fired:
+    if "graded" not in kinds:
+        return Outputs(recorded or fired, 0, True)
+    if recorded == 0:
         return Outputs(fired, 0, fired == 0)
-    return Outputs(recorded, fired - recorded, True)
+    return Outputs(recorded, max(0, fired - recorded), True)
 
 
 def input_populations(trace: Trace) -> set[str]:
@@ -91,12 +93,17 @@ def accuracy(trace: Trace) -> float | None:
 
 
 def confusion(trace: Trace) -> Int64Array | None:
-    """Return how often each class was taken for each, int64[label, prediction]; None without labels."""
+    """Return how often each class was taken for each, int64[label, prediction].
+
+    None without labels, and where there are more classes than a table can show.
+    """
     known = (trace.samples.label >= 0) & (trace.samples.prediction >= 0)
     if not known.any():
         return None
     label, found = trace.samples.label[known], trace.samples.prediction[known]
     n_classes = int(max(label.max(), found.max(), trace.readout.shape[1] - 1)) + 1
+    if n_classes > MAX_CLASSES:
+        return None
     matrix = np.zeros((n_classes, n_classes), dtype=np.int64)
     np.add.at(matrix, (label, found), 1)
     return matrix

@@ -7,6 +7,7 @@ from typing import Any
 
 from hw_models.costs import EnergyBill, price
 from hw_models.load import from_mapping
+from hw_models.located import ConfigError
 from hw_models.schema import Chip
 from neurosim.errors import TraceError
 from neurosim.traces.trace import Trace
@@ -27,6 +28,22 @@ def stored_chip(trace: Trace) -> Chip:
         raise TraceError(f"{trace.path}: /provenance/chip: {error}", allowed="JSON",
                          mend="run again, or price with a chip of your own") from error
     return from_mapping(mapping, file=f"{trace.path}: /provenance/chip")
+
+
+def recorded_chip(trace: Trace) -> Chip | None:
+    """Return the chip that the trace was recorded on; None where the trace does not hold it in this schema."""
+    try:
+        return stored_chip(trace)
+    except (TraceError, ConfigError):
+        return None
+
+
+def recorded_name(trace: Trace) -> str:
+    """Return the name of the chip that the trace was recorded on, also where the rest of it cannot be used."""
+    try:
+        return str(json.loads(trace.chip_json)["name"])
+    except (TraceError, ValueError, KeyError, TypeError):
+        return "an unknown chip"
 
 
 def energy_bill(trace: Trace, chip: Chip) -> EnergyBill:

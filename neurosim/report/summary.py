@@ -13,7 +13,7 @@ from hw_models.costs import EnergyBill
 from hw_models.schema import Chip
 from neurosim.report import activity, timing
 from neurosim.report.activity import Outputs, PacketCheck
-from neurosim.report.energy import energy_bill, energy_json, stored_chip
+from neurosim.report.energy import energy_bill, energy_json, recorded_chip, recorded_name, stored_chip
 from neurosim.report.timing import Latency, Load
 from neurosim.traces.trace import Trace
 from neurosim.units import ps_to_s
@@ -37,6 +37,8 @@ class Utilisation:
 class Summary:
     """Counts, times and energy of a run.
 
+    chip : that the run was on
+    priced_with : the chip whose figures price it; the same unless another was asked for
     accuracy : of labelled samples; None without labels
     confusion : [label][prediction]; None without labels
     spikes : outputs of kind spike or ternary that fired, inputs apart; graded_values beside
@@ -53,6 +55,7 @@ class Summary:
 
     network: str
     chip: str
+    priced_with: str
     detail: str
     numbers: str
     engine: str
@@ -83,6 +86,11 @@ class Summary:
     link_load: Load | None
     queue_peak: int
     wall_s: float | None
+
+    @property
+    def other_price(self) -> bool:
+        """Whether another chip than that of the run prices it."""
+        return self.priced_with != self.chip
 
     @property
     def spikes(self) -> int:
@@ -127,17 +135,19 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
     TraceError : the trace does not hold what is needed
     ConfigError : the stored chip is at odds with the schema
     """
-    chip = stored_chip(trace) if chip is None else chip
+    ran_on = stored_chip(trace) if chip is None else recorded_chip(trace)
+    chip = ran_on if chip is None else chip
+    assert chip is not None
     header, matrix = trace.header, activity.confusion(trace)
     return Summary(
-        network=_name(trace.provenance), chip=chip.name, detail=header.detail, numbers=header.numbers,
-        engine=header.engine, schedule=header.schedule,
+        network=_name(trace.provenance), chip=recorded_name(trace), priced_with=chip.name,
+        detail=header.detail, numbers=header.numbers, engine=header.engine, schedule=header.schedule,
         complete=trace.complete, samples=trace.n_samples, tokens=int(trace.samples.n_tokens.sum()),
         accuracy=activity.accuracy(trace),
         confusion=tuple(tuple(row) for row in matrix.tolist()) if matrix is not None else None,
         time_steps=trace.n_steps, simulated_s=ps_to_s(trace.duration_ps), **_counts(trace),
         overflows=_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
-        latency=timing.latency(trace), utilisation=_utilisation(header.utilisation), **_loads(trace, chip),
+        latency=timing.latency(trace), utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
         wall_s=_wall_s(trace))
 
 

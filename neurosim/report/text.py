@@ -38,8 +38,9 @@ def _title(summary: Summary) -> str:
     interval = (f"{with_prefix(energy.interval_low_j / n_samples, 'J')} to "
                 f"{with_prefix(energy.interval_high_j / n_samples, 'J')}")
     per_sample = summary.latency.per_sample
+    priced = f", priced with {summary.priced_with}" if summary.other_price else ""
     lines = [
-        f"{summary.network or 'network'} on {summary.chip}"
+        f"{summary.network or 'network'} on {summary.chip}{priced}"
         f"  ({summary.numbers}, {summary.schedule}, {summary.detail}, {summary.engine} engine)",
         f"accuracy {percent(summary.accuracy)} of {count(summary.samples)} samples"
         f"   energy {with_prefix(summary.energy_per_sample_j, 'J')} per sample ({interval})"
@@ -117,7 +118,7 @@ def _notes(summary: Summary) -> list[str]:
     if summary.detail == "functional":
         notes.append("Times are nominal: detail `functional` simulates neither cores nor network.")
     if not summary.complete:
-        notes.append("The run did not end: these are the samples it finished.")
+        notes.append(f"Incomplete, {summary.samples} samples so far: the run did not end.")
     if not summary.outputs.exact:
         notes.append("Spikes were not recorded: graded values count as spikes here.")
     if summary.packet_check is not None and not summary.packet_check.conserved:

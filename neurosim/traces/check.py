@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,27 @@ from neurosim.events import CORE_EVENTS
 from neurosim.traces import layout
 from neurosim.traces.schema import SCHEMA_VERSION
 
+# What h5py, json and the code that trusts a header raise on damaged bytes.
+DAMAGE = (OSError, RuntimeError, LookupError, AttributeError, TypeError, ValueError, ArithmeticError, MemoryError,
+          AssertionError)
 REWRITE = "run again with this version of neurosim"
 NAMES_OF_SPIKES = tuple(column.name for column in layout.SPIKE_COLUMNS)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a trace is read into one TraceError."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, what: object) -> TraceError:
+    """Return the error of a trace whose content cannot be."""
+    first_line = (str(what).splitlines() or [""])[0][:300]
+    return TraceError(f"{path}: is damaged: {first_line or type(what).__name__}", allowed="a whole trace",
+                      mend="copy it again, or run again")
 
 
 def check_trace(file: Any, path: Path, *, partial: bool) -> None:
@@ -24,6 +46,7 @@ def check_trace(file: Any, path: Path, *, partial: bool) -> None:
     TraceError : names file, field, what is allowed and how to mend it
     """
     _check_version(file, path)
+    _check_storage(file, path)
     _check_complete(file, path, partial=partial)
     _check_groups(file, path)
     if not partial or "samples" in file:        # an unfinished file may have ended before its first sample
@@ -110,6 +133,7 @@ def check_spikes(file: Any, path: Path, groups: tuple[str, ...]) -> None:
 def _check_lengths(file: Any, path: Path) -> None:
     """Columns of one table are equally long; the steps are those of the samples."""
     n_samples = file["samples/n_steps"].shape[0]
+    _check_samples(file, path)
     n_steps = int(np.sum(file["samples/n_steps"][:]))
     tables = [(column.name, n_samples) for column in layout.SAMPLE_COLUMNS]
     tables += [(column.name, n_steps) for column in (*layout.STEP_COLUMNS, layout.CORE_COUNTS, *layout.CORE_TIMES)]
@@ -119,6 +143,38 @@ def _check_lengths(file: Any, path: Path) -> None:
     for group in file.get("spikes", {}).values():
         for column in group:
             _check_rows(group[column], path, group["timestamps"].shape[0])
+
+
+def _check_samples(file: Any, path: Path) -> None:
+    """The samples lie end to end; every token takes a time step at least."""
+    column = {each.name.removeprefix("samples/"): file[each.name][:] for each in layout.SAMPLE_COLUMNS}
+    n_steps, n_tokens, start = column["n_steps"], column["n_tokens"], column["start_time_ps"]
+    n_readout = max(1, file[layout.READOUT.name].shape[1])
+    sound = {
+        "n_steps": n_steps >= 0,
+        "n_tokens": (n_tokens >= 0) & (n_tokens <= n_steps),
+        "first_step": column["first_step"] == np.cumsum(n_steps) - n_steps,
+        "start_time_ps": np.diff(start, prepend=np.zeros(1, start.dtype)) >= 0,
+        "prediction": (column["prediction"] >= -1) & (column["prediction"] < n_readout),
+        "label": column["label"] >= layout.NO_LABEL,
+    }
+    for name, good in sound.items():
+        if not good.all():
+            row = int(np.argmin(good))
+            raise damaged(path, f"/samples/{name}[{row}] = {column[name][row]}")
+
+
+def _check_storage(file: Any, path: Path) -> None:
+    """No dataset claims more values than the file has room for, so that reading one cannot fill the memory."""
+    def visit(name: str, item: Any) -> None:
+        if not hasattr(item, "shape") or not item.size:
+            return
+        room = (item.id.get_num_chunks() * math.prod(item.chunks) if item.chunks
+                else item.id.get_storage_size() // max(1, item.dtype.itemsize))
+        if item.size > room:
+            raise damaged(path, f"/{name} claims {item.size} values, the file has room for {room}")
+
+    file.visititems(visit)
 
 
 def _check_rows(dataset: Any, path: Path, n_rows: int) -> None:

@@ -27,7 +27,8 @@ import numpy as np
 from neurosim.errors import OptionError, SimulationError, TraceError
 from neurosim.events import CORE_EVENTS
 from neurosim.traces import layout, writing
-from neurosim.traces.guarded_file import GuardedFile, UnfinishedFile
+from neurosim.traces.check import DAMAGE
+from neurosim.traces.guarded_file import GuardedFile, UnfinishedFile, refuse_special
 from neurosim.traces.schema import SCHEMA_VERSION, Int64Array, RunHeader, SampleResult
 from neurosim.traces.trace import Trace
 from neurosim.traces.writing import GrowingColumn, SpikeGroup, create_column
@@ -307,6 +308,8 @@ def _check_path(path: Path, partial: Path, force: bool) -> None:
         raise OptionError(f"{path}: the folder {path.parent} does not exist", mend="create it, or give another path")
     if path.is_dir():
         raise OptionError(f"{path}: is a folder", mend="give the name of a file, such as run.h5")
+    refuse_special(path)
+    refuse_special(partial)
     for existing, what in ((path, "exists"), (partial, "exists: an unfinished run, or one that goes on")):
         if existing.exists() and not force:
             raise OptionError(f"{existing}: {what}", allowed="a file that does not exist",
@@ -382,18 +385,18 @@ def open_file(path: Path, *, partial: bool) -> Any:
     _check_readable(path)
     try:
         return h5py.File(path, "r")
-    except OSError as error:
+    except DAMAGE as error:
         if partial and "already open for" in str(error):        # the flags that a writer leaves
             return _open_unfinished(path)
-        raise TraceError(f"{path}: cannot be opened: {error}", allowed="a whole trace",
-                         mend="copy the file again if it was cut short; if its run never ended, read it as partial "
+        raise TraceError(f"{path}: cannot be opened, it is damaged or unfinished: {error}", allowed="a whole trace",
+                         mend="copy it again, or run again; if its run never ended, read it as partial "
                          "(Trace.open(path, partial=True))") from error
 
 
 def _open_unfinished(path: Path) -> Any:
     try:
         return h5py.File(UnfinishedFile(path), "r")
-    except OSError as error:
+    except DAMAGE as error:
         raise TraceError(f"{path}: cannot be opened, not even as partial: {error}", allowed="a trace",
                          mend="the file is damaged: run again; if its run goes on, try once more") from error
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neurosim.errors import TraceError
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS, N_CORE_EVENTS
 from neurosim.traces import layout
-from neurosim.traces.check import check_spikes, check_trace
+from neurosim.traces.check import DAMAGE, check_spikes, check_trace, damaged, reading
 from neurosim.traces.schema import Float64Array, Int32Array, Int64Array, RunHeader
 
 BLOCK_VALUES = 2**21                    # values read at once: 16 MiB of int64
@@ -99,10 +99,16 @@ class Trace:
         except TraceError:
             file.close()
             raise
-        except (KeyError, OSError, ValueError, TypeError) as error:
+        except DAMAGE as error:
             file.close()
-            raise TraceError(f"{path}: cannot be read: {error}", allowed="a whole trace",
-                             mend="the file is damaged: copy it again, or run again") from error
+            raise damaged(path, error) from error
+
+    def verify(self) -> None:
+        """Read every value, a bounded number at a time, and raise TraceError at the first that cannot be."""
+        from neurosim.traces.verify import verify
+
+        with reading(self.path):
+            verify(self, self._file)
 
     def close(self) -> None:
         """Close the file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 from hw_models import list_chips
 from hw_models.load import CHIP_FOLDER
-from neurosim.traces.store import Trace
+from neurosim.traces.store import Trace, TraceWriter
 from tests.cli.program import ROOT, Program
+from tests.traces.synthetic import make_header, make_result
 
 # The keys that every release prints.
 KEYS = {"samples", "accuracy", "time_steps", "spikes", "synaptic_events", "neuron_updates", "packets", "packet_hops",
@@ -137,3 +139,71 @@ def test_check_tells_a_cut_trace(program: Program, tiny: tuple[Path, Path], tmp_
     trace.write_bytes(trace.read_bytes()[:5000])
     for outcome in (program("check", trace), program("report", trace)):
         assert outcome.code == 2 and str(trace) in outcome.err and "Traceback" not in outcome.err
+
+
+def test_flipped_bytes_end_well_or_with_one_message(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:
+    trace, damaged = tmp_path / "run.h5", tmp_path / "damaged.h5"
+    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--quiet", "--samples", "2")
+    sound, random = trace.read_bytes(), np.random.default_rng(0)
+    codes = set()
+    for _ in range(120):
+        content = bytearray(sound)
+        for offset in random.integers(8, len(content), 1 + random.integers(0, 40)):
+            content[offset] ^= int(random.integers(1, 256))
+        damaged.write_bytes(content)
+        for arguments in (("check", damaged), ("report", damaged, "--quiet")):
+            outcome = program(*arguments)
+            codes.add(outcome.code)
+            assert outcome.code in (0, 2) and "Traceback" not in outcome.err and "unexpected" not in outcome.err
+            assert outcome.err.count("neurosim: ") == (outcome.code == 2)
+            assert outcome.code == 0 or str(damaged) in outcome.err
+    assert codes == {0, 2}
+
+
+def test_special_files_are_never_replaced(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:
+    trace, pipe, link = tmp_path / "run.h5", tmp_path / "pipe", tmp_path / "link.h5"
+    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--quiet")
+    os.mkfifo(pipe)
+    for arguments in (("run", tiny[0], "--input", tiny[1], "--trace", pipe), ("report", trace, "--png", pipe)):
+        outcome = program(*arguments, "--force")
+        assert outcome.code == 2 and "is not a regular file" in outcome.err and pipe.is_fifo()
+    link.symlink_to(trace)
+    assert program("run", tiny[0], "--input", tiny[1], "--trace", link, "--force", "--quiet").code == 0
+
+
+def test_report_names_the_chip_of_the_run_and_that_of_the_price(program: Program, tiny: tuple[Path, Path],
+                                                                tmp_path: Path) -> None:
+    trace = tmp_path / "run.h5"
+    program("run", tiny[0], "--input", tiny[1], "--chip", "loihi", "--trace", trace, "--quiet")
+    same = json.loads(program("report", trace, "--json").out)
+    other = json.loads(program("report", trace, "--json", "--chip", "loihi-nahuku").out)
+    assert (same["chip"], same["priced_with"]) == ("loihi", "loihi")
+    assert (other["chip"], other["priced_with"]) == ("loihi", "loihi-nahuku")
+    assert " on loihi, priced with loihi-nahuku  (" in program("report", trace, "--chip", "loihi-nahuku").out
+    assert "priced with" not in program("report", trace).out
+    program("report", trace, "--quiet", "--png", tmp_path / "own.png")
+    program("report", trace, "--quiet", "--png", tmp_path / "other.png", "--chip", "loihi-nahuku")
+    assert (tmp_path / "own.png").read_bytes() != (tmp_path / "other.png").read_bytes()
+
+
+def test_weights_in_an_npz_are_checked_as_weights(program: Program, tmp_path: Path) -> None:
+    from importers.tensors import load_tensors
+
+    weights = tmp_path / "w.npz"
+    tensors = load_tensors(ROOT / "scenarios" / "digits" / "weights" / "gsu.safetensors").tensors
+    np.savez(weights, **tensors)
+    assert "ok, weights " in program("check", weights).out
+    np.savez(weights, **{name: values for name, values in tensors.items() if name != "encoder.weight"})
+    outcome = program("check", weights)
+    assert outcome.code == 2 and "encoder.weight" in outcome.err
+
+
+def test_an_unfinished_trace_is_read_as_one(program: Program, tmp_path: Path) -> None:
+    with pytest.raises(KeyError), TraceWriter(tmp_path / "x.h5", make_header(5)) as writer:
+        for sample in range(2):
+            writer.write(make_result(sample))
+        raise KeyError
+    partial = tmp_path / "x.h5.partial"
+    assert program("check", partial).out == f"{partial}: ok, trace incomplete, 2 samples so far\n"
+    outcome = program("report", partial)
+    assert outcome.code == 0 and "Incomplete, 2 samples so far" in outcome.out

@@ -9,6 +9,7 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,15 @@ def test_progress_stands_on_a_terminal_only(tiny: tuple[Path, Path], tmp_path: P
 
 def test_no_progress_and_no_error_without_a_terminal(tiny: tuple[Path, Path], program: Program) -> None:
     assert program("run", tiny[0], "--input", tiny[1]).err == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["chips"]])
+def test_output_that_cannot_be_written_is_one_message(arguments: list[str], capsys: pytest.CaptureFixture[str],
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    from neurosim.cli.main import main
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(sys.stdout, "write", raising(OSError(errno.ENOSPC, "No space left on device")))
+        main(arguments)
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "neurosim: No space left on device\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import subprocess
 import sys
@@ -11,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurosim.errors import OptionError
+from hw_models import from_mapping
+from neurosim.errors import OptionError, SimulationError
 from neurosim.report import summarise, to_png
+from neurosim.report.quantities import with_prefix
 from neurosim.traces import Trace, TraceWriter
 from neurosim.traces.schema import RunHeader, SampleResult
-from tests.traces.synthetic import COLUMNS, ROWS, make_header, make_result
+from tests.traces.synthetic import COLUMNS, ROWS, chip_mapping, make_header, make_result
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,3 +126,40 @@ def test_plotting_loads_late():
               "from neurosim.traces import Trace\n"
               "assert not {'matplotlib', 'h5py', 'rich'} & set(sys.modules), sys.modules.keys()")
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+def test_a_full_disk_is_a_failure_that_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(_: object, path: Path, **__: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    with (open_trace(tmp_path, [make_result(0)]) as trace,
+          pytest.raises(SimulationError, match="No space left on device")):
+        to_png(trace, tmp_path / "page.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.h5"]
+
+
+@pytest.mark.parametrize("name", ["page.png", "page.png.partial"])
+def test_a_pipe_is_never_replaced(tmp_path: Path, name: str):
+    os.mkfifo(tmp_path / name)
+    with open_trace(tmp_path, [make_result(0)]) as trace, pytest.raises(OptionError, match="not a regular file"):
+        to_png(trace, tmp_path / "page.png")
+    assert (tmp_path / name).is_fifo()
+
+
+def test_a_page_is_priced_with_the_chip_asked_for(tmp_path: Path):
+    from matplotlib.text import Text
+
+    from neurosim.report.render import page
+
+    dearer = chip_mapping()
+    dearer["name"], dearer["power"]["chip_idle_mw"]["high"] = "dear", 4000.0
+    dearer["power"]["chip_idle_mw"]["value"] = 3000.0
+    with open_trace(tmp_path, [make_result(0)]) as trace:
+        texts = [[text.get_text() for text in figure.findobj(Text)]
+                 for figure in (page(trace), page(trace, from_mapping(dearer)))]
+        energy = with_prefix(summarise(trace, from_mapping(dearer)).energy_per_sample_j, "J")
+    assert energy in texts[1] and energy not in texts[0]
+    assert all("synthetic on toy" in each for each in texts)
+    assert ["priced with dear" in " ".join(each) for each in texts] == [False, True]

@@ -13,7 +13,7 @@ from hw_models import from_mapping
 from neurosim.errors import TraceError
 from neurosim.events import CHIP_EVENTS, CORE_EVENT_INDEX, CORE_EVENTS
 from neurosim.report import Summary, summarise, to_text
-from neurosim.report.activity import input_populations
+from neurosim.report.activity import Outputs, input_populations
 from neurosim.report.quantities import count, percent, shortened, with_prefix
 from neurosim.report.timing import spread
 from neurosim.traces import Trace, TraceWriter
@@ -316,3 +316,10 @@ def test_shares_counts_and_cuts():
     assert (percent(0.5), percent(0.0012), percent(0), percent(None)) == ("50.0 %", "0.12 %", "0.0 %", "–")
     assert (count(1234567), count(2.5), count(None)) == ("1 234 567", "2.50", "–")
     assert shortened("abcdef", 4) == "abc…" and shortened("abcd", 4) == "abcd"
+
+
+def test_recorded_spikes_are_counted_even_where_more_were_recorded_than_sent(tmp_path: Path):
+    result = make_result(0)
+    result.core_counts[:, :, CORE_EVENT_INDEX["spike_out"]] = 0
+    spikes = int(np.isin(result.spikes.output, [1, 2]).sum())
+    assert summary_of(tmp_path, [result]).outputs == Outputs(spikes, 0, True)

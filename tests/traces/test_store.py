@@ -464,3 +464,36 @@ def test_memory_does_not_grow_with_the_run(tmp_path: Path):
         tracemalloc.stop()
     # A block of steps that are read at once is larger than the short run, and bounds the long one.
     assert peaks[1] < 40 * 2**20
+
+
+# -- damage --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["run.h5", "run.h5.partial"])
+def test_a_pipe_is_never_replaced(tmp_path: Path, name: str):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(OptionError, match="not a regular file"):
+        TraceWriter(tmp_path / "run.h5", make_header(1), force=True)
+    assert (tmp_path / name).is_fifo()
+
+
+def test_sound_traces_verify(path: Path, tmp_path: Path):
+    with Trace.open(path) as trace:
+        trace.verify()
+    with pytest.raises(KeyError), TraceWriter(tmp_path / "cut.h5", make_header(5)) as writer:
+        writer.write(make_result(0))
+        raise KeyError
+    with Trace.open(tmp_path / "cut.h5.partial", partial=True) as trace:
+        trace.verify()
+
+
+@pytest.mark.parametrize(("name", "index", "value"), [
+    ("steps/end_ps", 3, 0), ("steps/hop_ew", 0, -1), ("cores/soma_ps", (2, 1), -5), ("links/packets", 0, -1),
+    ("samples/start_time_ps", 1, 7), ("samples/n_tokens", 0, 2**40), ("samples/label", 0, -7),
+    ("samples/first_step", 1, 0), ("spikes/layer_1/node_ids", 0, 48), ("spikes/layer_1/sample", 0, 9),
+    ("spikes/layer_1/timestamps", 0, np.nan), ("packets/step", 0, 10_000), ("mapping/core_is_port", 0, 2)])
+def test_values_that_cannot_be_are_found(path: Path, name: str, index, value):
+    with h5py.File(path, "r+") as file:
+        file[name][index] = value
+    with pytest.raises(TraceError, match=r"run\.h5: is damaged: [\s\S]*copy it again"), Trace.open(path) as trace:
+        trace.verify()

@@ -45,6 +45,7 @@ def check(
 def _verdict(file: Path) -> Verdict:
     from hw_models.located import ConfigError
     from neurosim.errors import InputError
+    from neurosim.traces.check import DAMAGE, damaged
 
     kind = "file"
     try:
@@ -54,6 +55,8 @@ def _verdict(file: Path) -> Verdict:
         return Verdict(str(file), kind, "", [str(fault) for fault in error.faults])
     except InputError as error:
         return Verdict(str(file), kind, "", [str(error)])
+    except DAMAGE as error:
+        return Verdict(str(file), kind, "", [str(damaged(file, error))])
 
 
 def _kind(file: Path) -> tuple[str, Callable[[Path], str]]:
@@ -66,9 +69,11 @@ def _kind(file: Path) -> tuple[str, Callable[[Path], str]]:
         raise DataError(f"{file}: no such file", mend="check the path")
     if file.suffix in (".yaml", ".yml"):
         return _yaml_kind(file)
+    if file.suffix == ".partial":
+        return "trace", _trace
     if file.suffix in (".h5", ".hdf5"):
         return _hdf5_kind(file)
-    if file.suffix in (".npy", ".npz"):
+    if file.suffix in (".npy", ".npz") and not _holds_weights(file):
         return "data", _data
     return "weights", _weights
 
@@ -84,9 +89,17 @@ def _hdf5_kind(file: Path) -> tuple[str, Callable[[Path], str]]:
     from neurosim.inputs import array_shapes
 
     arrays = array_shapes(file)
-    if any(name.startswith("mapping/") for name in arrays):
+    if any(name.startswith(("mapping/", "provenance/", "samples/", "steps/")) for name in arrays):
         return "trace", _trace
     return ("network", _network) if "header" in arrays or not arrays else ("data", _data)
+
+
+def _holds_weights(file: Path) -> bool:
+    """Whether the arrays are named as those of a trained network are."""
+    from neurosim.inputs import array_shapes
+
+    return file.suffix == ".npz" and any(
+        f".{name}".endswith((".weight", ".bias")) or "s4_layers." in name for name in array_shapes(file))
 
 
 def _chip(file: Path) -> str:
@@ -121,10 +134,19 @@ def _weights(file: Path) -> str:
 
 
 def _trace(file: Path) -> str:
+    """Read every value, and sum it up as a report would."""
+    from hw_models.located import ConfigError
+    from neurosim.api import summarise
+    from neurosim.traces.check import damaged
     from neurosim.traces.store import Trace
 
-    with Trace.open(file) as trace:
-        return f"of {trace.n_samples} samples"
+    with Trace.open(file, partial=file.suffix == ".partial") as trace:
+        trace.verify()
+        try:
+            summarise(trace)
+        except ConfigError as error:
+            raise damaged(file, error) from error
+        return f"of {trace.n_samples} samples" if trace.complete else f"incomplete, {trace.n_samples} samples so far"
 
 
 def _data(file: Path) -> str:

@@ -26,7 +26,7 @@ def report(
     from neurosim.traces.store import Trace
 
     check_output(png, force=force)
-    with Trace.open(trace) as opened:
+    with Trace.open(trace, partial=trace.suffix == ".partial") as opened:
         summary = api.summarise(opened, png, chip)
         if json:
             print_json(summary.to_json())
