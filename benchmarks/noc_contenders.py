@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ def bare_machine(buffer_packets: int, n_packets: int, target: Int64Array) -> Mac
         np.zeros(0, np.int64), (), 0, 0, 0)
 
 
-class Contender:
+class Contender(ABC):
     """A way to carry a trace. `reset` makes it ready, `carry` is timed, `arrival` says what came of it."""
 
     name: str
@@ -98,13 +99,14 @@ class Contender:
         self.trace = trace
         self.buffer_packets = buffer_packets
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:  # noqa: B027  nothing to make ready, unless a contender says so
+        pass
 
-    def carry(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def carry(self) -> None: ...
 
-    def arrival(self) -> Int64Array:
-        raise NotImplementedError
+    @abstractmethod
+    def arrival(self) -> Int64Array: ...
 
 
 @driver

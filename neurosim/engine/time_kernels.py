@@ -1,7 +1,7 @@
 """The time pass of one time step: somata fire in order, packets travel, cores serve them, the barrier closes.
 
 `fire` walks the cores' somata and makes the step's packets; `serve` lets the cores work off what arrived. Between them
-`noc.kernels` carries the packets (detail `event`), or `bound_links` adds up loads (detail `analytic`). All times are
+`noc.kernels` carries the packets (detail `event`), or `load_links` adds up loads (detail `analytic`). All times are
 ticks from the start of the step. Counts are the same at every detail level.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,6 @@ from tests.oracle.models import evaluate_network
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "scenarios" / "digits"
-SHARED = Path(os.environ.get("NEUROSIM_TEST_DATA", ROOT / ".." / "shared" / "data")) / "ssm_trained"
-WITH_SHARED = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no networks in {SHARED}; set NEUROSIM_TEST_DATA")
 LAYERS = range(2)
 
 
@@ -38,12 +36,11 @@ def test_digits_scenario(kind: str) -> None:
         np.testing.assert_allclose(values["readout", "graded"][-1], golden.logits[item], rtol=0, atol=1e-12)
 
 
-@WITH_SHARED
 @pytest.mark.parametrize(("file", "kind"), [("digits_lif_h64_n16_l2", "lif"), ("digits_binary_h64_n16_l2", "binary"),
                                             ("digits_gsu_h64_n16_l2", "gsu"), ("mnist784_lif_h64_n16_l2", "lif")])
-def test_networks_with_layer_norm(file: str, kind: str) -> None:
+def test_networks_with_layer_norm(file: str, kind: str, outside_data: Callable[[str], Path]) -> None:
     """LayerNorm after each block, made of reduction neurons."""
-    path = SHARED / f"{file}.safetensors"
+    path = outside_data(f"ssm_trained/{file}.safetensors")
     network = import_network(path, norm="layer_post").network
     pixels = np.load(DIGITS / "data.npz")["test_pixels"]
     for item in (0, 7):
