@@ -126,3 +126,12 @@ def test_bad_input_is_refused_before_anything_runs(keywords: dict[str, object], 
 def test_a_network_with_nan_is_refused() -> None:
     with pytest.raises(NetworkError, match=r"weights\[0, 0\] = nan"):
         Network("bad", tiny().populations, (Projection("pixels", "neurons", DenseWeights(np.full((3, 5), np.nan))),))
+
+
+def test_refused_inputs_leave_no_partial_trace(tmp_path: Path) -> None:
+    """What the engine refuses before the first sample is not in the way of the next run."""
+    with pytest.raises(DataError, match="sends spikes"):
+        neurosim.run(tiny(), "loihi", np.full((1, 3, 3), 0.3), trace=tmp_path / "run.h5")
+    assert list(tmp_path.iterdir()) == []
+    neurosim.run(tiny(), "loihi", np.ones((1, 3, 3)), trace=tmp_path / "run.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.h5"]

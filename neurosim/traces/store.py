@@ -24,7 +24,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from neurosim.errors import OptionError, SimulationError, TraceError
+from neurosim.errors import InputError, OptionError, SimulationError, TraceError
 from neurosim.events import CORE_EVENTS
 from neurosim.traces import layout, writing
 from neurosim.traces.check import DAMAGE
@@ -143,6 +143,8 @@ class TraceWriter:
         else:
             with suppress(SimulationError):     # the error under way says more
                 self.abandon()
+            if isinstance(error, InputError) and self._next_step == 0:
+                self.partial.unlink(missing_ok=True)    # refused before it began: nothing to keep, nothing in the way
 
     # -- the file --------------------------------------------------------------------------------------------------
 
