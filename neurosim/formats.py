@@ -23,7 +23,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neurosim.errors import CapacityError, OptionError
 
@@ -126,6 +129,38 @@ class Format:
 
     def __str__(self) -> str:
         return f"{'s' if self.signed else 'u'}{self.bits}.{self.fraction}/{self.rounding}/{self.overflow}"
+
+
+@dataclass(frozen=True, eq=False)
+class Coding:
+    """How a quantity of a population or projection is stored: q stands for q * gain * 2**-format.fraction.
+
+    Parameters
+    ----------
+    format : Format
+    gain : float64[] or float64[channel]    above 0; a channel is a neuron of the population, or a target neuron of the
+                                            projection. 1: the format says it all; powers of two keep conversions shifts
+    """
+
+    format: Format
+    gain: NDArray[np.float64] = field(default_factory=lambda: np.ones(()))
+
+    def __post_init__(self) -> None:
+        gain = np.asarray(self.gain, np.float64)
+        if gain.ndim > 1 or not np.all(np.isfinite(gain)) or np.any(gain <= 0):
+            raise OptionError(f"coding {self.format}: gain of shape {gain.shape} from {gain.min(initial=np.inf)}",
+                              allowed="one finite number above 0, or one per channel")
+        object.__setattr__(self, "gain", gain)
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """What the integer 1 stands for; float64[] or float64[channel]."""
+        return np.asarray(self.gain * self.format.step)
+
+    def __str__(self) -> str:
+        if self.gain.ndim:
+            return f"{self.format} x {len(self.gain)} gains"
+        return str(self.format) if self.gain == 1 else f"{self.format} x {float(self.gain):.6g}"
 
 
 def product_fits(a: Format, b: Format, n_terms: int = 1, *, where: str = "product") -> int:

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import NetworkError
+from neurosim.formats import Coding
 from neurosim.model_specs import SPEC_BY_NAME, ModelSpec
+from neurosim.quantity_specs import MODEL_QUANTITIES
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -98,6 +100,7 @@ class Population:
     parameters : name -> scalar, float64[neuron], or float64[neuron, mode] for per-mode ones; stored in full
     attributes : name -> choice; defaults filled in
     n_modes : complex modes of each soma, for models that have them
+    codings : quantity -> how it is stored in fixed point (`quantity_specs`); empty: not quantised
     """
 
     name: str
@@ -106,6 +109,7 @@ class Population:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     n_modes: int = 0
+    codings: Mapping[str, Coding] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         spec = self.spec
@@ -118,6 +122,10 @@ class Population:
             raise NetworkError(f"{self.name}: n_modes = {self.n_modes}", allowed=f"{allowed} for model {self.model}")
         object.__setattr__(self, "parameters", self._full_parameters(spec))
         object.__setattr__(self, "attributes", self._full_attributes(spec))
+        quantities = MODEL_QUANTITIES[spec.name].names()
+        for name, coding in self.codings.items():
+            _check_choice(f"{self.name}: quantity", name, list(quantities))
+            _check_gain(coding, self.size, f"{self.name}: {name}")
 
     @property
     def spec(self) -> ModelSpec:
@@ -179,6 +187,7 @@ class Projection:
 
     delay_steps : logical delay in tokens, one number, or int64[synapse] for sparse weights
     output : name of the source's output; empty for its first
+    coding : how the weights are stored in fixed point, gains by target neuron; None: not quantised
     """
 
     source: str
@@ -188,6 +197,7 @@ class Projection:
     output: str = ""
     delay_steps: int | IntArray = 0
     name: str = ""
+    coding: Coding | None = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +240,11 @@ class Network:
         raise NetworkError(f"no population {name!r}", allowed=", ".join(names), mend=_nearest(name, names))
 
     @property
+    def is_quantised(self) -> bool:
+        """Whether anything of it has a fixed-point format."""
+        return any(item.codings for item in self.populations) or any(item.coding for item in self.projections)
+
+    @property
     def n_neurons(self) -> int:
         """Neurons of all populations, inputs included."""
         return sum(population.size for population in self.populations)
@@ -259,13 +274,22 @@ class Network:
                                allowed=f"{(source.size, target.size)}")
         _check_weights(projection.weights, label)
         delay_steps = _checked_delay(projection, label)
+        if projection.coding is not None:
+            _check_gain(projection.coding, target.size, f"{label}: weights")
         return Projection(source.name, target.name, projection.weights, projection.port, output, delay_steps,
-                          projection.name or f"{index}:{source.name}->{target.name}.{projection.port}")
+                          projection.name or f"{index}:{source.name}->{target.name}.{projection.port}",
+                          projection.coding)
 
 
 def _check_choice(label: str, value: str, choices: list[str]) -> None:
     if value not in choices:
         raise NetworkError(f"{label} = {value!r}", allowed=", ".join(choices) or "none", mend=_nearest(value, choices))
+
+
+def _check_gain(coding: Coding, n_channels: int, label: str) -> None:
+    if coding.gain.shape not in ((), (n_channels,)):
+        raise NetworkError(f"{label}: gains of its coding have shape {coding.gain.shape}",
+                           allowed=f"one gain, or shape ({n_channels},)")
 
 
 def _check_weights(weights: Weights, label: str) -> None:

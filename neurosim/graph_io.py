@@ -1,4 +1,4 @@
-"""The network file: HDF5, schema version 1.
+"""The network file: HDF5, schema version 1, or 2 where it is quantised.
 
     /header                      uint8[…]   JSON: everything that is not an array
     /populations/<i>/<parameter> float64[neuron] or float64[neuron, mode]
@@ -6,6 +6,7 @@
     /projections/<i>/row_pointer int64[pre + 1]   (sparse)
     /projections/<i>/targets     int64[synapse]   (sparse)
     /projections/<i>/delay_steps int64[synapse]   (where delays differ by synapse)
+    /gains/<name>                float64[1 or channel], of each coding whose gain is not 1; names stand in the header
 
 Attributes of the root: `format`, `schema_version`. Arrays are stored contiguous and unfiltered, so that no array is
 larger in memory than in the file. A file is written beside its place and renamed: there is never half a file.
@@ -27,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError, NetworkError, OptionError
+from neurosim.formats import Coding, Format
 from neurosim.graph import (
     DenseWeights,
     Network,
@@ -37,9 +39,10 @@ from neurosim.graph import (
     Weights,
 )
 from neurosim.model_specs import SPEC_BY_NAME
+from neurosim.quantity_specs import MODEL_QUANTITIES
 
 FORMAT = "neurosim-network"
-SCHEMA_VERSION = 1
+SCHEMA_VERSIONS = (1, 2)
 MAX_HEADER_BYTES = 16 * 2**20
 _KIND = {DenseWeights: "dense", SparseWeights: "sparse", OneToOneWeights: "one_to_one"}
 _MEND = "write the file again with neurosim.graph_io.save_network"
@@ -91,7 +94,7 @@ def load_network(path: str | Path) -> Network:
 
 def _write(file: h5py.File, network: Network) -> None:
     file.attrs["format"] = np.bytes_(FORMAT)
-    file.attrs["schema_version"] = SCHEMA_VERSION
+    file.attrs["schema_version"] = SCHEMA_VERSIONS[network.is_quantised]
     text = json.dumps(_header(network), ensure_ascii=True, sort_keys=True).encode()
     file.create_dataset("header", data=np.frombuffer(text, np.uint8))
     file["header"].attrs["description"] = np.bytes_("JSON: everything that is not an array")
@@ -103,10 +106,28 @@ def _write(file: h5py.File, network: Network) -> None:
         group = file.create_group(f"projections/{index}")
         for name, values in _arrays(projection).items():
             group.create_dataset(name, data=values)
+    for name, coding in _codings(network):
+        if np.any(coding.gain != 1):
+            file.create_dataset(f"gains/{name}", data=np.atleast_1d(coding.gain))
+
+
+def _codings(network: Network) -> Iterator[tuple[str, Coding]]:
+    """Return every coding of the network, with the name its gains have in the file."""
+    for index, population in enumerate(network.populations):
+        for quantity, coding in population.codings.items():
+            yield f"population_{index}_{quantity}", coding
+    for index, projection in enumerate(network.projections):
+        if projection.coding is not None:
+            yield f"projection_{index}", projection.coding
+
+
+def _coding_header(coding: Coding) -> dict[str, Any]:
+    """`n_gains`: how many are in the file; 0: the gain is 1."""
+    return {"format": str(coding.format), "n_gains": 0 if np.all(coding.gain == 1) else int(coding.gain.size)}
 
 
 def _header(network: Network) -> dict[str, Any]:
-    return {
+    header = {
         "name": network.name,
         "readouts": list(network.readouts),
         "metadata": {str(key): str(value) for key, value in network.metadata.items()},
@@ -114,6 +135,9 @@ def _header(network: Network) -> dict[str, Any]:
                          "attributes": dict(item.attributes)} for item in network.populations],
         "projections": [_projection_header(item) for item in network.projections],
     }
+    if network.is_quantised:
+        header["codings"] = {name: _coding_header(coding) for name, coding in _codings(network)}
+    return header
 
 
 def _projection_header(projection: Projection) -> dict[str, Any]:
@@ -141,6 +165,7 @@ class _Reader:
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path, self.file = path, file
         self.file_bytes = path.stat().st_size
+        self.codings: dict[str, Coding] = {}
 
     def network(self) -> Network:
         """Return the whole network."""
@@ -150,19 +175,23 @@ class _Reader:
             name, metadata = _text(header, "name"), _strings(header, "metadata")
             readouts = tuple(_string(item, "readouts") for item in _list(header, "readouts"))
             entries, joins = _list(header, "populations"), _list(header, "projections")
+        self.codings = self._all_codings(header)
         populations = tuple(self._population(index, entry) for index, entry in enumerate(entries))
         by_name = {population.name: population for population in populations}
         if len(by_name) < len(populations):
             raise self._fault("header: populations:", "a name is used twice", "a name each")
         projections = tuple(self._projection(index, entry, by_name) for index, entry in enumerate(joins))
+        if self.codings:
+            raise self._fault("header: codings:", f"name nothing in the network: {', '.join(self.codings)}",
+                              "quantities of its populations, and its projections")
         return Network(name, populations, projections, readouts, metadata)
 
     def _check_format(self) -> None:
         if self._attribute("format") != FORMAT:
             raise self._fault("format", "is missing or another", FORMAT)
         version = self._attribute("schema_version")
-        if not isinstance(version, int | np.integer) or int(version) != SCHEMA_VERSION:
-            raise self._fault("schema_version", f"= {version!r}", str(SCHEMA_VERSION))
+        if not isinstance(version, int | np.integer) or int(version) not in SCHEMA_VERSIONS:
+            raise self._fault("schema_version", f"= {version!r}", " or ".join(map(str, SCHEMA_VERSIONS)))
 
     def _attribute(self, name: str) -> Any:
         """Return an attribute of the root that is one integer or short text of fixed length, else None.
@@ -203,7 +232,10 @@ class _Reader:
         for parameter in SPEC_BY_NAME[model].parameters:
             shape = (size, n_modes) if parameter.per_mode else (size,)
             parameters[parameter.name] = self._array(f"populations/{index}/{parameter.name}", np.float64, shape)
-        return Population(name, model, size, parameters, attributes, n_modes)
+        quantities = MODEL_QUANTITIES[model].names()
+        codings = {name: self.codings.pop(f"population_{index}_{name}") for name in quantities
+                   if f"population_{index}_{name}" in self.codings}
+        return Population(name, model, size, parameters, attributes, n_modes, codings)
 
     def _projection(self, index: int, entry: Any, by_name: Mapping[str, Population]) -> Projection:
         with self._field(f"header: projections[{index}]"):
@@ -221,7 +253,25 @@ class _Reader:
             delay = self._array(f"{base}/delay_steps", np.int64, (n_synapses,))
         with self._field(f"header: projections[{index}]"):
             return Projection(_text(fields, "source"), _text(fields, "target"), weights, _text(fields, "port"),
-                              _text(fields, "output"), delay, _text(fields, "name"))
+                              _text(fields, "output"), delay, _text(fields, "name"),
+                              self.codings.pop(f"projection_{index}", None))
+
+    def _all_codings(self, header: Mapping[str, Any]) -> dict[str, Coding]:
+        """Return the codings by their names in the header; readers of populations and projections take theirs out."""
+        codings: dict[str, Coding] = {}
+        with self._field("header: codings"):
+            entries = _mapping(header.get("codings", {}))
+        for name, entry in entries.items():
+            with self._field(f"header: codings: {name}"):
+                text, n_gains = _text(_mapping(entry), "format"), _integer(_mapping(entry), "n_gains")
+                if "/" in name or "." in name:
+                    raise ValueError("is no name of a quantity")
+            gain = self._array(f"gains/{name}", np.float64, (n_gains,)) if n_gains else np.ones(())
+            try:
+                codings[name] = Coding(Format.parse(text), gain.reshape(()) if n_gains == 1 else gain)
+            except OptionError as error:
+                raise self._fault(f"header: codings: {name}", f"is wrong: {error}", "a coding") from error
+        return codings
 
     def _weights(self, base: str, kind: str, pre: int, post: int, n_synapses: int) -> Weights:
         if kind == "dense":

@@ -5,7 +5,7 @@ durations are resolved to integer picoseconds, all counts to integers. Arrays ar
 
 Two halves, for the two passes of one time step:
 
-* **function**: `Populations`, `Projections`, `Synapses`: what the neurons compute. Independent of the placement.
+* **function**: `Populations`, `Projections`, `Synapses`, `Fixed`: what the neurons compute, wherever they are placed.
 * **time**: `Slices`, `Cores`, `Packets`, `Destinations`, `Trees`, `Noc`: where they are, and what each packet costs.
 
 Words: a *neuron id* is global: population by population in the order of the network. An *output row* is
@@ -93,6 +93,46 @@ class Synapses(NamedTuple):
     targets: Int32Array           # [same index as weights of sparse projections, 0 elsewhere]: target neuron
     row_pointer: Int64Array
     parameters: Float64Array
+
+
+# Columns of Fixed.constants. A slot is a group of four: bits, 1 if signed, overflow and rounding (codes of `numbers`).
+SLOT_BITS, SLOT_SIGNED, SLOT_OVERFLOW, SLOT_ROUNDING = 0, 1, 2, 3
+N_PORT_SLOTS = 3
+(PORT_SLOT, STATE_SLOT, SECOND_STATE_SLOT, INTERNAL_SLOT, OUTPUT_SLOT, SECOND_OUTPUT_SLOT) = 0, 12, 16, 20, 24, 28
+(DECAY_SHIFT, LEAK_SHIFT, TABLE_START, TABLE_X_FRACTION, TABLE_Y_FRACTION, TABLE_STEP_SHIFT, STREAM_KEY, STRICT,
+ PAYLOAD_SHIFT) = range(32, 41)
+N_FIXED_CONSTANTS = 41
+
+
+class Fixed(NamedTuple):
+    """The network in integers: what a fixed-point run takes in place of `Synapses.weights` and `parameters`.
+
+    A charge is converted from the sum of (weight integer) x (payload integer) of each projection, per target neuron:
+    sum * mantissa / 2**shift, rounded once. Parameter rows are those of the kernels in `models.fixed`.
+    """
+
+    constants: Int64Array         # [population, N_FIXED_CONSTANTS] slots, shifts, look-up table
+    parameters: Int64Array        # flat, as Synapses.parameters
+    parameter_start: Int64Array   # [population]
+    n_parameter_rows: Int64Array  # [population]
+    weights: Int64Array           # laid out as Synapses.weights
+    conversion_start: Int64Array  # [projection] into mantissa and shift
+    mantissa: Int64Array          # [projection, target neuron] flat; 1, or 2**14 to 2**15 where scales are free
+    shift: Int64Array             # [projection, target neuron] -62 to 62; right where positive
+    table: Int64Array             # look-up tables, one after the other
+    output_scale: Float64Array    # [output] what the integer 1 stands for; 1 of spikes
+
+
+class Neurons(NamedTuple):
+    """The function half of a machine, without a chip: enough to compute what the network computes."""
+
+    populations: Populations
+    projections: Projections
+    synapses: Synapses
+    fixed: Fixed | None           # None: not quantised
+    population_names: tuple[str, ...]
+    readouts: tuple[int, ...]
+    n_inputs: int
 
 
 class Slices(NamedTuple):
@@ -198,6 +238,7 @@ class Machine:
     output_kind : int8[output] SPIKE, TERNARY or GRADED
     n_inputs : columns of the input data
     barrier_ps, nominal_step_ps : durations of the chip
+    fixed : the network in integers; None: not quantised
     provenance : resolved network name, chip (JSON), mapping options, seed: whatever a trace must keep, as strings
     utilisation : rows for `neurosim map`: one mapping per core, resource -> (used, limit)
     """
@@ -220,6 +261,7 @@ class Machine:
     n_inputs: int
     barrier_ps: int
     nominal_step_ps: int
+    fixed: Fixed | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     utilisation: tuple[Mapping[str, tuple[int, int]], ...] = ()
 

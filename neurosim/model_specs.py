@@ -114,6 +114,8 @@ _SSM_PARAMETERS = (
 )
 _SSM_STATE = (StateSpec("h_real", per_mode=True), StateSpec("h_imag", per_mode=True))
 _SSM_NEEDS = frozenset({"programmable", "multiply", "complex_state"})
+_CODING = AttributeSpec("coding", ("corrected", "plain", "cumulative"), "corrected")
+_ENCODER_STATE = (StateSpec("activation"), StateSpec("residue"), StateSpec("error"))
 
 MODEL_SPECS: tuple[ModelSpec, ...] = (
     ModelSpec("input", "values given from outside", (), _GRADED,
@@ -173,6 +175,18 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
     ModelSpec("running_mean", "mean of its inputs over the tokens so far, read out", _INPUT, _GRADED,
               (ParameterSpec("bias", 0.0),), (StateSpec("total"), StateSpec("count")),
               needs=frozenset({"programmable", "multiply"})),
+    ModelSpec("resonator", "resonate-and-fire: a complex state that turns and decays",
+              (PortSpec("real"), PortSpec("imag")), _SPIKE,
+              (ParameterSpec("a_real", None), ParameterSpec("a_imag", None), ParameterSpec("threshold", 1.0),
+               ParameterSpec("reset_margin", 1e-5, low=0)),
+              (StateSpec("real"), StateSpec("imag")), (AttributeSpec("firing", ("phase", "izhikevich"), "phase"),),
+              needs=frozenset({"programmable", "multiply"})),
+    ModelSpec("sigma_delta", "sum of received changes, rectified; sends the change of it", _INPUT, _GRADED,
+              (ParameterSpec("threshold", 0.0, low=0), ParameterSpec("bias", 0.0)),
+              (StateSpec("sigma"), *_ENCODER_STATE), (AttributeSpec("activation", ("relu", "none"), "relu"), _CODING),
+              needs=frozenset({"programmable"})),
+    ModelSpec("delta", "sends the change of its input", _INPUT, _GRADED, (ParameterSpec("threshold", 0.0, low=0),),
+              _ENCODER_STATE, (_CODING,), needs=frozenset({"programmable"})),
 )
 SPEC_BY_NAME: dict[str, ModelSpec] = {spec.name: spec for spec in MODEL_SPECS}
 MODEL_INDEX: dict[str, int] = {spec.name: index for index, spec in enumerate(MODEL_SPECS)}

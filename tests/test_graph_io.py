@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from neurosim.errors import DataError, OptionError
+from neurosim.formats import Coding, Format
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights
 from neurosim.graph_io import load_network, save_network
 
@@ -36,11 +39,67 @@ def assert_equal(ours: Network, theirs: Network) -> None:
         assert (a.name, a.model, a.size, a.n_modes, a.attributes) == (b.name, b.model, b.size, b.n_modes, b.attributes)
         assert a.parameters.keys() == b.parameters.keys()
         assert all(np.array_equal(a.parameters[name], b.parameters[name]) for name in a.parameters)
+        assert a.codings.keys() == b.codings.keys()
+        assert all(same(a.codings[name], b.codings[name]) for name in a.codings)
     for p, q in zip(ours.projections, theirs.projections, strict=True):
         assert (p.source, p.target, p.port, p.output, p.name) == (q.source, q.target, q.port, q.output, q.name)
         assert np.array_equal(p.delay_steps, q.delay_steps)
         assert type(p.weights) is type(q.weights) and p.weights.shape == q.weights.shape
         assert all(np.array_equal(value, getattr(q.weights, name)) for name, value in vars(p.weights).items())
+        assert same(p.coding, q.coding)
+
+
+def same(a: Coding | None, b: Coding | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.format == b.format and np.array_equal(a.gain, b.gain)
+
+
+def quantised_example() -> Network:
+    """Formats with one gain, with a gain per channel, and without."""
+    network = example()
+    codings = {"input": Coding(Format.parse("s24.12/toward_zero/lava_wrap"), np.array([0.5, 1.0, 1.25])),
+               "leak": Coding(Format.parse("u16.15"))}
+    one, each = Coding(Format.parse("s8.6/nearest_even"), np.array(0.75)), Coding(Format.parse("s4.2"), np.exp2(range(3)))
+    populations = (*network.populations[:2], dataclasses.replace(network.populations[2], codings=codings))
+    projections = (dataclasses.replace(network.projections[0], coding=one),
+                   dataclasses.replace(network.projections[1], coding=each), *network.projections[2:])
+    return dataclasses.replace(network, populations=populations, projections=projections)
+
+
+def test_formats_survive(tmp_path: Path) -> None:
+    save_network(quantised_example(), tmp_path / "quantised.h5")
+    assert_equal(quantised_example(), load_network(tmp_path / "quantised.h5"))
+    with h5py.File(tmp_path / "quantised.h5") as file:
+        assert file.attrs["schema_version"] == 2
+
+
+def alter_codings(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    save_network(quantised_example(), path, force=True)
+    with h5py.File(path, "r+") as file:
+        header = json.loads(file["header"][()].tobytes())
+        change(header["codings"])
+        del file["header"]
+        file["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda codings: codings["projection_0"].update(format="s8"), "projection_0.*format 's8' cannot be read"),
+    (lambda codings: codings["projection_0"].update(n_gains=2), "gains/projection_0 has shape"),
+    (lambda codings: codings["projection_0"].pop("n_gains"), "n_gains"),
+    (lambda codings: codings.update(population_2_threshhold=codings["projection_0"]), "population_2_threshhold"),
+    (lambda codings: codings.update({"../x": codings["projection_0"]}), "no name of a quantity"),
+])
+def test_damaged_formats_are_named(path: Path, change: Callable[[dict[str, Any]], object], words: str) -> None:
+    alter_codings(path, change)
+    assert re.search(words, fault(path))
+
+
+def test_a_gain_must_be_above_zero(path: Path) -> None:
+    save_network(quantised_example(), path, force=True)
+    with h5py.File(path, "r+") as file:
+        file["gains/projection_0"][0] = -1.0
+    assert "finite number above 0" in fault(path)
 
 
 @pytest.fixture
@@ -147,7 +206,7 @@ def test_garbled_bytes_are_a_network_or_a_data_error(path: Path) -> None:
             assert str(path) in str(error)
 
 
-@pytest.mark.parametrize("value", [0, 2, "1", np.array([1, 1])])
+@pytest.mark.parametrize("value", [0, 3, "1", np.array([1, 1])])
 def test_other_schema_version(path: Path, value: Any) -> None:
     with h5py.File(path, "r+") as file:
         file.attrs["schema_version"] = value

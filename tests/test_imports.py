@@ -27,7 +27,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("importers", "neurosim.mapping", "neurosim.engine", "neurosim.report", "neurosim.export"),
     ("neurosim.models", "neurosim.noc", "neurosim.traces"),
     ("neurosim.numbers",),
-    ("neurosim.graph", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs", "neurosim.formats",
+    ("neurosim.graph", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs", "neurosim.quantity_specs",
+     "neurosim.formats",
      "hw_models"),
     ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel"),
 )
@@ -37,7 +38,8 @@ BOTTOM = LAYERS[-1]
 # Unit -> the only units of ours that it may see, where that is less than its layer allows.
 ONLY: dict[str, tuple[str, ...]] = {
     "hw_models": (),
-    "importers": ("neurosim.graph", "neurosim.graph_io", "neurosim.model_specs", "neurosim.formats", *BOTTOM),
+    "importers": ("neurosim.graph", "neurosim.graph_io", "neurosim.model_specs", "neurosim.quantity_specs",
+                  "neurosim.formats", *BOTTOM),
     "neurosim.report": ("neurosim.traces", "hw_models", *BOTTOM),
 }
 NEVER: dict[str, tuple[str, ...]] = {

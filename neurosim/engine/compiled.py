@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.contract import RunOptions, readout_sizes, recorded_outputs, summed_readouts
+from neurosim.engine.contract import RunOptions, dtype_of, readout_sizes, recorded_outputs, summed_readouts
+from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
 from neurosim.engine.function_kernels import FunctionState, SampleInput
 from neurosim.engine.step_kernels import (
     ANALYTIC,
@@ -87,6 +88,7 @@ class CompiledMachine:
     options: RunOptions
     tick: int
     tables: MachineTables
+    fixed: FixedTables | None
     network: NetworkTables
     n_wheel_slots: int
     recorded: NDArray[np.int8]
@@ -104,7 +106,8 @@ def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
         raise MappingError(f"a packet holds a link for {occupancy} ticks of {tick} ps",
                            allowed=f"up to {_MOST_OCCUPANCY - 1} ticks",
                            mend="lower noc.link_cycle_ns or payload bits, or round durations to a coarser unit")
-    return CompiledMachine(machine, options, tick, machine_tables(machine, tick, np.dtype(options.numbers)),
+    fixed = fixed_tables(machine, options.seed) if options.numbers == "fixed" else None
+    return CompiledMachine(machine, options, tick, machine_tables(machine, tick, dtype_of(options.numbers)), fixed,
                            network_tables(machine, tick), _wheel_slots(machine, tick),
                            recorded_outputs(machine, options), _ring_depths(machine))
 
@@ -121,7 +124,7 @@ def _ring_depths(machine: Machine) -> NDArray[np.int64]:
 def _function_state(compiled: CompiledMachine) -> FunctionState:
     """Return an empty state for one worker."""
     populations = compiled.machine.populations
-    dtype = np.dtype(compiled.options.numbers)
+    dtype = dtype_of(compiled.options.numbers)
     size = populations.size
     ring_sizes = compiled.ring_depth * size[compiled.machine.output_population]
     starts = np.concatenate(([0], np.cumsum(ring_sizes))).astype(np.int64)
@@ -133,7 +136,7 @@ def _function_state(compiled: CompiledMachine) -> FunctionState:
         np.zeros(int(size.sum()), np.uint8),
         np.ascontiguousarray(np.stack([compiled.ring_depth, starts[:-1], count_starts[:-1]], axis=1)),
         np.zeros(int(count_starts[-1]), np.int64), np.zeros(int(starts[-1]), np.int32),
-        np.zeros(int(starts[-1]), dtype))
+        np.zeros(int(starts[-1]), dtype), np.zeros(int(size.max(initial=0)), dtype), np.zeros(len(size), np.int64))
 
 
 class Worker:
@@ -153,36 +156,43 @@ class Worker:
         compiled, machine, options = self._compiled, self._compiled.machine, self._compiled.options
         n_tokens = len(inputs)
         n_steps = machine.schedule.n_steps(n_tokens)
-        output = _empty_output(machine, n_steps, n_tokens if options.readout_tokens else 1)
+        output = _empty_output(machine, n_steps, n_tokens if options.readout_tokens else 1, compiled.fixed is not None)
+        values, input_overflows = inputs, {}
+        if compiled.fixed is not None:
+            values, input_overflows = integer_inputs(machine, sample, inputs, options.seed)
         self._times[:STOP] = (machine.schedule.interval, n_steps, _DETAIL[options.detail],
                               machine.barrier_ps // compiled.tick, machine.nominal_step_ps // compiled.tick,
                               compiled.n_wheel_slots)
         readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
         status, step, records, n_spikes, n_packets = run_sample(
-            compiled.tables, compiled.network, self._function, _sample_input(inputs, np.dtype(options.numbers)),
-            self._times, compiled.recorded, readout, options.record_packets, output)
+            compiled.tables, compiled.fixed, compiled.network, self._function,
+            _sample_input(values, dtype_of(options.numbers), sample), self._times, compiled.recorded, readout,
+            options.record_packets, output)
         if status == DEADLOCK:
             raise SimulationError(f"sample {sample}, step {step}: the network stands still with packets in flight")
         if status == STOPPED:
             raise SimulationError(f"sample {sample} was stopped after step {step}")
-        return _result(compiled, sample, n_tokens, output, records, n_spikes, n_packets)
+        result = _result(compiled, sample, n_tokens, output, records, n_spikes, n_packets)
+        return result if compiled.fixed is None else as_values(machine, result, output.overflow, input_overflows)
 
 
-def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int) -> SampleOutput:
+def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int, is_fixed: bool) -> SampleOutput:
     n_cores = len(machine.cores.tile)
     n_links = 4 * machine.noc.n_tiles + n_cores
     return SampleOutput(
         np.zeros((n_steps, n_cores, N_CORE_EVENTS), np.int32), np.zeros((n_steps, N_CHIP_EVENTS), np.int64),
         np.zeros((n_steps, n_cores, 2), np.int64), np.zeros((n_steps, 2), np.int64), np.zeros((n_links, 2), np.int64),
-        np.zeros(n_cores, np.int64), np.zeros((n_readout_rows, sum(readout_sizes(machine)))))
+        np.zeros(n_cores, np.int64), np.zeros((n_readout_rows, sum(readout_sizes(machine)))),
+        np.zeros((n_steps, machine.n_populations) if is_fixed else (0, 0), np.int64))
 
 
-def _sample_input(inputs: NDArray[Any], dtype: np.dtype[Any]) -> SampleInput:
+def _sample_input(inputs: NDArray[Any], dtype: np.dtype[Any], sample: int) -> SampleInput:
     """Return the non-zero inputs of each token."""
     values = np.asarray(inputs)
     tokens, columns = np.nonzero(values)
     starts = np.searchsorted(tokens, np.arange(len(values) + 1)).astype(np.int64)
-    return SampleInput(len(values), starts, columns.astype(np.int64), values[tokens, columns].astype(dtype))
+    return SampleInput(len(values), starts, columns.astype(np.int64), values[tokens, columns].astype(dtype),
+                       sample << SAMPLE_SHIFT)
 
 
 def _result(compiled: CompiledMachine, sample: int, n_tokens: int, output: SampleOutput, records: Records,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from neurosim.machine import GRADED, Machine
 
 ENGINES = ("compiled", "reference")
 DETAILS = ("functional", "analytic", "event")
-NUMBERS = ("float64", "float32")
+NUMBERS = ("float64", "float32", "fixed")
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ def _check_spikes(machine: Machine, values: NDArray[np.float64]) -> None:
                             allowed=f"0 and 1: input population {name!r} sends spikes",
                             mend="encode the values as spikes, or give the population the attribute payload: graded "
                                  "on a chip whose packets carry values")
+
+
+def dtype_of(numbers: str) -> np.dtype[Any]:
+    """Return the dtype of states, charges and outputs of a run."""
+    return np.dtype("int64" if numbers == "fixed" else numbers)
 
 
 def recorded_outputs(machine: Machine, options: RunOptions) -> NDArray[np.int8]:

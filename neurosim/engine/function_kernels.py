@@ -1,7 +1,8 @@
 """The function pass of one time step: dendrites and somata of the populations whose token has come.
 
 Dendrites sum in canonical order: projection, then source neuron. Outputs are kept per token in rings of event lists,
-so the pass knows nothing of placement, packets or time.
+so the pass knows nothing of placement, packets or time. `fixed` is `engine.fixed.FixedTables` in a fixed-point run,
+else None; Numba leaves out the branch that is not taken.
 """
 
 from __future__ import annotations
@@ -37,12 +38,23 @@ from neurosim.engine.tables import (
     P_STATE_START,
 )
 from neurosim.kernel import part
-from neurosim.machine import DENSE, MAX, ONE_TO_ONE, SPARSE, SUM
+from neurosim.machine import (
+    DENSE,
+    MAX,
+    ONE_TO_ONE,
+    PORT_SLOT,
+    SLOT_ROUNDING,
+    SPARSE,
+    SUM,
+)
+from neurosim.models.fixed.conversion import into_slot
+from neurosim.models.fixed.registry import draws_per_update, update_fixed
 from neurosim.models.registry import INPUT, update
+from neurosim.numbers import FLOOR, shift_right
 
 
 class FunctionState(NamedTuple):
-    """Everything the neurons remember. Floats in the numbers of the run."""
+    """Everything the neurons remember, in the numbers of the run."""
 
     state: NDArray[np.float64]         # flat, see machine.Populations
     charge: NDArray[np.float64]
@@ -52,6 +64,8 @@ class FunctionState(NamedTuple):
     ring_count: NDArray[np.int64]      # [output, slot] events
     ring_neuron: NDArray[np.int32]     # [output, slot, event] ascending
     ring_value: NDArray[np.float64]
+    scratch: NDArray[np.float64]       # [largest size] sums of one projection, in fixed point
+    overflow: NDArray[np.int64]        # [population] values that did not fit, in the step at hand
 
 
 # FunctionState.ring: tokens kept; start in ring_neuron and ring_value; start in ring_count
@@ -65,6 +79,7 @@ class SampleInput(NamedTuple):
     start: NDArray[np.int64]           # [token + 1]
     column: NDArray[np.int64]          # ascending within a token
     value: NDArray[np.float64]
+    first_draw: int                    # of the random streams: the sample's own
 
 
 @part
@@ -73,6 +88,7 @@ def reset(function):
     function.state[:] = 0
     function.output[:] = 0
     function.ring_count[:] = 0
+    function.overflow[:] = 0
 
 
 @part
@@ -86,13 +102,13 @@ def token_of(tables, population, interval, step, n_tokens):
 
 
 @part
-def update_population(tables, function, sample, population, token):
+def update_population(tables, fixed, function, sample, population, token):
     """Advance one population to `token` and put its outputs into the rings."""
     if tables.population[population, P_MODEL] == INPUT:
         _take_input(tables, function, sample, population, token)
         return
     size = tables.population[population, P_SIZE]
-    _sum_dendrites(tables, function, population, token)
+    _sum_dendrites(tables, fixed, function, sample, population, token)
     first = tables.population[population, P_FIRST_NEURON]
     start = tables.population[population, P_PARAMETER_START]
     rows = tables.population[population, P_N_PARAMETER_ROWS]
@@ -103,8 +119,14 @@ def update_population(tables, function, sample, population, token):
     charge = function.charge[start:start + rows * size].reshape(rows, size)
     start, rows = tables.population[population, P_OUTPUT_START], tables.population[population, P_N_OUTPUTS]
     output = function.output[start:start + rows * size].reshape(rows, size)
-    update(tables.population[population, P_MODEL], tables.options[population], tables.population[population, P_N_MODES],
-           parameters, state, charge, output, function.active[first:first + size])
+    model, n_modes = tables.population[population, P_MODEL], tables.population[population, P_N_MODES]
+    options, active = tables.options[population], function.active[first:first + size]
+    if fixed is None:
+        update(model, options, n_modes, parameters, state, charge, output, active)
+    else:
+        draw = sample.first_draw + token * draws_per_update(n_modes, size)
+        function.overflow[population] += update_fixed(model, fixed.constants[population], fixed.table, options, n_modes,
+                                                      parameters, state, charge, output, active, draw)
     for index in range(rows):
         _keep_events(function, tables.population[population, P_FIRST_OUTPUT] + index, output[index], token)
 
@@ -146,11 +168,15 @@ def _keep_events(function, output, values, token):
 
 
 @part
-def _sum_dendrites(tables, function, population, token):
-    """Sum what reaches each port of `population` at `token`, in canonical order."""
+def _sum_dendrites(tables, fixed, function, sample, population, token):
+    """Sum what reaches each port of `population` at `token`, in canonical order.
+
+    In fixed point, each projection is summed by itself, converted to the scale of the port, and rounded once.
+    """
     size = tables.population[population, P_SIZE]
     start = tables.population[population, P_CHARGE_START]
-    function.charge[start:start + tables.population[population, P_N_PORTS] * size] = 0
+    n_charges = tables.population[population, P_N_PORTS] * size
+    function.charge[start:start + n_charges] = 0
     for projection in range(tables.target_start[population], tables.target_start[population + 1]):
         sent = token - tables.projection[projection, J_DELAY_TOKENS]
         if sent < 0:
@@ -165,16 +191,51 @@ def _sum_dendrites(tables, function, population, token):
         port = tables.projection[projection, J_PORT]
         operator = tables.port_operator[tables.population[population, P_PORT_START] + port]
         charge = function.charge[start + port * size:start + (port + 1) * size]
+        gathered = charge
+        if fixed is not None:
+            gathered = function.scratch[:size]
+            gathered[:] = 0
         weights = tables.weights[tables.projection[projection, J_WEIGHT_START]:]
         kind = tables.projection[projection, J_KIND]
         if kind == SPARSE:
             pointer = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
             targets = tables.targets[tables.projection[projection, J_WEIGHT_START]:]
-            add_sparse(charge, operator, neurons, values, pointer, targets, weights)
+            add_sparse(gathered, operator, neurons, values, pointer, targets, weights)
         elif kind == DENSE:
-            add_dense(charge, operator, neurons, values, weights)
+            add_dense(gathered, operator, neurons, values, weights)
         elif kind == ONE_TO_ONE:
-            add_one_to_one(charge, operator, neurons, values, weights)
+            add_one_to_one(gathered, operator, neurons, values, weights)
+        if fixed is not None:
+            rounding = fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING]
+            _convert(fixed, projection, operator, rounding, sample.first_draw + token * size, gathered, charge)
+    if fixed is not None:
+        function.overflow[population] += _fit_charges(
+            fixed.constants[population], size, function.charge[start:start + n_charges])
+
+
+@part
+def _convert(fixed, projection, operator, rounding, draw, gathered, charge):
+    """Add a projection's sums to the charges, in their scale."""
+    start, key = fixed.conversion_start[projection], fixed.stream_key[projection]
+    mantissa = fixed.mantissa[start:start + charge.size]
+    shift = fixed.shift[start:start + charge.size]
+    if operator == SUM and rounding == FLOOR:       # the usual case again, so that it vectorises
+        for post in range(charge.size):
+            charge[post] += shift_right(gathered[post] * mantissa[post], shift[post], FLOOR, key, draw)
+        return
+    for post in range(charge.size):
+        given = shift_right(gathered[post] * mantissa[post], shift[post], rounding, key, draw + post)
+        charge[post] = charge[post] + given if operator == SUM else max(charge[post], given)
+
+
+@part
+def _fit_charges(constants, size, charges):
+    """Make what the ports gathered fit; return how many charges did not."""
+    n_overflows = np.int64(0)
+    for index in range(charges.size):
+        charges[index], beyond = into_slot(constants, PORT_SLOT + 4 * (index // size), charges[index])
+        n_overflows += beyond
+    return n_overflows
 
 
 @part

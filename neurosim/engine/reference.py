@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simpy.events import EventPriority
 
 from neurosim.engine.contract import RunOptions, readout_sizes, recorded_outputs, summed_readouts
+from neurosim.engine.fixed import as_values
 from neurosim.engine.reference_function import FunctionPass
 from neurosim.errors import SimulationError
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX, N_CHIP_EVENTS, N_CORE_EVENTS
@@ -324,6 +325,7 @@ class _Log:
         self.network: list[int] = []
         self.spikes: list[tuple[int, int, int, float, int]] = []
         self.packets: list[tuple[int, int, int, int, int, int]] = []
+        self.overflows: list[NDArray[np.int64]] = []
 
     def begin(self, chip: Chip, step: int) -> tuple[list[list[tuple[int, Any]]], list[Packet]]:
         """Do the function pass of `step`; return each core's soma work and the packets to come."""
@@ -334,9 +336,11 @@ class _Log:
         work: list[list[tuple[int, Any]]] = [[] for _ in machine.cores.tile]
         packets: list[Packet] = []
         due = [(p, function.token_of(p, step)) for p in range(machine.n_populations)]
+        function.overflow[:] = 0
         for population, token in due:
             if token >= 0:
                 function.update(population, token)
+        self.overflows.append(function.overflow.copy())
         for population, token in due:
             if token < 0:
                 continue
@@ -425,13 +429,16 @@ class _Log:
         if self.options.record_packets:
             columns = np.array(self.packets, np.int64).reshape(-1, 6).T
             packets = PacketTable(columns[0].astype(np.int32), *columns[1:])
-        return SampleResult(
+        result = SampleResult(
             sample, len(function.inputs), readout[-1], readout if self.options.readout_tokens else None,
             np.array(self.step_end, np.int64), np.array(self.core_counts), np.array(self.chip_counts),
             np.array(self.soma, np.int64), np.array(self.synapse, np.int64), np.array(self.network, np.int64),
             np.array([link.n_packets for link in chip.links], np.int64),
             np.array([link.busy_ps for link in chip.links], np.int64), _peaks(chip),
             _spike_table(self.spikes, machine), packets)
+        if function.fixed is None:
+            return result
+        return as_values(machine, result, np.array(self.overflows), function.input_overflows)
 
 
 def _peaks(chip: Chip) -> NDArray[np.int64]:
@@ -465,7 +472,7 @@ def run_sample(machine: Machine, sample: int, inputs: NDArray[Any], options: Run
 
     Raises SimulationError where the network deadlocks.
     """
-    function = FunctionPass(machine, inputs, options.numbers)
+    function = FunctionPass(machine, inputs, options, sample)
     chip = Chip(machine, function, options)
     n_steps = machine.schedule.n_steps(len(inputs))
     if options.detail != "event":

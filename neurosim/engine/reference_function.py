@@ -10,22 +10,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.machine import DENSE, MAX, SPARSE, SUM, Machine
+from neurosim.engine.contract import RunOptions, dtype_of
+from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, fixed_of, fixed_tables, integer_inputs
+from neurosim.machine import (
+    DENSE,
+    MAX,
+    PORT_SLOT,
+    SLOT_BITS,
+    SLOT_OVERFLOW,
+    SLOT_ROUNDING,
+    SLOT_SIGNED,
+    SPARSE,
+    SUM,
+    Machine,
+)
+from neurosim.models.fixed.registry import draws_per_update, update_fixed
 from neurosim.models.registry import INPUT, update
+from neurosim.numbers import fit_rows, shift_rows
 
 
 class FunctionPass:
     """The neurons of one sample. `output[population][token]` is [n_outputs, size] once updated."""
 
-    def __init__(self, machine: Machine, inputs: NDArray[Any], numbers: str) -> None:
+    def __init__(self, machine: Machine, inputs: NDArray[Any], options: RunOptions, sample: int) -> None:
         self.machine = machine
-        self.dtype = np.dtype(numbers)
-        self.inputs = np.asarray(inputs).astype(self.dtype)
+        self.dtype = dtype_of(options.numbers)
+        self.fixed = fixed_tables(machine, options.seed) if options.numbers == "fixed" else None
+        self.first_draw = sample << SAMPLE_SHIFT
         populations = machine.populations
         n_populations = machine.n_populations
-        self.weights = machine.synapses.weights.astype(self.dtype)
-        self.parameters = [self._table(machine.synapses.parameters.astype(self.dtype), populations.parameter_start,
-                                       populations.n_parameter_rows, p) for p in range(n_populations)]
+        self.overflow = np.zeros(n_populations, np.int64)
+        self.input_overflows: dict[int, NDArray[np.int64]] = {}
+        values, self.weights, parameters = inputs, machine.synapses.weights, machine.synapses.parameters
+        starts, rows = populations.parameter_start, populations.n_parameter_rows
+        if self.fixed is not None:
+            values, self.input_overflows = integer_inputs(machine, sample, inputs, options.seed)
+            integers = fixed_of(machine)
+            self.weights, parameters = integers.weights, integers.parameters
+            starts, rows = integers.parameter_start, integers.n_parameter_rows
+        self.inputs = np.asarray(values).astype(self.dtype)
+        self.weights = self.weights.astype(self.dtype)
+        self.parameters = [self._table(parameters.astype(self.dtype), starts, rows, p) for p in range(n_populations)]
         self.state = [np.zeros((int(populations.n_state_rows[p]), int(populations.size[p])), self.dtype)
                       for p in range(n_populations)]
         self.active = [np.zeros(int(populations.size[p]), np.uint8) for p in range(n_populations)]
@@ -44,10 +69,17 @@ class FunctionPass:
         if populations.model[population] == INPUT:
             first = int(populations.input_start[population])
             output[0] = self.inputs[token, first:first + size]
-        else:
+        elif self.fixed is None:
             update(populations.model[population], populations.options[population], populations.n_modes[population],
                    self.parameters[population], self.state[population], self._charges(population, token), output,
                    self.active[population])
+        else:
+            n_modes = int(populations.n_modes[population])
+            self.overflow[population] += update_fixed(
+                populations.model[population], self.fixed.constants[population], self.fixed.table,
+                populations.options[population], n_modes, self.parameters[population], self.state[population],
+                self._charges(population, token), output, self.active[population],
+                self.first_draw + token * draws_per_update(n_modes, size))
         self.output[population][token] = output
 
     def _table(self, flat: NDArray[Any], start: NDArray[Any], rows: NDArray[Any], population: int) -> NDArray[Any]:
@@ -66,10 +98,29 @@ class FunctionPass:
             port = int(projections.port[index])
             operator = populations.port_operator[populations.port_start[population] + port]
             values = self.output[int(projections.source[index])][sent][int(projections.output[index])]
+            gathered = charge[port] if self.fixed is None else np.zeros_like(charge[port])
             for neuron in np.flatnonzero(values):
                 posts, weights = self._row(index, int(neuron), charge.shape[1])
-                _gather(charge[port], operator, posts, weights * values[neuron])
+                _gather(gathered, operator, posts, weights * values[neuron])
+            if self.fixed is not None:
+                given = self._converted(self.fixed, index, population, port, gathered, token)
+                charge[port] = charge[port] + given if operator == SUM else np.maximum(charge[port], given)
+        if self.fixed is not None:
+            for port in range(len(charge)):
+                slot = self.fixed.constants[population, PORT_SLOT + 4 * port:]
+                self.overflow[population] += fit_rows(charge[port], slot[SLOT_BITS], slot[SLOT_SIGNED] != 0,
+                                                      slot[SLOT_OVERFLOW])
         return charge
+
+    def _converted(self, fixed: FixedTables, projection: int, population: int, port: int, gathered: NDArray[Any],
+                   token: int) -> NDArray[Any]:
+        """Return a projection's sums in the scale of the port, each rounded once."""
+        start, size = int(fixed.conversion_start[projection]), len(gathered)
+        given = np.empty_like(gathered)
+        shift_rows(gathered * fixed.mantissa[start:start + size], fixed.shift[start:start + size],
+                   fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING],
+                   fixed.stream_key[projection], self.first_draw + token * size, given)
+        return given
 
     def _row(self, projection: int, neuron: int, n_post: int) -> tuple[Any, NDArray[Any]]:
         """Return (target neurons, weights) of one source neuron."""

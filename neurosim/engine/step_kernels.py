@@ -66,6 +66,7 @@ class SampleOutput(NamedTuple):
     link: NDArray[np.int64]            # [link, 2] LOAD_PACKETS, LOAD_BUSY of noc.kernels
     queue_peak: NDArray[np.int64]      # [core]
     readout: NDArray[np.float64]       # [token, readout neuron]; one row where only the last token is kept
+    overflow: NDArray[np.int64]        # [step, population]; no rows in floating point
 
 
 class Records(NamedTuple):
@@ -104,9 +105,10 @@ def _grown(records, n_spikes, n_spikes_needed, n_packets, n_packets_needed):
 
 
 @driver
-def run_sample(tables, network_tables, function, sample, times, recorded, readout, record_packets, output):
+def run_sample(tables, fixed, network_tables, function, sample, times, recorded, readout, record_packets, output):
     """Run one sample from an empty machine to its last step.
 
+    fixed : FixedTables, or None in floating point
     times : int64[7] INTERVAL … STOP
     recorded : int8[output] 1: keep its events
     readout : int64[readout population, 2] population; 1 where its spikes are counted over the sample
@@ -126,8 +128,11 @@ def run_sample(tables, network_tables, function, sample, times, recorded, readou
     for step in range(times[N_STEPS]):
         if times[STOP] != 0:
             return STOPPED, step, records, n_spikes_kept, n_packets_kept
-        n_packets_due, n_sinks_due, n_events_due = _update_all(tables, function, sample, interval, step,
+        n_packets_due, n_sinks_due, n_events_due = _update_all(tables, fixed, function, sample, interval, step,
                                                                detail == FUNCTIONAL)
+        for population in range(output.overflow.shape[1]):
+            output.overflow[step, population] = function.overflow[population]
+            function.overflow[population] = 0
         if (n_packets_due > time_state.origin.shape[0] or n_sinks_due > time_state.sink.shape[0]
                 or n_events_due > time_state.value.size):
             time_state = make_time_state(n_cores, 2 * n_packets_due, 2 * n_sinks_due, 2 * n_events_due)
@@ -172,13 +177,13 @@ def run_sample(tables, network_tables, function, sample, times, recorded, readou
 
 
 @part
-def _update_all(tables, function, sample, interval, step, only_count):
+def _update_all(tables, fixed, function, sample, interval, step, only_count):
     """Update every population whose token has come; return the (packets, destinations, events) to make room for."""
     n_packets, n_sinks, n_events = 0, 0, 0
     for population in range(tables.population.shape[0]):
         token = token_of(tables, population, interval, step, sample.n_tokens)
         if token >= 0:
-            update_population(tables, function, sample, population, token)
+            update_population(tables, fixed, function, sample, population, token)
             due = count_step(tables, function, population, token, only_count)
             n_packets += due[0]
             n_sinks += due[1]

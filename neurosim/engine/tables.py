@@ -54,13 +54,18 @@ class MachineTables(NamedTuple):
 
 
 def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any]) -> MachineTables:
-    """Return the tables of `machine`; `tick` divides all its durations."""
-    synapses, packets = machine.synapses, machine.packets
+    """Return the tables of `machine`, with its integers where `dtype` is int64; `tick` divides all its durations."""
+    synapses, packets, populations = machine.synapses, machine.packets, machine.populations
+    weights, parameters = synapses.weights, synapses.parameters
+    if dtype == np.int64 and machine.fixed is not None:
+        weights, parameters = machine.fixed.weights, machine.fixed.parameters
+        populations = populations._replace(parameter_start=machine.fixed.parameter_start,
+                                           n_parameter_rows=machine.fixed.n_parameter_rows)
     return MachineTables(
-        _table(machine.populations, POPULATION_COLUMNS, tick), machine.populations.options,
-        machine.populations.port_operator, _table(machine.projections, PROJECTION_COLUMNS, tick),
-        machine.projections.target_start, synapses.weights.astype(dtype), synapses.targets, synapses.row_pointer,
-        synapses.parameters.astype(dtype), _table(machine.slices, SLICE_COLUMNS, tick),
+        _table(populations, POPULATION_COLUMNS, tick), populations.options,
+        populations.port_operator, _table(machine.projections, PROJECTION_COLUMNS, tick),
+        machine.projections.target_start, weights.astype(dtype), synapses.targets, synapses.row_pointer,
+        parameters.astype(dtype), _table(machine.slices, SLICE_COLUMNS, tick),
         machine.slices.population_start, _table(machine.cores, CORE_COLUMNS, tick), packets.row_start,
         _table(packets, PACKET_COLUMNS, tick), packets.destination_start,
         _table(machine.destinations, DESTINATION_COLUMNS, tick))

@@ -12,6 +12,7 @@ from hw_models.schema import Chip
 from neurosim.graph import Network
 from neurosim.machine import Machine
 from neurosim.mapping.axons import Partition, axon_table, row_cores
+from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
 from neurosim.mapping.lower import lower
@@ -46,7 +47,7 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
     ------
     NetworkError           if projections without delay form a cycle
     CapabilityError        if the chip lacks an operation
-    CapacityError          if a limit of the chip is exceeded
+    CapacityError          if a limit of the chip is exceeded, bits of a format included
     OptionError            if an option does not suit network and chip
     """
     return map_with_details(network, chip, options, rates).machine
@@ -58,6 +59,7 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     options = options or MappingOptions()
     staging = stage_network(network, options.schedule)
     check_capabilities(network, chip, staging)
+    check_formats(network, chip)
     demand = measure_demand(network, chip, staging)
     partition = partition_network(demand, options)
     axons, source_core = axon_table(demand, partition), row_cores(demand, partition)

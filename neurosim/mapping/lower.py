@@ -13,6 +13,7 @@ from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.connections import connections
 from neurosim.mapping.limits import utilisation
+from neurosim.mapping.lower_fixed import formats_of, lower_fixed
 from neurosim.mapping.lower_function import lower_outputs, lower_populations, lower_projections
 from neurosim.mapping.lower_time import lower_cores, lower_noc, lower_slices, lower_traffic
 from neurosim.mapping.options import MappingOptions
@@ -30,7 +31,8 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
     axons, source_core : from `axons.axon_table` and `axons.row_cores`
     """
     network, chip, staging = demand.network, demand.chip, demand.staging
-    projections, synapses = lower_projections(network, connections(network, staging))
+    found = connections(network, staging)
+    projections, synapses = lower_projections(network, found)
     outputs = lower_outputs(network)
     cores = lower_cores(chip, partition, placement)
     noc = lower_noc(chip, partition.n_cores + 2)
@@ -43,7 +45,7 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         population_names=names, output_names=outputs.names, output_kind=outputs.kind,
         output_population=outputs.population, readouts=tuple(names.index(name) for name in network.readouts),
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
-        nominal_step_ps=ns_to_ps(chip.nominal_step_ns.value),
+        nominal_step_ps=ns_to_ps(chip.nominal_step_ns.value), fixed=lower_fixed(network, found),
         provenance=_provenance(demand, placement, options),
         utilisation=utilisation(demand, partition, axons, source_core, options))
 
@@ -55,7 +57,8 @@ def _barrier_ps(chip: Chip, placement: Placement) -> int:
 
 def _provenance(demand: Demand, placement: Placement, options: MappingOptions) -> dict[str, str]:
     schedule = demand.staging.schedule
-    return {
+    formats = {"formats": json.dumps(formats_of(demand.network))} if demand.network.is_quantised else {}
+    return formats | {
         "network": demand.network.name,
         "network_metadata": json.dumps(dict(demand.network.metadata), sort_keys=True),
         "chip_name": demand.chip.name,

@@ -25,13 +25,15 @@ from neurosim.machine import (
     Int8Array,
     Int32Array,
     Int64Array,
+    Neurons,
     Populations,
     Projections,
     Synapses,
 )
-from neurosim.mapping.connections import Connection
+from neurosim.mapping.connections import Connection, connections
+from neurosim.mapping.lower_fixed import lower_fixed
 from neurosim.mapping.resources import first_rows, parameter_table
-from neurosim.mapping.schedule import Staging
+from neurosim.mapping.schedule import Staging, stage_network
 from neurosim.model_specs import MODEL_INDEX
 
 _OPERATOR = {"sum": SUM, "max": MAX, "max_abs": MAX_ABS}
@@ -44,6 +46,17 @@ class Outputs(NamedTuple):
     names: tuple[str, ...]
     kind: Int8Array
     population: Int64Array
+
+
+def lower_neurons(network: Network) -> Neurons:
+    """Return the function half of a machine, without a chip; with integers where the network is quantised."""
+    staging = stage_network(network, "pipelined")
+    found = connections(network, staging)
+    projections, synapses = lower_projections(network, found)
+    names = tuple(population.name for population in network.populations)
+    return Neurons(lower_populations(network, staging, False), projections, synapses, lower_fixed(network, found),
+                   names, tuple(names.index(name) for name in network.readouts),
+                   sum(population.size for population in network.inputs))
 
 
 def lower_populations(network: Network, staging: Staging, readout_every_token: bool) -> Populations:

@@ -26,6 +26,7 @@ from neurosim.machine import (
     Trees,
 )
 from neurosim.mapping.axons import AxonTable, Partition
+from neurosim.mapping.bits import payload_bits
 from neurosim.mapping.lower_function import Outputs
 from neurosim.mapping.place import Placement, chip_grid
 from neurosim.mapping.resources import Demand
@@ -139,8 +140,10 @@ def _destinations(chip: Chip, partition: Partition, axons: AxonTable, local: np.
 def _row_flits(demand: Demand, chip: Chip, outputs: Outputs) -> Int64Array:
     """Return the flits of a packet of each output row."""
     noc = chip.noc
-    payload = {SPIKE: 0, TERNARY: min(2, noc.payload_bits), GRADED: noc.payload_bits}
-    flits = np.array([-(-(noc.header_bits + payload[int(kind)]) // noc.flit_bits) for kind in outputs.kind], np.int64)
+    specs = [(item, output.name) for item in demand.network.populations for output in item.spec.outputs]
+    payload = [{SPIKE: 0, TERNARY: min(2, noc.payload_bits), GRADED: payload_bits(item, name, chip)}[int(kind)]
+               for (item, name), kind in zip(specs, outputs.kind, strict=True)]
+    flits = np.array([-(-(noc.header_bits + bits) // noc.flit_bits) for bits in payload], np.int64)
     per_row = [np.tile(flits[outputs.population == number], item.size)
                for number, item in enumerate(demand.network.populations)]
     return np.concatenate(per_row)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hw_models.schema import Chip, SynapseMemory
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights
 from neurosim.machine import Int64Array
+from neurosim.mapping.bits import charge_bits, parameter_bits, state_bits, weight_bits
 from neurosim.mapping.schedule import Staging, delay_values
 from neurosim.units import ns_to_ps
 
@@ -43,6 +44,7 @@ class Incoming:
     n_pre: int
     n_post: int
     dense: bool
+    weight_bits: int
     used: NDArray[np.bool_] | None
     sources: Int64Array
     pointer: Int64Array
@@ -51,7 +53,7 @@ class Incoming:
         """Return the axons into target neurons `start` to `stop` − 1."""
         sources, synapses, stored = self._dense(start, stop) if self.dense else self._listed(start, stop)
         return Axons(self.first_row + self.row_stride * sources, synapses,
-                     packed_words(chip.core.synapse_memory, chip.core.weight_bits, stored, self.dense))
+                     packed_words(chip.core.synapse_memory, self.weight_bits, stored, self.dense))
 
     def fan_in(self) -> Int64Array:
         """Return the synapses of each target neuron."""
@@ -130,7 +132,7 @@ def packed_words(memory: SynapseMemory, weight_bits: int, n_synapses: Int64Array
 def measure_demand(network: Network, chip: Chip, staging: Staging) -> Demand:
     """Return what `network` asks of the cores of `chip`."""
     first_row = first_rows(network)
-    incoming = _incoming(network, first_row, chip.core.pipeline.skip_zero_weights)
+    incoming = _incoming(network, first_row, chip)
     fan_in = tuple(sum((item.fan_in() for item in items), np.zeros(population.size, np.int64))
                    for population, items in zip(network.populations, incoming, strict=True))
     delays = _port_delays(network, staging)
@@ -152,28 +154,29 @@ def _words(bits: Int64Array | np.int64, word_bits: int) -> Int64Array:
     return np.asarray(-(-bits // word_bits), np.int64)
 
 
-def _incoming(network: Network, first_row: Int64Array, skip_zero: bool) -> tuple[tuple[Incoming, ...], ...]:
+def _incoming(network: Network, first_row: Int64Array, chip: Chip) -> tuple[tuple[Incoming, ...], ...]:
     index = {population.name: number for number, population in enumerate(network.populations)}
     found: list[list[Incoming]] = [[] for _ in network.populations]
     for projection in network.projections:
         source = index[projection.source]
         spec = network.populations[source].spec
         row = int(first_row[source]) + spec.output_index(projection.output)
-        found[index[projection.target]].append(_cut_ready(projection, source, row, len(spec.outputs), skip_zero))
+        found[index[projection.target]].append(_cut_ready(projection, source, row, len(spec.outputs), chip))
     return tuple(tuple(items) for items in found)
 
 
-def _cut_ready(projection: Projection, source: int, row: int, stride: int, skip_zero: bool) -> Incoming:
-    weights = projection.weights
+def _cut_ready(projection: Projection, source: int, row: int, stride: int, chip: Chip) -> Incoming:
+    weights, skip_zero = projection.weights, chip.core.pipeline.skip_zero_weights
+    bits = weight_bits(projection, chip)
     n_pre, n_post = weights.shape
     none = np.zeros(0, np.int64)
     if isinstance(weights, DenseWeights):
         used = weights.values != 0 if skip_zero and not np.all(weights.values) else None
-        return Incoming(source, row, stride, n_pre, n_post, True, used, none, none)
+        return Incoming(source, row, stride, n_pre, n_post, True, bits, used, none, none)
     sources, targets = _listed_synapses(weights, skip_zero)
     order = np.argsort(targets, kind="stable")
     pointer = np.concatenate([[0], np.cumsum(np.bincount(targets, minlength=n_post), dtype=np.int64)])
-    return Incoming(source, row, stride, n_pre, n_post, False, None, sources[order], pointer)
+    return Incoming(source, row, stride, n_pre, n_post, False, bits, None, sources[order], pointer)
 
 
 def _listed_synapses(weights: SparseWeights | OneToOneWeights, skip_zero: bool) -> tuple[Int64Array, Int64Array]:
@@ -199,10 +202,11 @@ def _port_delays(network: Network, staging: Staging) -> list[dict[str, int]]:
 
 def _state_bits(population: Population, chip: Chip, delays: dict[str, int]) -> int:
     """Return the bits of one neuron: state, parameters, and a delay slot per port and step of delay."""
-    spec, core = population.spec, chip.core
-    return (spec.n_state_rows(population.n_modes) * core.state_bits
-            + spec.n_parameter_rows(population.n_modes) * core.parameter_bits
-            + sum(delays.values()) * core.accumulator_bits)
+    return (sum(state_bits(population, word.name, chip) * (population.n_modes if word.per_mode else 1)
+                for word in population.spec.state)
+            + sum(parameter_bits(population, parameter.name, chip) * (population.n_modes if parameter.per_mode else 1)
+                  for parameter in population.spec.parameters)
+            + sum(charge_bits(population, port, chip) * n_steps for port, n_steps in delays.items()))
 
 
 def _update_ps(population: Population, chip: Chip) -> tuple[int, int]:

@@ -8,6 +8,7 @@ chain.
 from neurosim.kernel import kernel
 from neurosim.models.center import step_center
 from neurosim.models.cuba import step_cuba
+from neurosim.models.delta import step_delta
 from neurosim.models.gelu import step_gelu
 from neurosim.models.glu import step_glu
 from neurosim.models.gsu import step_gsu
@@ -17,7 +18,9 @@ from neurosim.models.lif import step_lif
 from neurosim.models.linear import step_linear
 from neurosim.models.reduce import step_reduce
 from neurosim.models.relu import step_relu
+from neurosim.models.resonator import step_resonator
 from neurosim.models.running_mean import step_running_mean
+from neurosim.models.sigma_delta import step_sigma_delta
 from neurosim.models.ssm import step_ssm
 from neurosim.models.ssm_heaviside import step_ssm_heaviside
 from neurosim.models.ssm_lif import step_ssm_lif
@@ -25,6 +28,7 @@ from neurosim.models.ternary import step_ternary
 
 INPUT, LIF, CUBA, LINEAR, RELU, GELU, SSM, SSM_HEAVISIDE, SSM_LIF = 0, 1, 2, 3, 4, 5, 6, 7, 8
 TERNARY, GSU, GLU, REDUCE, CENTER, LAYER_NORM, INTEGRATOR, RUNNING_MEAN = 9, 10, 11, 12, 13, 14, 15, 16
+RESONATOR, SIGMA_DELTA, DELTA = 17, 18, 19
 
 KERNELS = {
     "lif": step_lif,
@@ -43,6 +47,9 @@ KERNELS = {
     "layer_norm": step_layer_norm,
     "integrator": step_integrator,
     "running_mean": step_running_mean,
+    "resonator": step_resonator,
+    "sigma_delta": step_sigma_delta,
+    "delta": step_delta,
 }
 
 
@@ -93,3 +100,9 @@ def update(model, options, n_modes, parameters, state, charge, output, active):
         step_integrator(options, n_modes, parameters, state, charge, output, active)
     elif model == RUNNING_MEAN:
         step_running_mean(options, n_modes, parameters, state, charge, output, active)
+    elif model == RESONATOR:
+        step_resonator(options, n_modes, parameters, state, charge, output, active)
+    elif model == SIGMA_DELTA:
+        step_sigma_delta(options, n_modes, parameters, state, charge, output, active)
+    elif model == DELTA:
+        step_delta(options, n_modes, parameters, state, charge, output, active)

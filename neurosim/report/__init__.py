@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from neurosim.report.formats import format_table as format_table
     from neurosim.report.render import to_png as to_png
     from neurosim.report.summary import Summary as Summary
     from neurosim.report.summary import summarise as summarise
     from neurosim.report.text import to_text as to_text
 
-_MODULES = {"Summary": "summary", "summarise": "summary", "to_text": "text", "to_png": "render"}
+_MODULES = {"Summary": "summary", "summarise": "summary", "to_text": "text", "to_png": "render",
+            "format_table": "formats"}
 
 
 def __getattr__(name: str) -> Any:

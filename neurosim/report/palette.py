@@ -11,6 +11,7 @@ GROUPS = {"static": "#8fa3b5", "soma": "#3c9d6b", "synapse": "#2f6db5", "network
           "barrier": "#c9a227"}
 CORE_MAP, LINK_MAP = "Blues", "Oranges"
 RASTER_GRADED_ALPHA = 0.35
+OVERFLOW = "#d0021b"
 
 STYLE: Any = {
     "font.family": "sans-serif", "font.size": 11, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": LINE,

@@ -17,6 +17,7 @@ from neurosim.traces.trace import Trace
 
 MAX_SAMPLES, MAX_SPIKES = 3, 120_000    # shown in the raster
 LABEL_LETTERS = 15
+OVERFLOW_MARK = 0.15                    # of the height of a band
 MAX_BARS, LEAST_SHARE = 14, 0.004       # of energy; the rest is one bar
 MIN_BINS, MAX_BINS = 8, 40
 
@@ -44,6 +45,7 @@ def raster(axes: Axes, trace: Trace) -> None:
     for index, band in enumerate(bands):
         _draw_band(axes, trace, band, n_samples, scale, palette.population_colour(index))
     _mark_samples(axes, trace, n_samples, end_ps, scale)
+    _mark_overflows(axes, trace, bands, n_samples, scale)
     axes.set(xlim=(0, max(end_ps, 1) * scale), ylim=(0, sum(band.height for band in bands) or 1),
              xlabel=f"time ({PREFIXES[exponent]}s)")
     _label_bands(axes, bands)
@@ -101,6 +103,30 @@ def _mark_samples(axes: Axes, trace: Trace, n_samples: int, end_ps: int, scale: 
         text = f"sample {sample}" + (f": class {label}, read as {found}" if label >= 0 else "")
         axes.annotate(text, ((start + stop) / 2 * scale, 1), xycoords=("data", "axes fraction"), xytext=(0, 5),
                       textcoords="offset points", ha="center", va="bottom", size=10, color=palette.FAINT)
+
+
+def _mark_overflows(axes: Axes, trace: Trace, bands: list[Band], n_samples: int, scale: float) -> None:
+    """Draw a tick at the top of a population's band in every time step in which some of its values overflowed."""
+    overflows = trace.overflows(0, int(trace.samples.n_steps[:n_samples].sum()))
+    shown = [trace.header.population_names.index(band.population) for band in bands]
+    if overflows is None or not overflows[:, shown].any():
+        return
+    middle_ps = _middle_of_steps_ps(trace, n_samples)
+    for band, population in zip(bands, shown, strict=True):
+        top = band.bottom + band.height
+        axes.vlines(middle_ps[overflows[:, population] > 0] * scale, top - OVERFLOW_MARK * band.height, top,
+                    color=palette.OVERFLOW, linewidth=1.3, rasterized=True)
+    axes.annotate("red: overflows in this time step", (1, 0), xycoords="axes fraction", xytext=(0, -22),
+                  textcoords="offset points", ha="right", va="top", size=10, color=palette.OVERFLOW)
+
+
+def _middle_of_steps_ps(trace: Trace, n_samples: int) -> Float64Array:
+    """Return the middle of each time step of the first samples, from the start of the run, float64[step]."""
+    n_steps = trace.samples.n_steps[:n_samples]
+    start_ps = np.repeat(trace.samples.start_time_ps[:n_samples], n_steps)
+    end_ps = start_ps + trace.steps("end_ps", 0, len(start_ps))
+    middle_ps: Float64Array = end_ps - trace.step_latency_ps[:len(start_ps)] / 2
+    return middle_ps
 
 
 # -- energy --------------------------------------------------------------------------------------------------------

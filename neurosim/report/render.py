@@ -106,8 +106,15 @@ def _key_figures(summary: Summary) -> list[tuple[str, str, str]]:
         (with_prefix(per_sample.mean if per_sample else None, "s"), "latency per sample",
          f"time step {with_prefix(per_step.mean if per_step else None, 's')}"),
         (count(summary.cores_used), "cores in use", _binding(summary)),
+        *_overflows(summary),
     ]
     return cells if summary.accuracy is not None else [(count(summary.samples), "samples", ""), *cells[1:]]
+
+
+def _overflows(summary: Summary) -> list[tuple[str, str, str]]:
+    """Return the cell of overflows, where there are any."""
+    most = next(iter(summary.overflows_by_population), "")
+    return [(count(summary.overflows), "overflows", f"most in {shortened(most, 20)}")] if most else []
 
 
 def _binding(summary: Summary) -> str:

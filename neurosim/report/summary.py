@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -47,7 +46,8 @@ class Summary:
     packets, packets_delivered : injected by cores; accepted by cores, once per destination
     input_packets, output_packets : through the ports of the chip
     packet_hops : links between routers that packets crossed
-    overflows : of fixed-point arithmetic; 0 in float runs, None where a run did not say
+    overflows : values that did not fit their format; 0 in float runs, None where a fixed-point run did not say
+    overflows_by_population : those above zero, most first
     energy : see hw_models.costs; `indicative` marks float runs
     binding : the resource that is fullest
     wall_s : how long the simulation itself took; None where a run did not say
@@ -78,6 +78,7 @@ class Summary:
     packet_check: PacketCheck | None
     cores_used: int
     overflows: int | None
+    overflows_by_population: Mapping[str, int]
     energy: EnergyBill
     indicative: bool
     latency: Latency
@@ -146,7 +147,7 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
         accuracy=activity.accuracy(trace),
         confusion=tuple(tuple(row) for row in matrix.tolist()) if matrix is not None else None,
         time_steps=trace.n_steps, simulated_s=ps_to_s(trace.duration_ps), **_counts(trace),
-        overflows=_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
+        **_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
         latency=timing.latency(trace), utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
         wall_s=_wall_s(trace))
 
@@ -187,13 +188,13 @@ def _utilisation(cores: Sequence[Mapping[str, tuple[int, int]]]) -> dict[str, Ut
     return found
 
 
-def _overflows(trace: Trace) -> int | None:
-    """Return the overflows that the run noted, a number or one per population."""
-    text = trace.provenance.get("overflows")
-    if text is None:
-        return None if trace.header.numbers == "fixed" else 0
-    noted = json.loads(text)
-    return int(sum(noted.values())) if isinstance(noted, dict) else int(noted)
+def _overflows(trace: Trace) -> dict[str, Any]:
+    totals = trace.overflow_totals
+    if totals is None:
+        return {"overflows": None if trace.header.numbers == "fixed" else 0, "overflows_by_population": {}}
+    most_first = sorted(totals.items(), key=lambda item: -item[1])
+    return {"overflows": sum(totals.values()),
+            "overflows_by_population": {name: number for name, number in most_first if number > 0}}
 
 
 def _name(provenance: Mapping[str, str]) -> str:

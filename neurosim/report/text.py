@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from neurosim.report.quantities import count, percent, with_prefix
+from neurosim.report.formats import FormatRow
+from neurosim.report.quantities import count, percent, shortened, with_prefix
 from neurosim.report.summary import Summary
 from neurosim.report.timing import Spread
 
@@ -13,16 +16,22 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDTH = 108
+MAX_NAMED, NAME_LETTERS = 3, 24    # populations named in the row of overflows
 Row = tuple[str, ...]
 
 
-def to_text(summary: Summary, width: int = WIDTH) -> str:
-    """Return the report as lines of at most `width` characters, without colours."""
+def to_text(summary: Summary, width: int = WIDTH, *, formats: Sequence[FormatRow] = ()) -> str:
+    """Return the report as lines of at most `width` characters, without colours.
+
+    `formats` are shown after the rest, where given: those of `format_table`.
+    """
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False, markup=False,
+                      emoji=False)         # a name in brackets or colons is a name
     console.print(_title(summary), highlight=False, soft_wrap=True)
-    for table in (_activity(summary), _latency(summary), _energy(summary), _resources(summary)):
+    for table in (_activity(summary), _latency(summary), _energy(summary), _resources(summary),
+                  _formats(formats)):
         if table.row_count:
             console.print(table)
     for note in _notes(summary):
@@ -51,6 +60,8 @@ def _title(summary: Summary) -> str:
 
 def _activity(summary: Summary) -> Table:
     table = _table("Activity", ("", "total", "per sample"))
+    if summary.overflows_by_population:
+        table.add_column("")            # may wrap, so that long names do not narrow the numbers
     total = {
         "tokens": summary.tokens, "time steps": summary.time_steps, "spikes": summary.spikes,
         "graded values": summary.outputs.graded_values,
@@ -60,8 +71,15 @@ def _activity(summary: Summary) -> Table:
     }
     for name, number in total.items():
         table.add_row(name, count(number), count(number / summary.samples if summary.samples else None))
-    table.add_row("overflows", count(summary.overflows), "")
+    table.add_row("overflows", count(summary.overflows), "", *_most_overflowed(summary))
     return table
+
+
+def _most_overflowed(summary: Summary) -> Row:
+    """Return the cell that says where values overflowed; none where nowhere."""
+    where = summary.overflows_by_population
+    texts = [f"{shortened(name, NAME_LETTERS)} {count(number)}" for name, number in islice(where.items(), MAX_NAMED)]
+    return (", ".join([*texts, "…"] if len(where) > MAX_NAMED else texts),) if where else ()
 
 
 def _latency(summary: Summary) -> Table:
@@ -107,6 +125,13 @@ def _resources(summary: Summary) -> Table:
     for name, load in (("core time", summary.core_load), ("link time", summary.link_load)):
         if load is not None:
             table.add_row(name, percent(load.max), percent(load.mean), "", "")
+    return table
+
+
+def _formats(formats: Sequence[FormatRow]) -> Table:
+    table = _table("Formats", ("population or projection", "quantity", "format"), text=(0, 1, 2))
+    for row in formats:
+        table.add_row(*row)
     return table
 
 

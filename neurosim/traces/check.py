@@ -130,6 +130,25 @@ def check_spikes(file: Any, path: Path, groups: tuple[str, ...]) -> None:
             raise _fault(path, f"/spikes/{group}/timestamps, units", units, "ms")
 
 
+def check_overflows(file: Any, path: Path, n_populations: int, *, partial: bool) -> None:
+    """Check the overflows of a fixed-point run, where the trace has them: a row per step, a count per population.
+
+    Raises
+    ------
+    TraceError : see check_trace
+    """
+    if layout.OVERFLOWS.name not in file:
+        return
+    overflows = file[layout.OVERFLOWS.name]
+    if overflows.ndim != 2 or overflows.shape[1] != n_populations:
+        raise _fault(path, f"/{layout.OVERFLOWS.name}, shape", overflows.shape,
+                     f"2 dimensions, with {n_populations} populations in the second place")
+    if overflows.dtype.kind not in "iu":
+        raise _fault(path, f"/{layout.OVERFLOWS.name}, type", overflows.dtype, "integers")
+    if not partial:
+        _check_rows(overflows, path, int(np.sum(file["samples/n_steps"][:])))
+
+
 def _check_lengths(file: Any, path: Path) -> None:
     """Columns of one table are equally long; the steps are those of the samples."""
     n_samples = file["samples/n_steps"].shape[0]

@@ -5,7 +5,7 @@
     /run                 attributes: schedule, interval, depth, detail, numbers, engine, mesh size, n_samples
     /mapping             where each core lies and what it holds
     /samples             one row per sample; the samples are laid end to end in time
-    /steps               one row per time step, all samples in order
+    /steps               one row per time step, all samples in order; /steps/overflows in fixed-point runs only
     /cores               counts and times per step and core
     /links               packets and time per link, summed over the run
     /readout             read-out values per sample, and per token where they were recorded
@@ -60,6 +60,7 @@ STEP_COLUMNS = (
     Column("steps/network_ps", "int64", "ps", "last arrival of the time step, as the engine booked it"),
     *(Column(f"steps/{name}", "int64", "1", f"count of {name} in the time step") for name in CHIP_EVENTS),
 )
+OVERFLOWS = Column("steps/overflows", "int64", "1", "values that did not fit their format [step, population]")
 
 CORE_COUNTS = Column("cores/counts", "uint32", "1", "how often each event happened [step, core, event]")
 CORE_TIMES = (

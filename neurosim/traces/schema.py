@@ -71,6 +71,8 @@ class SampleResult:
     link_packets : int64[link]                packets over each link (machine.Noc numbering)
     link_busy_ps : int64[link]                time each link was occupied
     queue_peak : int64[core]                  longest injection queue (packets; event detail)
+    overflows : int64[step, population]       values that did not fit their format, inputs included; None in
+                                              floating-point runs
     """
 
     sample: int
@@ -88,6 +90,7 @@ class SampleResult:
     queue_peak: Int64Array
     spikes: SpikeTable
     packets: PacketTable | None = None
+    overflows: Int64Array | None = None
 
     @property
     def n_steps(self) -> int:

@@ -76,6 +76,7 @@ class TraceWriter:
         self._columns: dict[str, GrowingColumn] = {}
         self._spikes: list[SpikeGroup] = []
         self._links: dict[str, Int64Array] = {}
+        self._fixed = header.numbers == "fixed"
         self._with_tokens = self._with_packets = False
         _check_path(self.path, self.partial, force)
         self._group_names = _group_names(header)
@@ -89,6 +90,7 @@ class TraceWriter:
             with self._guard():
                 self._create_tables(result)
         self._check_optional(result)
+        self._check_overflows(result)
         self._waiting_bytes += self._add_steps(result) + self._add_spikes(result) + self._add_optional(result)
         self._waiting_bytes += self._add_sample(result)
         self._add_links(result)
@@ -107,7 +109,7 @@ class TraceWriter:
         self._labels = np.array(labels, dtype=np.int64)
 
     def note(self, name: str, text: str) -> None:
-        """Add a provenance string that is known only at the end, such as `wall_s` or `overflows` (JSON)."""
+        """Add a provenance string that is known only at the end, such as `wall_s`."""
         self._notes[name] = text
 
     def close(self) -> None:
@@ -192,6 +194,9 @@ class TraceWriter:
         n_readout = first.readout.size if first else 0
         for column in (*layout.SAMPLE_COLUMNS, *layout.STEP_COLUMNS):
             columns[column.name] = create_column(file, column)
+        if self._fixed:
+            shape = (len(self.header.population_names),)
+            columns[layout.OVERFLOWS.name] = create_column(file, layout.OVERFLOWS, shape, compress=True)
         for column in layout.CORE_TIMES:
             columns[column.name] = create_column(file, column, (n_core,), compress=True)
         counts = layout.CORE_COUNTS
@@ -299,6 +304,14 @@ class TraceWriter:
         if found != (self._with_tokens, self._with_packets):
             raise SimulationError(f"sample {result.sample}: read-out tokens and packets are {found}, "
                                   f"in the first sample they were {(self._with_tokens, self._with_packets)}")
+
+    def _check_overflows(self, result: SampleResult) -> None:
+        """Fixed-point runs count the overflows of every step and population, others none."""
+        wanted = (result.n_steps, len(self.header.population_names)) if self._fixed else None
+        found = None if result.overflows is None else result.overflows.shape
+        if found != wanted:
+            raise SimulationError(f"sample {result.sample}: the shape of its overflows is {found}, "
+                                  f"in this {self.header.numbers} run it must be {wanted}")
 
     def _label(self, sample: int) -> int:
         known = self._labels is not None and sample < len(self._labels)

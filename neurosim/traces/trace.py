@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neurosim.errors import TraceError
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS, N_CORE_EVENTS
 from neurosim.traces import layout
-from neurosim.traces.check import DAMAGE, check_spikes, check_trace, damaged, reading
+from neurosim.traces.check import DAMAGE, check_overflows, check_spikes, check_trace, damaged, reading
 from neurosim.traces.schema import Float64Array, Int32Array, Int64Array, RunHeader
 
 BLOCK_VALUES = 2**21                    # values read at once: 16 MiB of int64
@@ -95,6 +95,7 @@ class Trace:
             check_trace(file, path, partial=partial)
             trace = cls(file, path, partial=partial)
             check_spikes(file, path, trace.spike_groups)
+            check_overflows(file, path, len(trace.header.population_names), partial=partial)
             return trace
         except TraceError:
             file.close()
@@ -233,6 +234,16 @@ class Trace:
         """Return (soma_ps, synapse_ps) of steps `start` to `stop`, each int64[step, core]."""
         return self._rows("cores/soma_ps", start, stop), self._rows("cores/synapse_ps", start, stop)
 
+    def overflows(self, start: int = 0, stop: int | None = None) -> Int64Array | None:
+        """Return the values of steps `start` to `stop` that did not fit their format, int64[step, population].
+
+        None where they were not counted, as in floating-point runs.
+        """
+        if layout.OVERFLOWS.name not in self._file:
+            return None
+        rows: Int64Array = self._rows(layout.OVERFLOWS.name, start, stop)
+        return rows
+
     # -- totals ----------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -254,6 +265,17 @@ class Trace:
         """How often each chip event happened in the run."""
         return {name: sum(int(self.steps(name, start, stop).sum()) for start, stop in self._blocks(1))
                 for name in CHIP_EVENTS}
+
+    @cached_property
+    def overflow_totals(self) -> dict[str, int] | None:
+        """Values of the run that did not fit their format, by population; None where they were not counted."""
+        if layout.OVERFLOWS.name not in self._file:
+            return None
+        names = self.header.population_names
+        totals = np.zeros(len(names), dtype=np.int64)
+        for start, stop in self._blocks(len(names)):
+            totals += self._rows(layout.OVERFLOWS.name, start, stop).sum(axis=0, dtype=np.int64)
+        return dict(zip(names, totals.tolist(), strict=True))
 
     def core_busy_ps(self, *, overlapped: bool) -> Int64Array:
         """Return how long each core worked, int64[core].

@@ -179,10 +179,54 @@ def running_mean(values: Values, attributes: Mapping[str, str]) -> Results:
     return {"out.graded": total / count, "total": total, "count": count}
 
 
+def resonator(values: Values, attributes: Mapping[str, str]) -> Results:
+    """Resonate-and-fire neuron: z <- a z + charge."""
+    example = values["real"]
+    number = np.complex64 if isinstance(example, np.float32) else complex
+    a, old, given = (number(complex(values[f"{prefix}real"], values[f"{prefix}imag"]))
+                     for prefix in ("a_", "", "charge."))
+    z = a * old + given
+    real, imag = like(example, float(z.real)), like(example, float(z.imag))
+    if attributes["firing"] == "phase":     # the positive real axis is crossed, beyond the threshold
+        return {"out.spike": int(old.imag < 0 <= imag and real >= values["threshold"]), "real": real, "imag": imag}
+    if imag < values["threshold"]:
+        return {"out.spike": 0, "real": real, "imag": imag}
+    return {"out.spike": 1, "real": 0, "imag": values["threshold"] - values["reset_margin"]}
+
+
+def delta_of(x: Any, values: Values, coding: str) -> Results:
+    """Delta encoder of value x."""
+    activation, residue, error, threshold = (values[name] for name in ("activation", "residue", "error", "threshold"))
+    if coding == "corrected":
+        known = {"out.graded": like(x, 0), "activation": activation, "residue": residue, "error": error}
+        change = x - activation
+        return known if abs(change) < threshold else {**known, "out.graded": change, "activation": activation + change}
+    change = x - activation + residue
+    total = change + error if coding == "cumulative" else change
+    message = change if abs(total) >= threshold else like(x, 0)
+    left = (total if message == 0 else 0) if coding == "cumulative" else error
+    return {"out.graded": message, "activation": x, "residue": change - message, "error": left}
+
+
+def sigma_delta(values: Values, attributes: Mapping[str, str]) -> Results:
+    """Sum of changes in, change of the activation out."""
+    sigma = values["sigma"] + values["charge.input"]
+    x = sigma + values["bias"]
+    if attributes["activation"] == "relu":
+        x = max(like(x, 0), x)
+    return {**delta_of(x, values, attributes["coding"]), "sigma": sigma}
+
+
+def delta(values: Values, attributes: Mapping[str, str]) -> Results:
+    """Change of the input."""
+    return delta_of(values["charge.input"], values, attributes["coding"])
+
+
 MODELS: dict[str, Callable[[Values, Mapping[str, str]], Results]] = {
     "lif": lif, "cuba": cuba, "linear": linear, "relu": relu, "gelu": gelu_model, "ssm": ssm,
     "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "ternary": ternary, "gsu": gsu, "glu": glu, "reduce": reduce,
     "center": center, "layer_norm": layer_norm, "integrator": integrator, "running_mean": running_mean,
+    "resonator": resonator, "sigma_delta": sigma_delta, "delta": delta,
 }
 
 

@@ -92,6 +92,32 @@ def test_texts_do_not_overlap(tmp_path: Path):
         assert box.x0 >= 0 and box.x1 <= figure.bbox.x1, text
 
 
+@pytest.mark.parametrize(("populations", "marks"), [([], 0), ([3], 1), ([1, 3], 2)])
+def test_overflows_are_marked_where_they_were(tmp_path: Path, populations: list[int], marks: int):
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import to_rgba
+    from matplotlib.text import Text
+
+    from neurosim.report import palette
+    from neurosim.report.render import page
+
+    result = make_result(0)
+    result.overflows[:] = 0
+    result.overflows[4, populations] = 1000
+    with open_trace(tmp_path, [result]) as trace:
+        figure = page(trace)
+    raster = figure.axes[0]
+    lines = [each for each in raster.collections if isinstance(each, LineCollection)
+             and each.get_color()[0].tolist() == list(to_rgba(palette.OVERFLOW)) and len(each.get_segments())]
+    assert len(lines) == marks
+    for line in lines:
+        middle_us = (result.step_end_ps[3] + result.step_end_ps[4]) / 2 * 1e-6
+        assert [segment[0][0] for segment in line.get_segments()] == pytest.approx([middle_us])
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert ("overflows" in texts) is ("red: overflows in this time step" in texts) is bool(populations)
+    assert any(text.startswith("most in") for text in texts) is bool(populations)
+
+
 def test_energy_bars_add_up(tmp_path: Path):
     from neurosim.report.panels import MAX_BARS, energy_bars
 

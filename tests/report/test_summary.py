@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -18,7 +19,7 @@ from neurosim.report.quantities import count, percent, shortened, with_prefix
 from neurosim.report.timing import spread
 from neurosim.traces import Trace, TraceWriter
 from neurosim.traces.schema import SampleResult
-from tests.traces.synthetic import N_CORES, chip_mapping, make_header, make_result
+from tests.traces.synthetic import N_CORES, SIZES, chip_mapping, make_header, make_result
 
 # DESIGN 9: what `--json` holds at least.
 REQUIRED_KEYS = {"samples", "accuracy", "time_steps", "spikes", "synaptic_events", "neuron_updates", "packets",
@@ -200,16 +201,58 @@ def test_without_labels_there_is_no_accuracy(tmp_path: Path, results: list[Sampl
     assert summary.accuracy is None and summary.confusion is None
 
 
-@pytest.mark.parametrize(("numbers", "note", "overflows", "indicative"), [
-    ("float64", None, 0, True), ("fixed", None, None, False), ("fixed", "12", 12, False),
-    ("fixed", '{"layer_1": 3, "gate": 4}', 7, False)])
-def test_overflows_and_float_runs(tmp_path: Path, numbers: str, note: str | None, overflows: int | None,
-                                  indicative: bool):
-    notes = [("overflows", note)] if note else []
-    summary = summary_of(tmp_path, [make_result(0)], make_header(1, numbers), notes=notes)
-    assert summary.overflows == overflows
+def with_overflows(sample: int, *totals: int) -> SampleResult:
+    """Return a sample with as many overflows of each population, all in its last time step."""
+    overflows = np.zeros((15, len(SIZES)), np.int64)
+    overflows[-1] = totals
+    return replace(make_result(sample), overflows=overflows)
+
+
+@pytest.mark.parametrize(("numbers", "indicative"), [("float64", True), ("fixed", False)])
+def test_energy_is_indicative_in_float_runs_alone(tmp_path: Path, numbers: str, indicative: bool):
+    summary = summary_of(tmp_path, [make_result(0, numbers=numbers)], make_header(1, numbers))
     assert summary.indicative is indicative is summary.to_json()["energy_j"]["indicative"]
     assert ("indicative" in to_text(summary)) is indicative
+
+
+def test_overflows_by_population_most_first(tmp_path: Path):
+    summary = summary_of(tmp_path, [with_overflows(0, 0, 3, 20, 0, 1), with_overflows(1, 0, 4, 0, 0, 0)])
+    assert summary.overflows == 28
+    assert list(summary.overflows_by_population.items()) == [("layer_2", 20), ("layer_1", 7), ("readout", 1)]
+    plain = json.loads(json.dumps(summary.to_json()))
+    assert plain["overflows"] == 28
+    assert plain["overflows_by_population"] == {"layer_2": 20, "layer_1": 7, "readout": 1}
+    assert "layer_2 20, layer_1 7, readout 1\n" in to_text(summary)
+
+
+def test_at_most_three_populations_are_named(tmp_path: Path):
+    text = to_text(summary_of(tmp_path, [with_overflows(0, 2, 1000, 30, 0, 1)]))
+    row = next(line for line in text.splitlines() if "overflows" in line)
+    assert row.split() == "overflows 1 033 layer_1 1 000, layer_2 30, input 2, …".split()
+
+
+def test_long_names_of_populations_leave_the_numbers_whole(tmp_path: Path):
+    names = tuple(f"{index} [bold] :smile: {'x' * 90}" for index in range(len(SIZES)))
+    header = make_header(1, population_names=names, output_names=tuple("abcdef"))
+    text = to_text(summary_of(tmp_path, [with_overflows(0, 10**9, 10**9, 10**9, 10**9, 1)], header))
+    assert max(len(line) for line in text.splitlines()) <= 120
+    assert "overflows         4 000 000 001" in text and "0 [bold] :smile: xxx" in text
+
+
+@pytest.mark.parametrize(("numbers", "overflows", "shown"), [("float64", 0, "0"), ("fixed", 0, "0"),
+                                                             ("fixed", None, "–")])
+def test_no_overflows_name_no_population(tmp_path: Path, numbers: str, overflows: int | None, shown: str):
+    result = with_overflows(0, 0, 0, 0, 0, 0) if numbers == "fixed" else make_result(0, numbers=numbers)
+    summary_of(tmp_path, [result], make_header(1, numbers))
+    if overflows is None:
+        with h5py.File(tmp_path / "run.h5", "r+") as file:
+            del file["steps/overflows"]
+    with Trace.open(tmp_path / "run.h5") as trace:
+        summary = summarise(trace)
+    assert (summary.overflows, summary.overflows_by_population) == (overflows, {})
+    plain = summary.to_json()
+    assert (plain["overflows"], plain["overflows_by_population"]) == (overflows, {})
+    assert ["overflows", shown] in [line.split() for line in to_text(summary).splitlines()]
 
 
 # -- time and load -------------------------------------------------------------------------------------------------
@@ -285,6 +328,7 @@ def test_a_partial_run_says_so(tmp_path: Path):
     with Trace.open(tmp_path / "run.h5.partial", partial=True) as trace:
         summary = summarise(trace)
     assert summary.samples == 1 and not summary.complete
+    assert summary.overflows == make_result(0).overflows.sum()
     assert "did not end" in to_text(summary)
 
 

@@ -16,6 +16,8 @@ SIZES = {"input": 20, "layer_1": 48, "layer_2": 32, "gate": 16, "readout": 5}
 OUTPUTS = (("input", "spike", 0), ("layer_1", "spike", 0), ("layer_2", "spike", 1), ("layer_2", "value", 2),
            ("gate", "value", 2), ("readout", "value", 2))
 N_CORES, N_PORTS = 9, 2
+# Values per time step that do not fit their format, on average, in a fixed-point run.
+OVERFLOW_RATES = (0.0, 0.4, 0.9, 0.2, 0.1)
 
 
 def figure(value: float, basis: str = "measured", spread: float = 0.2) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def make_header(n_samples: int = 3, numbers: str = "fixed", **changes: Any) -> R
 
 
 def make_result(sample: int, *, seed: int = 0, n_tokens: int = 12, packets: bool = False,
-                tokens: bool = False) -> SampleResult:
+                tokens: bool = False, numbers: str = "fixed") -> SampleResult:
     """Return a random sample of `n_tokens` tokens at interval 1 and depth 4."""
     random = np.random.default_rng([seed, sample])
     n_steps, n_core = n_tokens + 3, N_CORES + N_PORTS
@@ -90,6 +92,8 @@ def make_result(sample: int, *, seed: int = 0, n_tokens: int = 12, packets: bool
     chip = random.integers(0, 200, (n_steps, len(CHIP_EVENTS)))
     chip[:, CHIP_EVENT_INDEX["barrier"]] = 1
     table = _packets(random, counts, chip, end_ps) if packets else None
+    apart = np.random.default_rng([seed, sample, 1])     # so that the rest does not depend on the numbers
+    overflows = apart.poisson(OVERFLOW_RATES, (n_steps, len(SIZES))) if numbers == "fixed" else None
     return SampleResult(
         sample=sample, n_tokens=n_tokens, readout=random.normal(size=SIZES["readout"]),
         readout_tokens=random.normal(size=(n_tokens, SIZES["readout"])) if tokens else None, step_end_ps=end_ps,
@@ -97,7 +101,8 @@ def make_result(sample: int, *, seed: int = 0, n_tokens: int = 12, packets: bool
         synapse_ps=random.integers(0, 900_000, (n_steps, n_core)), network_ps=end_ps - 200_000,
         link_packets=random.integers(0, 400, 4 * COLUMNS * ROWS + n_core),
         link_busy_ps=random.integers(0, int(end_ps[-1]) // 2, 4 * COLUMNS * ROWS + n_core),
-        queue_peak=random.integers(0, 12, n_core), spikes=spikes, packets=table)
+        queue_peak=random.integers(0, 12, n_core), spikes=spikes, packets=table,
+        overflows=overflows)
 
 
 def _spikes(random: np.random.Generator, n_steps: int, end_ps: np.ndarray) -> SpikeTable:

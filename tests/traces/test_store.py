@@ -21,7 +21,7 @@ from neurosim.events import CHIP_EVENTS, CORE_EVENTS
 from neurosim.traces import MemoryRecorder, TeeRecorder, Trace, TraceWriter
 from neurosim.traces.layout import spike_groups
 from neurosim.traces.schema import RunHeader, SampleResult, SpikeTable
-from tests.traces.synthetic import N_CORES, OUTPUTS, make_header, make_result
+from tests.traces.synthetic import N_CORES, OUTPUTS, SIZES, make_header, make_result
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +82,32 @@ def test_steps_and_cores_come_back(path: Path, results: list[SampleResult]):
                                       np.concatenate([r.network_ps for r in results])[5:20])
         expected = np.concatenate([np.diff(r.step_end_ps, prepend=0) for r in results])
         np.testing.assert_array_equal(trace.step_latency_ps, expected)
+
+
+def test_overflows_come_back(path: Path, results: list[SampleResult]):
+    expected = np.concatenate([result.overflows for result in results])
+    with Trace.open(path) as trace:
+        np.testing.assert_array_equal(trace.overflows(), expected)
+        np.testing.assert_array_equal(trace.overflows(5, 20), expected[5:20])
+        assert trace.overflow_totals == dict(zip(SIZES, expected.sum(axis=0).tolist(), strict=True))
+        assert sum(trace.overflow_totals.values()) > 0
+
+
+def test_floating_point_runs_count_no_overflows(tmp_path: Path):
+    path = write_trace(tmp_path / "run.h5", [make_result(0, numbers="float64")], make_header(1, "float64"))
+    with h5py.File(path) as file:
+        assert "steps/overflows" not in file
+    with Trace.open(path) as trace:
+        trace.verify()
+        assert trace.overflows() is None and trace.overflow_totals is None
+
+
+def test_a_fixed_point_run_without_overflows_in_its_trace_still_loads(path: Path):
+    with h5py.File(path, "r+") as file:
+        del file["steps/overflows"]
+    with Trace.open(path) as trace:
+        trace.verify()
+        assert trace.overflows() is None and trace.overflow_totals is None
 
 
 def test_sums_and_readout_come_back(path: Path, results: list[SampleResult]):
@@ -167,6 +193,7 @@ def test_a_run_without_samples_is_a_trace(tmp_path: Path):
     with Trace.open(write_trace(tmp_path / "run.h5", [])) as trace:
         assert (trace.n_samples, trace.n_steps, trace.duration_ps) == (0, 0, 0)
         assert sum(trace.core_event_totals().values()) == 0
+        assert trace.overflows().shape == (0, len(SIZES)) and not any(trace.overflow_totals.values())
 
 
 def test_recorders_in_memory_and_side_by_side(results: list[SampleResult]):
@@ -245,6 +272,7 @@ def test_an_exception_leaves_a_partial_trace(tmp_path: Path):
     with Trace.open(partial, partial=True) as trace:
         assert trace.n_samples == 1 and not trace.complete
         np.testing.assert_array_equal(trace.core_counts(), make_result(0).core_counts)
+        np.testing.assert_array_equal(trace.overflows(), make_result(0).overflows)
 
 
 CRASH = """
@@ -274,6 +302,8 @@ def test_a_killed_run_is_readable_up_to_its_last_flush(tmp_path: Path, flush_s: 
         assert trace.n_samples == n_samples and not trace.complete
         expected = np.concatenate([make_result(sample, packets=True).core_counts for sample in range(n_samples)])
         np.testing.assert_array_equal(trace.core_counts(), expected)
+        overflows = np.concatenate([make_result(sample).overflows for sample in range(n_samples)])
+        np.testing.assert_array_equal(trace.overflows(), overflows)
         assert trace.n_spikes("gate") == sum((make_result(sample).spikes.output == 4).sum()
                                              for sample in range(n_samples))
 
@@ -285,7 +315,7 @@ def test_a_killed_run_before_its_first_sample(tmp_path: Path):
     with Trace.open(tmp_path / "run.h5.partial", partial=True) as trace:
         assert trace.n_samples == 0 and trace.header.engine == "compiled"
         assert sum(trace.core_event_totals().values()) == 0 and trace.duration_ps == 0
-        assert trace.link_packets.size == 0 and trace.readout.size == 0
+        assert trace.link_packets.size == 0 and trace.readout.size == 0 and trace.overflows() is None
 
 
 def test_a_running_trace_can_be_watched(tmp_path: Path):
@@ -367,6 +397,16 @@ def test_samples_record_what_the_first_one_did(tmp_path: Path):
         writer.write(make_result(1))
 
 
+@pytest.mark.parametrize(("numbers", "overflows", "message"), [
+    ("fixed", None, r"is None, in this fixed run it must be \(15, 5\)"),
+    ("fixed", np.zeros((15, 1), np.int64), r"is \(15, 1\), in this fixed run it must be \(15, 5\)"),
+    ("float64", np.zeros((15, 5), np.int64), r"is \(15, 5\), in this float64 run it must be None")])
+def test_fixed_point_runs_and_no_others_count_overflows(tmp_path: Path, numbers: str, overflows, message: str):
+    with (pytest.raises(SimulationError, match=f"sample 0: the shape of its overflows {message}"),
+          TraceWriter(tmp_path / "run.h5", make_header(1, numbers)) as writer):
+        writer.write(replace(make_result(0), overflows=overflows))
+
+
 def test_outputs_that_would_share_a_group(tmp_path: Path):
     header = make_header()
     names = ("layer_2.spike", *header.population_names[1:])
@@ -417,6 +457,10 @@ def _replace(name: str, shape: tuple[int, ...], dtype: str = "int64"):
     (_replace("cores/counts", (5, 5)), r"/cores/counts, shape = \(5, 5\)[\s\S]*3 dimension"),
     (_replace("cores/soma_ps", (42, 3)), r"/cores/soma_ps, shape[\s\S]*11 cores"),
     (_replace("samples/label", (3,), "S4"), "/samples/label, type"),
+    (_replace("steps/overflows", (42,)), r"/steps/overflows, shape = \(42,\)[\s\S]*5 populations in the second place"),
+    (_replace("steps/overflows", (42, 4)), r"/steps/overflows, shape = \(42, 4\)[\s\S]*5 populations"),
+    (_replace("steps/overflows", (41, 5)), r"/steps/overflows, rows = 41[\s\S]*allowed: 42, as the other columns"),
+    (_replace("steps/overflows", (42, 5), "float64"), r"/steps/overflows, type = float64[\s\S]*allowed: integers"),
     (lambda file: file["cores/counts"].attrs.create("events", ["a", "b"]), "attribute events"),
     (_delete("spikes/gate"), "/spikes/gate/timestamps = missing"),
     (_delete("spikes/gate/step"), "/spikes/gate/step = missing"),
@@ -488,7 +532,8 @@ def test_sound_traces_verify(path: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize(("name", "index", "value"), [
-    ("steps/end_ps", 3, 0), ("steps/hop_ew", 0, -1), ("cores/soma_ps", (2, 1), -5), ("links/packets", 0, -1),
+    ("steps/end_ps", 3, 0), ("steps/hop_ew", 0, -1), ("steps/overflows", (7, 2), -1),
+    ("cores/soma_ps", (2, 1), -5), ("links/packets", 0, -1),
     ("samples/start_time_ps", 1, 7), ("samples/n_tokens", 0, 2**40), ("samples/label", 0, -7),
     ("samples/first_step", 1, 0), ("spikes/layer_1/node_ids", 0, 48), ("spikes/layer_1/sample", 0, 9),
     ("spikes/layer_1/timestamps", 0, np.nan), ("packets/step", 0, 10_000), ("mapping/core_is_port", 0, 2)])

@@ -30,6 +30,7 @@ class ResonatorOptions(NamedTuple):
     state_exponent: int = 6
     firing: int = PHASE
     clipped: bool = True
+    limit: int = LIMIT
 
 
 @kernel
@@ -44,7 +45,7 @@ def step_resonator(options, parameters, state, charge, spike):
     charge : int64[2, neuron]       for re, im
     spike : int64[neuron]
     """
-    n_overflows = 0
+    n_overflows, limit = 0, options.limit
     for neuron in range(spike.size):
         sin, cos, threshold = parameters[SIN, neuron], parameters[COS, neuron], parameters[THRESHOLD, neuron]
         old_real, old_imag = state[REAL, neuron], state[IMAG, neuron]
@@ -54,8 +55,8 @@ def step_resonator(options, parameters, state, charge, spike):
         imag = (shift_toward_zero(sin * old_real, options.decay_bits)
                 + shift_toward_zero(cos * old_imag, options.decay_bits)
                 + (charge[IMAG, neuron] << options.state_exponent))
-        held_real, real_beyond = clip(real, -LIMIT, LIMIT)
-        held_imag, imag_beyond = clip(imag, -LIMIT, LIMIT)
+        held_real, real_beyond = clip(real, -limit, limit)
+        held_imag, imag_beyond = clip(imag, -limit, limit)
         n_overflows += int(real_beyond) + int(imag_beyond)
         if options.clipped:
             real, imag = held_real, held_imag

@@ -19,8 +19,8 @@ from typing import NamedTuple
 from neurosim.kernel import inlined, kernel
 
 THRESHOLD, BIAS = range(2)
-SIGMA, ACTIVATION, RESIDUE, ERROR_SUM = range(4)
-LIMIT = 2**23
+SIGMA, ENCODER = 0, 1                       # rows of sigma-delta's state; a delta neuron's has the encoder's alone
+ACTIVATION, RESIDUE, ERROR_SUM = range(3)
 
 
 class SigmaDeltaOptions(NamedTuple):
@@ -31,11 +31,12 @@ class SigmaDeltaOptions(NamedTuple):
     rectified: bool = True
     corrected: bool = True
     cumulative: bool = False
+    limit: int = 2**23              # values from here on, or below its negative, are counted
 
 
 @inlined
 def _encode(options, threshold, state, neuron, x):
-    """Return the change to send of activation x, unshifted; advance act, residue and error."""
+    """Return the change to send of activation x, unshifted; advance act, residue and error, the rows of `state`."""
     difference = x - state[ACTIVATION, neuron]
     if options.corrected:
         sent = difference if abs(difference) >= threshold else 0
@@ -64,26 +65,29 @@ def step_sigma_delta(options, parameters, state, charge, message):
     state : int64[4, neuron]        sigma, act, residue, error
     charge, message : int64[neuron]
     """
-    n_overflows = 0
+    n_overflows, limit, encoder = 0, options.limit, state[ENCODER:]
     for neuron in range(charge.size):
         sigma = state[SIGMA, neuron] + charge[neuron]
         x = sigma + parameters[BIAS, neuron]
         if options.rectified and x < 0:
             x = 0
         state[SIGMA, neuron] = sigma
-        sent = _encode(options, parameters[THRESHOLD, neuron], state, neuron, x)
+        sent = _encode(options, parameters[THRESHOLD, neuron], encoder, neuron, x)
         message[neuron] = sent >> options.state_exponent
-        n_overflows += int((sigma < -LIMIT) | (sigma >= LIMIT)) + int((x < -LIMIT) | (x >= LIMIT))
+        n_overflows += int((sigma < -limit) | (sigma >= limit)) + int((x < -limit) | (x >= limit))
     return n_overflows
 
 
 @kernel
 def step_delta(options, parameters, state, value, message):
-    """Send the change of input `value`, shifted up by both exponents; else like `step_sigma_delta` without a sum."""
-    n_overflows = 0
+    """Send the change of input `value`, shifted up by both exponents; else like `step_sigma_delta` without a sum.
+
+    state : int64[3, neuron]        act, residue, error
+    """
+    n_overflows, limit = 0, options.limit
     for neuron in range(value.size):
         x = value[neuron] << (options.spike_exponent + options.state_exponent)
         sent = _encode(options, parameters[THRESHOLD, neuron], state, neuron, x)
         message[neuron] = sent >> options.state_exponent
-        n_overflows += int((x < -LIMIT) | (x >= LIMIT))
+        n_overflows += int((x < -limit) | (x >= limit))
     return n_overflows

@@ -1,0 +1,154 @@
+"""Scales of a quantised population: what its integers stand for, and the conversions between them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurosim.errors import NetworkError, OptionError
+from neurosim.formats import OVERFLOWS, ROUNDINGS, Coding, Format
+from neurosim.graph import Population
+from neurosim.machine import Float64Array, Int64Array
+from neurosim.numbers import MOST_SHIFT, quantise, stream_key
+from neurosim.quantity_specs import MODEL_QUANTITIES
+
+MANTISSA_BITS = 15
+_MEND = "quantise the network again: neurosim quantize"
+
+
+def quantised(values: ArrayLike, format_: Format, key: int) -> Int64Array:
+    """Return values as integers of the format, those outside at its ends (or refused, as the format says)."""
+    return quantise(values, format_, key=key)[0]
+
+
+def conversion(factor: Float64Array, bound: ArrayLike, where: str) -> tuple[Int64Array, Int64Array]:
+    """Return (mantissa, shift) with mantissa / 2**shift next to each factor: 1 for powers of two, else 15 bits.
+
+    Parameters
+    ----------
+    factor : float64[neuron]    not negative; a factor of 0 gives mantissa 0
+    bound : largest magnitude of the integers to be converted, one or per neuron
+
+    Raises
+    ------
+    OptionError            if a shift leaves -62 to 62, or the product 63 bits, with the arithmetic
+    """
+    fraction, exponent = np.frexp(np.abs(factor))
+    exact = (fraction == 0.5) | (fraction == 0)
+    mantissa = np.where(exact, fraction * 2, np.rint(fraction * 2.0**MANTISSA_BITS)).astype(np.int64)
+    shift = np.where(exact, 1 - exponent, MANTISSA_BITS - exponent).astype(np.int64)
+    shift = np.where(mantissa == 0, 0, shift)
+    mantissa = np.where(factor < 0, -mantissa, mantissa)
+    if shift.size and (shift.min() < -MOST_SHIFT or shift.max() > MOST_SHIFT):
+        worst = int(np.argmax(np.abs(shift)))
+        raise OptionError(f"{where}: conversion by {factor[worst]:.4g} needs a shift of {shift[worst]}",
+                          allowed=f"shifts from -{MOST_SHIFT} to {MOST_SHIFT}",
+                          mend="choose fractions closer to each other")
+    largest = np.asarray(bound, np.float64) * np.abs(mantissa) * np.exp2(np.maximum(-shift, 0))
+    if largest.size and largest.max() >= 2.0**63:
+        worst = int(np.argmax(largest))
+        given = float(np.broadcast_to(np.asarray(bound, np.float64), factor.shape)[worst])
+        raise OptionError(
+            f"{where}: {given:.6g} x {mantissa[worst]} x 2**{max(-int(shift[worst]), 0)} = {largest[worst]:.4g} "
+            f"needs {math.ceil(math.log2(largest[worst])) + 1} bits",
+            allowed="products below 2**63", mend="take bits from the factors")
+    return mantissa, shift
+
+
+class PopulationScales:
+    """The codings of one population, complete and checked against each other."""
+
+    def __init__(self, population: Population) -> None:
+        self.population = population
+        self.size = population.size
+        self.where = f"population {population.name!r}"
+        self._check_complete()
+        for group in MODEL_QUANTITIES[population.model].same_scale:
+            first = self.scale(group[0])
+            for name in group[1:]:
+                if not np.array_equal(self.scale(name), first):
+                    raise NetworkError(f"{self.where}: {name} and {group[0]} have different scales",
+                                       allowed="one scale for both", mend=_MEND)
+
+    def _check_complete(self) -> None:
+        population = self.population
+        needed = MODEL_QUANTITIES[population.model].names()
+        if population.model == "input" and population.attributes["payload"] == "spike":
+            return
+        missing = [name for name in needed if name not in population.codings]
+        if missing:
+            raise NetworkError(f"{self.where} has no fixed-point format of {', '.join(missing)}", mend=_MEND)
+
+    def coding(self, name: str) -> Coding:
+        """Return the coding of a quantity."""
+        return self.population.codings[name]
+
+    def format(self, name: str) -> Format:
+        """Return the format of a quantity."""
+        return self.population.codings[name].format
+
+    def scale(self, name: str) -> Float64Array:
+        """Return what the integer 1 stands for; float64[size]."""
+        return np.broadcast_to(self.population.codings[name].scale, (self.size,))
+
+    def payload_scale(self, name: str) -> float:
+        """Return the scale of a graded output, one number: receivers add payloads of all neurons."""
+        scale = self.coding(name).scale
+        if scale.ndim:
+            raise NetworkError(f"{self.where}: {name} has {scale.size} scales", allowed="one scale for all neurons",
+                               mend=_MEND)
+        return float(scale)
+
+    def output_scales(self) -> list[float]:
+        """Return the scale of each output: 1 for spikes."""
+        return [self.payload_scale(output.name) if self.population.output_kind(output.name) == "graded" else 1.0
+                for output in self.population.spec.outputs]
+
+    def payload_magnitude(self, output: int) -> int:
+        """Return the largest magnitude of an output's integers."""
+        name = self.population.spec.outputs[output].name
+        return self.format(name).magnitude if self.population.output_kind(name) == "graded" else 1
+
+    def parameter(self, name: str) -> Float64Array:
+        """Return a parameter; float64[size] or float64[size, mode]."""
+        return np.asarray(self.population.parameters[name], np.float64)
+
+    def integers(self, quantity: str, values: ArrayLike, label: str = "") -> Int64Array:
+        """Return values as integers of a quantity; [size] or [size, mode]."""
+        gain = self.coding(quantity).gain
+        given = np.asarray(values, np.float64)
+        if gain.ndim and given.ndim == 2:
+            gain = gain[:, None]
+        key = stream_key(0, f"{self.population.name} {label or quantity}")
+        return quantised(given / gain, self.format(quantity), key)
+
+    def steps(self, name: str, of: str) -> Int64Array:
+        """Return parameter `name` in units of quantity `of`, of which its own scale is a multiple by a power of two."""
+        ratio = self.scale(name) / self.scale(of)
+        fraction, exponent = np.frexp(ratio)
+        if np.any(fraction != 0.5) or np.any(exponent < 1) or np.any(exponent > 32):
+            raise NetworkError(f"{self.where}: the scale of {name} is {ratio.min():g} to {ratio.max():g} times that of "
+                               f"{of}", allowed="1, 2, 4, … times", mend=_MEND)
+        return self.integers(name, self.parameter(name)) << (exponent - 1).astype(np.int64)
+
+    def slot(self, name: str) -> list[int]:
+        """Return bits, 1 if signed, overflow and rounding of a quantity, as codes of `numbers`."""
+        format_ = self.format(name)
+        return [format_.bits, int(format_.signed), OVERFLOWS.index(format_.overflow),
+                ROUNDINGS.index(format_.rounding)]
+
+    def is_strict(self) -> bool:
+        """Whether an overflow anywhere in the population ends the run."""
+        return any(coding.format.overflow == "error" for coding in self.population.codings.values())
+
+
+def power_of_two(values: NDArray[np.float64], where: str, what: str) -> Int64Array:
+    """Return s with value = 2**-s; raise NetworkError where one is no power of two from 2**-62 to 2**62."""
+    fraction, exponent = np.frexp(values)
+    shift = (1 - exponent).astype(np.int64)
+    if np.any(fraction != 0.5) or np.any(np.abs(shift) > MOST_SHIFT):
+        raise NetworkError(f"{where}: {what} is {values.min():.6g} to {values.max():.6g}",
+                           allowed="powers of two from 2**-62 to 2**62", mend=_MEND)
+    return shift

@@ -1,0 +1,123 @@
+"""A quantised network in integers: weights, parameters, conversions between scales.
+
+Deterministic: what the codings say is all there is. Every product and sum is bounded here by its largest possible
+integer; what would leave 64 bits is refused with the arithmetic, so that the kernels need not look.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neurosim.errors import NetworkError, OptionError
+from neurosim.formats import Coding
+from neurosim.graph import DenseWeights, Network, Population, SparseWeights
+from neurosim.machine import N_FIXED_CONSTANTS, Fixed, Float64Array, Int64Array
+from neurosim.mapping.connections import Connection
+from neurosim.mapping.fixed_models import lower_population
+from neurosim.mapping.fixed_scales import PopulationScales, conversion, quantised
+from neurosim.models.fixed.lookup import normal_of, sigmoid_of, table_of
+from neurosim.numbers import stream_key
+
+
+class _Charges(NamedTuple):
+    """One connection in integers. bound: int[post], the largest magnitude of the converted sum."""
+
+    weights: Int64Array
+    mantissa: Int64Array
+    shift: Int64Array
+    bound: Float64Array
+
+
+def lower_fixed(network: Network, found: tuple[Connection, ...]) -> Fixed | None:
+    """Return the network in integers; None where nothing of it is quantised.
+
+    Raises
+    ------
+    NetworkError           if a format is missing, or two scales do not go together
+    OptionError            if a sum of products would leave 64 bits, with the arithmetic
+    """
+    if not network.is_quantised:
+        return None
+    scales = [PopulationScales(population) for population in network.populations]
+    output_scale = np.array([scale for item in scales for scale in item.output_scales()])
+    first_output = np.cumsum([0] + [len(item.spec.outputs) for item in network.populations])
+    charges = [_charges(network, connection, scales, output_scale[first_output[connection.source] + connection.output])
+               for connection in found]
+    rows, constants = [], []
+    for number, item in enumerate(scales):
+        bounds = _port_bounds(network.populations[number], number, found, charges)
+        lowered = lower_population(item, bounds)
+        rows.append(lowered.rows)
+        constants.append(lowered.constants)
+    sizes = [item.size for item in rows]
+    return Fixed(
+        constants=np.array(constants, np.int64).reshape(-1, N_FIXED_CONSTANTS),
+        parameters=_joined([item.reshape(-1) for item in rows]), parameter_start=_starts(sizes),
+        n_parameter_rows=np.array([len(item) for item in rows], np.int64),
+        weights=_joined([item.weights for item in charges]),
+        conversion_start=_starts([len(item.mantissa) for item in charges]),
+        mantissa=_joined([item.mantissa for item in charges]), shift=_joined([item.shift for item in charges]),
+        table=np.concatenate([table_of(sigmoid_of), table_of(normal_of)]), output_scale=output_scale)
+
+
+def _charges(network: Network, connection: Connection, scales: list[PopulationScales],
+             payload_scale: float) -> _Charges:
+    """Return a connection's weights, and the conversion of its sums to the scale of the port."""
+    projection = network.projections[connection.projection]
+    if projection.coding is None:
+        raise NetworkError(f"projection {projection.name!r} has no fixed-point format, other parts of the network do",
+                           mend="quantise the whole network: neurosim quantize")
+    target, source = scales[connection.target], scales[connection.source]
+    weights, sums = _integer_weights(connection, projection.coding, projection.name)
+    factor = projection.coding.scale * payload_scale / target.scale(projection.port)
+    where = f"projection {projection.name!r}"
+    bound = sums * source.payload_magnitude(connection.output)
+    mantissa, shift = conversion(np.broadcast_to(factor, (target.size,)), bound, where)
+    return _Charges(weights, mantissa, shift, bound * mantissa * np.exp2(-shift) + 1)
+
+
+def _integer_weights(connection: Connection, coding: Coding, name: str) -> tuple[Int64Array, Float64Array]:
+    """Return the weights as integers, flat, and the sum of their magnitudes at each target neuron."""
+    weights, key = connection.weights, stream_key(0, f"weights {name}")
+    n_post = weights.shape[1]
+    if isinstance(weights, DenseWeights):
+        integers = quantised(weights.values / coding.gain, coding.format, key)
+        return integers.reshape(-1), np.abs(integers).sum(axis=0).astype(np.float64)
+    targets = np.asarray(weights.targets) if isinstance(weights, SparseWeights) else np.arange(n_post)
+    gain = coding.gain[targets] if coding.gain.ndim else coding.gain
+    integers = quantised(weights.values / gain, coding.format, key)
+    return integers, np.bincount(targets, np.abs(integers).astype(np.float64), minlength=n_post)
+
+
+def _port_bounds(population: Population, number: int, found: tuple[Connection, ...],
+                 charges: list[_Charges]) -> list[float]:
+    """Return the largest magnitude that each port can gather before it is made to fit."""
+    totals = np.zeros((len(population.spec.ports), population.size))
+    for connection, item in zip(found, charges, strict=True):
+        if connection.target == number:
+            totals[connection.port] += item.bound
+    bounds = [float(total.max(initial=0.0)) for total in totals]
+    for port, bound in zip(population.spec.ports, bounds, strict=True):
+        if bound >= 2.0**62:
+            raise OptionError(f"population {population.name!r}: port {port.name!r} may gather {bound:.4g}",
+                              allowed="sums below 2**62", mend="take bits from its weights or payloads")
+    return bounds
+
+
+def _starts(sizes: list[int]) -> Int64Array:
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])[:-1].astype(np.int64)
+
+
+def _joined(parts: list[Int64Array]) -> Int64Array:
+    return np.concatenate([np.zeros(0, np.int64), *parts])
+
+
+def formats_of(network: Network) -> dict[str, dict[str, object]]:
+    """Return all formats as text: populations -> quantity -> format, and projections -> format."""
+    return {"populations": {item.name: {name: str(coding) for name, coding in item.codings.items()}
+                            for item in network.populations if item.codings},
+            "projections": {item.name: str(item.coding) for item in network.projections if item.coding is not None}}
+
+
