@@ -74,12 +74,11 @@ class FunctionPass:
                    self.parameters[population], self.state[population], self._charges(population, token), output,
                    self.active[population])
         else:
-            n_modes = int(populations.n_modes[population])
+            n_modes, charges = int(populations.n_modes[population]), self._charges(population, token)
             self.overflow[population] += update_fixed(
                 populations.model[population], self.fixed.constants[population], self.fixed.table,
-                populations.options[population], n_modes, self.parameters[population], self.state[population],
-                self._charges(population, token), output, self.active[population],
-                self.first_draw + token * draws_per_update(n_modes, size))
+                populations.options[population], n_modes, self.parameters[population], self.state[population], charges,
+                output, self.active[population], self.first_draw + token * draws_per_update(n_modes, size))
         self.output[population][token] = output
 
     def _table(self, flat: NDArray[Any], start: NDArray[Any], rows: NDArray[Any], population: int) -> NDArray[Any]:

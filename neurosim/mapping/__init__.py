@@ -20,6 +20,7 @@ from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.partition import partition_network
 from neurosim.mapping.place import Placement, place_cores
 from neurosim.mapping.resources import measure_demand
+from neurosim.mapping.rewrite import rewritten
 from neurosim.mapping.schedule import Staging, stage_network
 
 __all__ = ["MappingOptions", "MappingResult", "describe", "map_network", "map_with_details", "render"]
@@ -57,6 +58,7 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
                      rates: Mapping[str, float] | None = None) -> MappingResult:
     """Return what `map_network` does, together with schedule, partition and placement."""
     options = options or MappingOptions()
+    network = rewritten(network, options)
     staging = stage_network(network, options.schedule)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)

@@ -126,12 +126,11 @@ class PopulationScales:
 
     def steps(self, name: str, of: str) -> Int64Array:
         """Return parameter `name` in units of quantity `of`, of which its own scale is a multiple by a power of two."""
-        ratio = self.scale(name) / self.scale(of)
-        fraction, exponent = np.frexp(ratio)
-        if np.any(fraction != 0.5) or np.any(exponent < 1) or np.any(exponent > 32):
-            raise NetworkError(f"{self.where}: the scale of {name} is {ratio.min():g} to {ratio.max():g} times that of "
+        up = -power_of_two(self.scale(name) / self.scale(of), self.where, f"scale of {name} over {of}")
+        if np.any(up < 0) or np.any(up > 32):
+            raise NetworkError(f"{self.where}: the scale of {name} is 2**{up.min()} to 2**{up.max()} times that of "
                                f"{of}", allowed="1, 2, 4, … times", mend=_MEND)
-        return self.integers(name, self.parameter(name)) << (exponent - 1).astype(np.int64)
+        return self.integers(name, self.parameter(name)) << up
 
     def slot(self, name: str) -> list[int]:
         """Return bits, 1 if signed, overflow and rounding of a quantity, as codes of `numbers`."""
@@ -145,10 +144,9 @@ class PopulationScales:
 
 
 def power_of_two(values: NDArray[np.float64], where: str, what: str) -> Int64Array:
-    """Return s with value = 2**-s; raise NetworkError where one is no power of two from 2**-62 to 2**62."""
-    fraction, exponent = np.frexp(values)
-    shift = (1 - exponent).astype(np.int64)
-    if np.any(fraction != 0.5) or np.any(np.abs(shift) > MOST_SHIFT):
+    """Return s with value = 2**-s, up to rounding; raise NetworkError where it is no power from 2**-62 to 2**62."""
+    shift = -np.rint(np.log2(values)).astype(np.int64)
+    if np.any(np.abs(np.ldexp(values, shift) - 1) > 1e-9) or np.any(np.abs(shift) > MOST_SHIFT):
         raise NetworkError(f"{where}: {what} is {values.min():.6g} to {values.max():.6g}",
                            allowed="powers of two from 2**-62 to 2**62", mend=_MEND)
     return shift

@@ -14,7 +14,7 @@ ScheduleName = Literal["pipelined", "fall_through"]
 
 @dataclass(frozen=True)
 class MappingOptions:
-    """Choices of the mapping; none of them changes a spike.
+    """Choices of the mapping; none of them changes a spike, except that `fold_b` rounds differently.
 
     strategy : `pack` fills core after core in stage order; `balanced` uses as many cores (or `n_cores`) and evens
         out their soma time
@@ -24,6 +24,7 @@ class MappingOptions:
     seed : of `annealing` and `random`
     max_neurons_per_core : a tighter limit than the chip's
     n_cores : cores that `balanced` may use; None: as many as `pack` needs
+    fold_b : fold the input gain of state-space channels into their read-out; see `mapping.rewrite`
     readout_every_token : read-outs send their value at every token instead of the last one only
     allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
     """
@@ -34,6 +35,7 @@ class MappingOptions:
     seed: int = 0
     max_neurons_per_core: int | None = None
     n_cores: int | None = None
+    fold_b: bool = False
     readout_every_token: bool = False
     allow_fan_in_split: bool = False
 

@@ -1,0 +1,106 @@
+"""Random fixed-point formats for random networks, and the models that `cases` leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from neurosim.formats import ROUNDINGS, Coding, Format
+from neurosim.graph import DenseWeights, Network, Population, Projection
+from neurosim.quantity_specs import MODEL_QUANTITIES
+
+ONE = np.ones(())
+OVERFLOWS = ("saturate", "saturate", "twos_complement")
+
+
+def coded(network: Network, random: np.random.Generator) -> Network:
+    """Return the network with formats drawn for all its quantities; some narrow enough to overflow."""
+    populations = tuple(replace(item, codings=_codings(item, random)) for item in network.populations)
+    by_name = {item.name: item for item in populations}
+    projections = tuple(replace(item, coding=_weights(by_name[item.target], random)) for item in network.projections)
+    return replace(network, populations=populations, projections=projections)
+
+
+def with_other_models(network: Network, random: np.random.Generator) -> Network:
+    """Return the network with a resonator, a sigma-delta and a delta neuron behind its inputs."""
+    source, size = network.populations[0], 3
+    angle = random.uniform(0.2, 1.5, size)
+    turned = {"a_real": 0.9 * np.cos(angle), "a_imag": 0.9 * np.sin(angle), "threshold": 0.3}
+    added = (Population("resonator", "resonator", size, turned, {"firing": str(random.choice(["phase", "izhikevich"]))}),
+             Population("delta", "delta", size, {"threshold": 0.25}, {"coding": str(random.choice(["corrected", "plain"]))}),
+             Population("sigma_delta", "sigma_delta", size, {"threshold": 0.5, "bias": 0.25},
+                        {"activation": str(random.choice(["relu", "none"])),
+                         "coding": str(random.choice(["corrected", "plain", "cumulative"]))}))
+
+    def weights(pre: int) -> DenseWeights:
+        return DenseWeights(np.round(random.normal(0.4, 0.6, (pre, size)), 2))
+
+    joins = (Projection(source.name, "resonator", weights(source.size), "real"),
+             Projection(source.name, "delta", weights(source.size)),
+             Projection("delta", "sigma_delta", weights(size)),
+             Projection("resonator", "sigma_delta", weights(size), delay_steps=1))
+    return replace(network, populations=(*network.populations, *added), projections=(*network.projections, *joins),
+                   readouts=(*network.readouts, "sigma_delta"))
+
+
+def _weights(target: Population, random: np.random.Generator) -> Coding:
+    gain = random.choice([0, 1, 2])
+    gains = ONE if gain == 0 else np.exp2(random.integers(-1, 2, target.size)) if gain == 1 \
+        else random.uniform(0.6, 1.7, target.size)
+    return Coding(Format(int(random.choice([3, 5, 8])), int(random.integers(1, 7)), True, "nearest_even"), gains)
+
+
+def _codings(population: Population, random: np.random.Generator) -> dict[str, Coding]:
+    """Draw a scale for each group of quantities, then the formats."""
+    if population.model == "input" and population.attributes["payload"] == "spike":
+        return {}
+    spec = MODEL_QUANTITIES[population.model]
+    group = {name: names[0] for names in spec.same_scale for name in names}
+    fraction: dict[str, int] = {}
+    gain: dict[str, Any] = {}
+    codings: dict[str, Coding] = {}
+    for quantity in sorted(spec.quantities, key=lambda item: item.step_of != ""):     # units first
+        root = group.get(quantity.name, quantity.name)
+        if root not in fraction:
+            fraction[root] = int(random.integers(2, 12))
+            free = quantity.role in ("charge", "state") and population.model not in ("sigma_delta", "delta")
+            gain[root] = random.uniform(0.7, 1.4, population.size) if free and random.random() < 0.4 else ONE
+        codings[quantity.name] = _coding(population, quantity.name, quantity.role, quantity.step_of, fraction[root],
+                                         gain[root], codings, random)
+    return codings
+
+
+def _coding(population: Population, name: str, role: str, step_of: str, fraction: int, gain: Any,
+            known: dict[str, Coding], random: np.random.Generator) -> Coding:
+    rounding = str(random.choice(ROUNDINGS))
+    overflow = str(random.choice(OVERFLOWS))
+    if step_of:
+        unit = known[step_of]
+        return Coding(Format(16, unit.format.fraction - int(random.integers(0, 2)), True, "nearest_even"), unit.gain)
+    if name in ("leak", "current_leak", "delta_factor"):
+        return Coding(Format(int(random.choice([8, 13, 16])), int(random.choice([7, 12])), False, "nearest_even"))
+    if name == "a":
+        bits = int(random.choice([6, 12, 16]))
+        return Coding(Format(bits, bits - 1, True, "nearest_even"))
+    if name == "scale":
+        return Coding(Format(12, 8, True, "nearest_even"))
+    if name == "b":     # in steps of the state for a step of the input
+        down = int(random.integers(2, 8))
+        return Coding(Format(8, down, True, "nearest_even"), known["h"].scale / known["input"].scale)
+    if name == "c":
+        return Coding(Format(8, 5, True, "nearest_even"))
+    if name == "d":
+        return Coding(Format(8, 4, True, "nearest_even"), known["c"].scale * known["h"].scale / known["input"].scale)
+    bits = int(random.choice([8, 12, 16, 24])) if role != "payload" else int(random.choice([5, 8, 16]))
+    if name == "current":
+        overflow = str(random.choice(["lava_wrap", "twos_complement", "saturate"]))
+    if role == "payload":
+        gain = ONE
+        if population.model in ("sigma_delta", "delta"):
+            fraction = known["sigma" if population.model == "sigma_delta" else "input"].format.fraction \
+                - int(random.integers(0, 3))
+    if name == "potential" and population.model == "ssm_lif":
+        bits = 16       # so that it holds the firing level
+    return Coding(Format(bits, fraction, True, rounding, overflow), gain)
