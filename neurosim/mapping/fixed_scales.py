@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.errors import NetworkError, OptionError
 from neurosim.formats import OVERFLOWS, ROUNDINGS, Coding, Format
-from neurosim.graph import Population
+from neurosim.graph import Population, SparseWeights, Weights
 from neurosim.machine import Float64Array, Int64Array
 from neurosim.numbers import MOST_SHIFT, quantise, stream_key
 from neurosim.quantity_specs import MODEL_QUANTITIES
@@ -21,6 +21,14 @@ _MEND = "quantise the network again: neurosim quantize"
 def quantised(values: ArrayLike, format_: Format, key: int) -> Int64Array:
     """Return values as integers of the format, those outside at its ends (or refused, as the format says)."""
     return quantise(values, format_, key=key)[0]
+
+
+def integer_weights(weights: Weights, coding: Coding, name: str) -> Int64Array:
+    """Return weights as integers of their coding, in the shape of `weights.values`."""
+    gain = coding.gain
+    if isinstance(weights, SparseWeights) and gain.ndim:
+        gain = gain[weights.targets]
+    return quantised(weights.values / gain, coding.format, stream_key(0, f"weights {name}"))
 
 
 def conversion(factor: Float64Array, bound: ArrayLike, where: str) -> tuple[Int64Array, Int64Array]:

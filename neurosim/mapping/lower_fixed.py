@@ -16,9 +16,8 @@ from neurosim.graph import DenseWeights, Network, Population, SparseWeights
 from neurosim.machine import N_FIXED_CONSTANTS, Fixed, Float64Array, Int64Array
 from neurosim.mapping.connections import Connection
 from neurosim.mapping.fixed_models import lower_population
-from neurosim.mapping.fixed_scales import PopulationScales, conversion, quantised
+from neurosim.mapping.fixed_scales import PopulationScales, conversion, integer_weights
 from neurosim.models.fixed.lookup import normal_of, sigmoid_of, table_of
-from neurosim.numbers import stream_key
 
 
 class _Charges(NamedTuple):
@@ -80,14 +79,12 @@ def _charges(network: Network, connection: Connection, scales: list[PopulationSc
 
 def _integer_weights(connection: Connection, coding: Coding, name: str) -> tuple[Int64Array, Float64Array]:
     """Return the weights as integers, flat, and the sum of their magnitudes at each target neuron."""
-    weights, key = connection.weights, stream_key(0, f"weights {name}")
-    n_post = weights.shape[1]
+    weights = connection.weights
+    integers = integer_weights(weights, coding, name)
     if isinstance(weights, DenseWeights):
-        integers = quantised(weights.values / coding.gain, coding.format, key)
         return integers.reshape(-1), np.abs(integers).sum(axis=0).astype(np.float64)
+    n_post = weights.shape[1]
     targets = np.asarray(weights.targets) if isinstance(weights, SparseWeights) else np.arange(n_post)
-    gain = coding.gain[targets] if coding.gain.ndim else coding.gain
-    integers = quantised(weights.values / gain, coding.format, key)
     return integers, np.bincount(targets, np.abs(integers).astype(np.float64), minlength=n_post)
 
 

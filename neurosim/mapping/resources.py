@@ -18,6 +18,7 @@ from hw_models.schema import Chip, SynapseMemory
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights
 from neurosim.machine import Int64Array
 from neurosim.mapping.bits import charge_bits, parameter_bits, state_bits, weight_bits
+from neurosim.mapping.fixed_scales import integer_weights
 from neurosim.mapping.schedule import Staging, delay_values
 from neurosim.units import ns_to_ps
 
@@ -167,21 +168,24 @@ def _incoming(network: Network, first_row: Int64Array, chip: Chip) -> tuple[tupl
 
 def _cut_ready(projection: Projection, source: int, row: int, stride: int, chip: Chip) -> Incoming:
     weights, skip_zero = projection.weights, chip.core.pipeline.skip_zero_weights
-    bits = weight_bits(projection, chip)
+    bits, values = weight_bits(projection, chip), weights.values
+    if projection.coding is not None:       # what rounds to zero is zero
+        values = integer_weights(weights, projection.coding, projection.name)
     n_pre, n_post = weights.shape
     none = np.zeros(0, np.int64)
     if isinstance(weights, DenseWeights):
-        used = weights.values != 0 if skip_zero and not np.all(weights.values) else None
+        used = values != 0 if skip_zero and not np.all(values) else None
         return Incoming(source, row, stride, n_pre, n_post, True, bits, used, none, none)
-    sources, targets = _listed_synapses(weights, skip_zero)
+    sources, targets = _listed_synapses(weights, values, skip_zero)
     order = np.argsort(targets, kind="stable")
     pointer = np.concatenate([[0], np.cumsum(np.bincount(targets, minlength=n_post), dtype=np.int64)])
     return Incoming(source, row, stride, n_pre, n_post, False, bits, None, sources[order], pointer)
 
 
-def _listed_synapses(weights: SparseWeights | OneToOneWeights, skip_zero: bool) -> tuple[Int64Array, Int64Array]:
+def _listed_synapses(weights: SparseWeights | OneToOneWeights, values: np.ndarray,
+                     skip_zero: bool) -> tuple[Int64Array, Int64Array]:
     """Return source and target neuron of each synapse, in order of the sources."""
-    kept = weights.values != 0 if skip_zero else np.ones(len(weights.values), bool)
+    kept = values != 0 if skip_zero else np.ones(len(values), bool)
     if isinstance(weights, OneToOneWeights):
         neurons = np.flatnonzero(kept)
         return neurons, neurons
