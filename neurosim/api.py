@@ -24,17 +24,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurosim.errors import OptionError
 from neurosim.resolve import Data, Resolved, find_data, find_source, mapping_options, resolve, run_options
 
 if TYPE_CHECKING:
     from hw_models.schema import Chip
+    from neurosim.calibrate import QuantizeReport
     from neurosim.engine import RunOptions
     from neurosim.graph import Network
     from neurosim.machine import Machine
+    from neurosim.mapping.quantize_options import QuantizeOptions
     from neurosim.report import Summary
     from neurosim.traces.store import Trace
 
 Float64Array = NDArray[np.float64]
+# Samples that formats are chosen on, unless told otherwise.
+CALIBRATION_SAMPLES = 100
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,14 @@ class RunResult:
     summary: Summary
     readout: Float64Array
     trace: Trace
+
+
+@dataclass(frozen=True)
+class QuantizeResult:
+    """A network with a fixed-point format for every quantity, and what that does to it on the sample inputs."""
+
+    network: Network
+    report: QuantizeReport
 
 
 def load_network(source: str | Path | Network, *, network: str | None = None) -> Network:
@@ -107,12 +120,14 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     network : which network of a scenario
     samples : only the first so many
     detail : "functional", "analytic" or "event"
-    numbers : "float64" or "float32"
+    numbers : "float64", "float32" or "fixed": a network without formats gets them first, as by `quantize`, from the
+        scenario's calibration inputs, or else from the first inputs of the run
     schedule : "pipelined" or "fall_through"
     engine : "compiled" or "reference"
     seed : of placement and engine
     workers : samples that run at once; as many as there are processor cores where left out
-    overrides : `core.weight_bits=4` changes the chip, `mapping.placement=linear` the mapping
+    overrides : `core.weight_bits=4` changes the chip, `mapping.placement=linear` the mapping, `quantize.bits.h=16`
+        how formats are chosen
     record : "spikes", "packets" or "all"
     trace : HDF5 file to keep
     force : overwrite it
@@ -129,9 +144,44 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     options = run_options(detail=detail, numbers=numbers, engine=engine, seed=seed, workers=workers, record=record)
     resolved = resolve(source, chip, network=network, schedule=schedule, seed=seed, overrides=overrides)
     data = find_data(resolved, inputs, labels, samples)
-    machine = place(resolved.network, resolved.chip, resolved.mapping)
     provenance = _provenance(source, resolved, command)
+    if options.numbers == "fixed":
+        resolved, provenance["calibration"] = _with_formats(resolved, data)
+    machine = place(resolved.network, resolved.chip, resolved.mapping)
     return _run_machine(machine, data, options, provenance, trace=trace, force=force, progress=progress)
+
+
+def quantize(source: str | Path | Network, chip: Chip | str | Path | None = None,
+             data: ArrayLike | str | Path | None = None, labels: ArrayLike | str | Path | None = None, *,
+             network: str | None = None, samples: int = CALIBRATION_SAMPLES, options: QuantizeOptions | None = None,
+             overrides: Sequence[str] = (), distances: bool = False,
+             progress: Callable[[int, int], None] | None = None) -> QuantizeResult:
+    """Choose a fixed-point format for every quantity of a network, by what its values are on sample inputs.
+
+    Parameters
+    ----------
+    source, chip, network, overrides : as in `run`
+    data : sample inputs, values or a file; the scenario's own calibration inputs where left out
+    labels : class of each sample, for the accuracy before and after
+    samples : only the first so many
+    options : widths, method, granularity, kind of scales, rounding; those of `overrides` (`quantize.…`) where left out
+    distances : compare spike trains by van Rossum's and Victor and Purpura's distances too
+    progress : called with (samples done, samples in all)
+
+    Raises
+    ------
+    InputError, ConfigError  saying what does not fit, with the arithmetic
+    """
+    from neurosim.calibrate import compare, quantized
+    from neurosim.mapping.rewrite import rewritten
+
+    resolved = resolve(source, chip, network=network, overrides=overrides)
+    given = find_calibration(resolved, data, labels, samples)
+    chosen = options or resolved.quantize
+    found = quantized(rewritten(resolved.network, resolved.mapping), resolved.chip, given.inputs, chosen)
+    report = compare(found, given.inputs, given.labels, chip=resolved.chip.name, options=chosen.as_strings(),
+                     distances=distances, progress=progress)
+    return QuantizeResult(found, report)
 
 
 def summarise(trace: str | Path | Trace, png: str | Path | None = None,
@@ -154,6 +204,35 @@ def summarise(trace: str | Path | Trace, png: str | Path | None = None,
         if png is not None:
             report.to_png(opened, png, priced_with)
         return report.summarise(opened, priced_with)
+
+
+def find_calibration(found: Resolved, data: ArrayLike | str | Path | None, labels: ArrayLike | str | Path | None,
+                     samples: int) -> Data:
+    """Return sample inputs to choose formats on: those given, else the scenario's, on which no result is measured."""
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        raise OptionError(f"samples = {samples!r}", allowed="integer from 1")
+    scenario = found.scenario
+    if data is None and scenario is not None and scenario.content.data.calibration is not None:
+        source = scenario.content.data
+        data = scenario.calibration(sum(population.size for population in found.network.inputs))
+        if labels is None and source.calibration_labels is not None:
+            labels = f"{scenario.path.parent / source.file}:{source.calibration_labels}"
+    whole = find_data(found, data, labels, None)
+    return Data(whole.inputs[:samples], None if whole.labels is None else whole.labels[:samples])
+
+
+def _with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
+    """Return the network with formats, and where they come from."""
+    from neurosim.calibrate import quantized
+    from neurosim.mapping.rewrite import rewritten
+
+    network = rewritten(found.network, found.mapping)
+    if network.is_quantised:
+        return found._replace(network=network), "formats of the network file"
+    has_own = found.scenario is not None and found.scenario.content.data.calibration is not None
+    inputs = find_calibration(found, None if has_own else data.inputs, None, CALIBRATION_SAMPLES).inputs
+    origin = f"{len(inputs)} samples of {'the calibration data' if has_own else 'the inputs of the run'}"
+    return found._replace(network=quantized(network, found.chip, inputs, found.quantize)), origin
 
 
 def _provenance(source: str | Path | Network, found: Resolved, command: str) -> dict[str, str]:

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from neurosim.engine import RunOptions
     from neurosim.graph import Network
     from neurosim.mapping.options import MappingOptions
+    from neurosim.mapping.quantize_options import QuantizeOptions
 
 Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
 
 DEFAULT_CHIP = "loihi2"
 NETWORK_SUFFIXES = (".h5", ".hdf5")
-MAPPING_PREFIX = "mapping."
+MAPPING_PREFIX, QUANTIZE_PREFIX = "mapping.", "quantize."
 # What `record` switches on beside the counts, which are always kept.
 RECORD: Mapping[str, Mapping[str, bool]] = {
     "spikes": {"record_spikes": True},
@@ -43,6 +44,7 @@ class Settings(NamedTuple):
 
     chip: list[str]
     mapping: dict[str, Any]
+    quantize: dict[str, Any]
 
 
 class Source(NamedTuple):
@@ -59,6 +61,7 @@ class Resolved(NamedTuple):
     chip: Chip
     mapping: MappingOptions
     scenario: Scenario | None
+    quantize: QuantizeOptions
 
 
 class Data(NamedTuple):
@@ -76,7 +79,8 @@ def resolve(source: str | Path | Network, chip: Chip | str | Path | None = None,
     suited: dict[str, Any] = {} if found.scenario is None else found.scenario.mapping
     named = {"seed": seed} | ({} if schedule is None else {"schedule": schedule})
     mapping = mapping_options(suited | named | settings.mapping)    # `--set mapping.…` goes before all others
-    return Resolved(found.network, find_chip(chip, found.scenario, settings), mapping, found.scenario)
+    return Resolved(found.network, find_chip(chip, found.scenario, settings), mapping, found.scenario,
+                    quantize_options(settings.quantize))
 
 
 def find_source(source: str | Path | Network, network: str | None = None) -> Source:
@@ -190,28 +194,51 @@ def mapping_options(choices: Mapping[str, Any]) -> MappingOptions:
 
 
 def split_settings(overrides: Sequence[str]) -> Settings:
-    """Sort `path=value` settings into those of the chip and, by the prefix `mapping.`, those of the mapping."""
+    """Sort `path=value` settings into those of the chip and, by their prefix, those of mapping and quantisation."""
     from hw_models.located import parse_located
 
-    settings = Settings([], {})
+    settings = Settings([], {}, {})
     for text in [overrides] if isinstance(overrides, str) else overrides:
         path, equals, value = text.partition("=")
-        if not path.strip().startswith(MAPPING_PREFIX):
+        prefix = next((item for item in (MAPPING_PREFIX, QUANTIZE_PREFIX) if path.strip().startswith(item)), None)
+        if prefix is None:
             settings.chip.append(text)
             continue
         if not equals or not value.strip():
             raise OptionError(f"--set {text}: has no value", allowed="path=value, such as mapping.placement=linear")
-        name = path.strip().removeprefix(MAPPING_PREFIX)
-        settings.mapping[name] = parse_located(value.strip(), f"--set {text}").value
+        into = settings.mapping if prefix == MAPPING_PREFIX else settings.quantize
+        into[path.strip().removeprefix(prefix)] = parse_located(value.strip(), f"--set {text}").value
     return settings
+
+
+def quantize_options(choices: Mapping[str, Any]) -> QuantizeOptions:
+    """Return QuantizeOptions; `bits.h` is one entry of `bits`, `rounding` alone that of all computed values."""
+    from neurosim.mapping.quantize_options import QuantizeOptions
+
+    defaults = {item.name: item.default_factory() if callable(item.default_factory) else item.default
+                for item in dataclasses.fields(QuantizeOptions)}
+    found: dict[str, Any] = {}
+    for path, value in choices.items():
+        name, _, key = path.partition(".")
+        if name not in defaults:
+            close = difflib.get_close_matches(name, defaults, 1)
+            raise OptionError(f"{QUANTIZE_PREFIX}{path}: no such option", allowed=", ".join(defaults),
+                              mend=f"did you mean {QUANTIZE_PREFIX}{close[0]}?" if close else None)
+        if isinstance(defaults[name], dict):
+            if name == "bits" and not key:
+                raise OptionError(f"{QUANTIZE_PREFIX}bits = {value!r}", allowed="bits of a quantity",
+                                  mend=f"name it, as in {QUANTIZE_PREFIX}bits.state={value}")
+            found.setdefault(name, {})[key] = value
+        elif key:
+            raise OptionError(f"{QUANTIZE_PREFIX}{path}: no such option", allowed=f"{QUANTIZE_PREFIX}{name}")
+        else:
+            found[name] = value
+    return QuantizeOptions(**found)
 
 
 def run_options(*, detail: str, numbers: str, engine: str, seed: int, workers: int | None,
                 record: str) -> RunOptions:
     """Return RunOptions; raise OptionError where one is out of range."""
-    if numbers == "fixed":
-        raise OptionError("numbers = 'fixed'", allowed="float64, float32",
-                          mend="this release computes in floating point; fixed-point arithmetic comes with a later one")
     _check_choice("record", record, RECORD)
     if workers is not None and not (isinstance(workers, int) and 1 <= workers <= 1024):
         raise OptionError(f"workers = {workers!r}", allowed="integer from 1 to 1024")

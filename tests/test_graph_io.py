@@ -60,7 +60,8 @@ def quantised_example() -> Network:
     network = example()
     codings = {"input": Coding(Format.parse("s24.12/toward_zero/lava_wrap"), np.array([0.5, 1.0, 1.25])),
                "leak": Coding(Format.parse("u16.15"))}
-    one, each = Coding(Format.parse("s8.6/nearest_even"), np.array(0.75)), Coding(Format.parse("s4.2"), np.exp2(range(3)))
+    one = Coding(Format.parse("s8.6/nearest_even"), np.array(0.75))
+    each = Coding(Format.parse("s4.2"), np.exp2(range(3)))
     populations = (*network.populations[:2], dataclasses.replace(network.populations[2], codings=codings))
     projections = (dataclasses.replace(network.projections[0], coding=one),
                    dataclasses.replace(network.projections[1], coding=each), *network.projections[2:])

@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.__main__", "neurosim.warm"),
     ("neurosim.cli",),
     ("neurosim.api", "neurosim"),
-    ("neurosim.resolve",),
+    ("neurosim.resolve", "neurosim.calibrate"),
     ("neurosim.scenario",),
     ("neurosim.inputs",),
     ("neurosim.explore", "neurosim.validate"),

@@ -11,7 +11,8 @@ Chip = Annotated[str | None, typer.Option("--chip", metavar="CHIP", help=(
 ChipSettings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=(
     "Change the chip, as in core.weight_bits=4. Repeatable."))]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=(
-    "Change the chip (core.weight_bits=4) or the mapping (mapping.placement=linear). Repeatable."))]
+    "Change the chip (core.weight_bits=4), the mapping (mapping.placement=linear) or the choice of formats "
+    "(quantize.bits.h=16). Repeatable."))]
 Network = Annotated[str | None, typer.Option("--network", metavar="NAME", help="Which network of a scenario.")]
 Schedule = Annotated[str | None, typer.Option("--schedule", metavar="NAME", help="pipelined or fall_through.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the placement and the engine.")]

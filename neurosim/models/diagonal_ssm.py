@@ -12,7 +12,7 @@ Source: Gu, Gupta, Goel, Ré, "On the Parameterization and Initialization of Dia
 arXiv 2206.11893.
 """
 
-from neurosim.kernel import kernel
+from neurosim.kernel import inlined, kernel
 
 # Rows behind the per-mode parameters (six tables of n_modes rows) and the per-mode state (two).
 MODE_TABLES, MODE_STATES = 6, 2
@@ -24,25 +24,39 @@ def advance_modes(n_modes, parameters, state, charge, output, active):
     """Advance the modes by one token: write h_real and h_imag into state, y into output row 0, and active."""
     zero = output.dtype.type(0)
     bias, given = parameters[MODE_TABLES * n_modes + BIAS], charge[0]
+    mark_active(n_modes, state, given, bias, active)
     for neuron in range(given.size):
         output[0, neuron] = zero
-        active[neuron] = given[neuron] != zero or bias[neuron] != zero
     for mode in range(n_modes):
         _advance_mode(parameters[mode], parameters[n_modes + mode], parameters[2 * n_modes + mode],
                       parameters[3 * n_modes + mode], parameters[4 * n_modes + mode], parameters[5 * n_modes + mode],
-                      bias, given, state[mode], state[n_modes + mode], output[0], active)
+                      bias, given, state[mode], state[n_modes + mode], output[0])
     _finish_output(parameters[MODE_TABLES * n_modes + D], bias, given, output[0])
 
 
 @kernel
-def _advance_mode(a_real, a_imag, b_real, b_imag, c_real, c_imag, bias, given, h_real, h_imag, total, active):
+def mark_active(n_modes, state, given, bias, active):
+    """Set active where a charge, a bias or a word of the modes is not 0: mostly the first look tells.
+
+    A loop of its own: bytes among words would keep the one over the modes from being vectorised well.
+    """
+    for neuron in range(given.size):
+        found = given[neuron] != 0 or bias[neuron] != 0
+        row = 0
+        while not found and row < MODE_STATES * n_modes:
+            found = state[row, neuron] != 0
+            row += 1
+        active[neuron] = found
+
+
+@inlined
+def _advance_mode(a_real, a_imag, b_real, b_imag, c_real, c_imag, bias, given, h_real, h_imag, total):
     """Advance one mode of every neuron; add c_re h_re - c_im h_im to `total`. Neurons inside: this loop vectorises."""
     number = total.dtype.type
     smallest = number(1.1754943508222875e-38) if total.itemsize == 4 else number(0)
     zero = number(0)
     for neuron in range(total.size):
         real, imag, x = h_real[neuron], h_imag[neuron], given[neuron] + bias[neuron]
-        active[neuron] |= (real != zero) | (imag != zero)
         new_real = a_real[neuron] * real - a_imag[neuron] * imag + b_real[neuron] * x
         new_imag = a_real[neuron] * imag + a_imag[neuron] * real + b_imag[neuron] * x
         new_real = zero if abs(new_real) < smallest else new_real

@@ -28,8 +28,10 @@ def with_other_models(network: Network, random: np.random.Generator) -> Network:
     source, size = network.populations[0], 3
     angle = random.uniform(0.2, 1.5, size)
     turned = {"a_real": 0.9 * np.cos(angle), "a_imag": 0.9 * np.sin(angle), "threshold": 0.3}
-    added = (Population("resonator", "resonator", size, turned, {"firing": str(random.choice(["phase", "izhikevich"]))}),
-             Population("delta", "delta", size, {"threshold": 0.25}, {"coding": str(random.choice(["corrected", "plain"]))}),
+    firing = str(random.choice(["phase", "izhikevich"]))
+    added = (Population("resonator", "resonator", size, turned, {"firing": firing}),
+             Population("delta", "delta", size, {"threshold": 0.25},
+                        {"coding": str(random.choice(["corrected", "plain"]))}),
              Population("sigma_delta", "sigma_delta", size, {"threshold": 0.5, "bias": 0.25},
                         {"activation": str(random.choice(["relu", "none"])),
                          "coding": str(random.choice(["corrected", "plain", "cumulative"]))}))

@@ -99,23 +99,26 @@ def quantised(value: float, bits: int, fraction: int, signed: bool, rounding: st
 
 def loihi_lif(options: Mapping[str, Any], parameters: Sequence[int], state: Sequence[int], charge: int,
               ) -> tuple[int, int, int, int, tuple[bool, bool, bool, bool]]:
-    """Return (u, v, refractory steps left, spike, what did not fit). Overflow options are names."""
-    du, dv, threshold, mantissa, exponent, refractory_steps = parameters
+    """Return (u, v, refractory steps left, spike, what did not fit). Overflow and reset options are names."""
+    du, dv, threshold, mantissa, exponent, refractory_steps, reset_value = parameters
     u, v, refractory = state
+    bits, fraction = options["state_bits"], options["decay_bits"]
     given, n_input = charge * 2 ** options["input_shift"], False
     if options["input_bits"]:
         given, n_input = fitted(given, options["input_bits"], True, "twos_complement")
-    u = trz(u * (4096 - du - options["current_decay_offset"]), 12) + given
-    u, n_current = fitted(u, 24, True, options["current_overflow"])
-    added, n_bias = fitted(u + flr(mantissa, -exponent), 24, True, options["bias_overflow"])
-    v = trz(v * (4096 - dv), 12) + added
+    u = trz(u * (2**fraction - du - options["current_decay_offset"]), fraction) + given
+    u, n_current = fitted(u, bits, True, options["current_overflow"])
+    added, n_bias = fitted(u + flr(mantissa, -exponent), bits, True, options["bias_overflow"])
+    v = trz(v * (2**fraction - dv), fraction) + added
     held = clip(v, options["potential_low"], options["potential_high"])
     n_fit = (n_input, n_current, n_bias, held != v)
-    if refractory:
-        return u, 0, refractory - 1, 0, n_fit
-    if held > threshold * 64:
-        return u, 0, refractory_steps, 1, n_fit
-    return u, held, 0, 0, n_fit
+    if options["refractory"] and refractory:
+        return u, reset_value, refractory - 1, 0, n_fit
+    limit = threshold * 2 ** options["threshold_shift"]
+    if held > limit or (options["reaches"] and held == limit):
+        after = {"hard": reset_value, "soft": held - limit, "none": held}[options["reset"]]
+        return u, after, refractory_steps if options["refractory"] else refractory, 1, n_fit
+    return u, held, refractory, 0, n_fit
 
 
 def loihi_weight(weight: int, sign_mode: str, n_bits: int, removal: str) -> int:
@@ -237,30 +240,3 @@ def sigmoid(x: int) -> int:
     entry, part = min(abs(x) // 64, 6), abs(x) % 64
     rise = (64 - part) * table[entry] // 64 + part * table[entry + 1] // 64
     return 128 + rise if x > 0 else 128 - rise
-
-
-def s4d(options: Mapping[str, Any], modes: Sequence[Sequence[int]], tail: Sequence[int], state: list[list[int]],
-        u: int, draws: Sequence[Sequence[int]]) -> tuple[int, int, bool]:
-    """Advance `state`, a list of [re, im], by one token; return (y, words that did not fit, whether y did not).
-
-    `modes` holds (a_re, a_im, b_re, b_im, c_re, c_im) per mode; `draws` the random indices of the six roundings of each
-    mode, and those of the output last.
-    """
-    rounding, key = options["rounding"], options["key"]
-    total, n_beyond = 0, 0
-    for (a_re, a_im, b_re, b_im, c_re, c_im), words, draw in zip(modes, state, draws[:-1], strict=True):
-        re, im = words
-        sa, sb = options["a_shift"], options["b_shift"]
-        new_re = (rounded(a_re * re, sa, rounding, key, draw[0]) - rounded(a_im * im, sa, rounding, key, draw[1])
-                  + rounded(b_re * u, sb, rounding, key, draw[2]))
-        new_im = (rounded(a_re * im, sa, rounding, key, draw[3]) + rounded(a_im * re, sa, rounding, key, draw[4])
-                  + rounded(b_im * u, sb, rounding, key, draw[5]))
-        words[0], re_beyond = fitted(new_re, options["state_bits"], True, options["state_overflow"])
-        words[1], im_beyond = fitted(new_im, options["state_bits"], True, options["state_overflow"])
-        n_beyond += re_beyond + im_beyond
-        total += c_re * words[0] - c_im * words[1]
-    d, mantissa, shift = tail
-    total = 2 * total + rounded(d * u, options["d_shift"], rounding, key, draws[-1][0])
-    y, beyond = fitted(rounded(total * mantissa, shift, rounding, key, draws[-1][1]), options["message_bits"], True,
-                       "saturate")
-    return y, n_beyond, beyond

@@ -29,7 +29,8 @@ def run(
     network: options.Network = None,
     engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="compiled or reference.")] = "compiled",
     detail: Annotated[str, typer.Option("--detail", metavar="NAME", help="functional, analytic or event.")] = "event",
-    numbers: Annotated[str, typer.Option("--numbers", metavar="NAME", help="float64 or float32.")] = "float64",
+    numbers: Annotated[str, typer.Option("--numbers", metavar="NAME", help=(
+        "float64, float32, or fixed: the chip's arithmetic."))] = "float64",
     schedule: options.Schedule = None,
     set_: options.Settings = None,
     samples: Annotated[int | None, typer.Option("--samples", metavar="N", help="Only the first N samples.")] = None,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurosim.kernel import kernel
+from neurosim.kernel import inlined, kernel
 from neurosim.numbers import clip, shift_floor
 
 
@@ -58,7 +58,7 @@ def advance_scan(shifts, a_real, a_imag, bu_real, bu_imag, x_bits, x_real, x_ima
     return n_beyond
 
 
-@kernel
+@inlined
 def _advance_mode(shifts, a_real, a_imag, bu_real, bu_imag, x_bits, x_real, x_imag):
     """Advance one row. Casts and masks keep every step in 32-bit words, or it would run at half the speed."""
     real_real, imag_imag = np.int32(shifts.real_real & 31), np.int32(shifts.imag_imag & 31)

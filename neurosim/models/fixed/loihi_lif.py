@@ -4,8 +4,9 @@
     v <- clip(trz(v (4096 - dv), 12) + u + (bias_mantissa << bias_exponent))
     spike = v > threshold << 6;   v = reset_value where it spikes, and during the refractory steps; u goes on
 
-trz(x, n) = sign(x) (|x| >> n). u and v have 24 bits. The options say where Lava, nengo-loihi and Brian2Loihi differ;
-`LAVA` is the default. With |charge| < 2**40 nothing leaves 64 bits, as long as words and decay_bits have 62 together.
+trz(x, n) = sign(x) (|x| >> n). u and v have 24 bits. The options say where Lava, nengo-loihi and Brian2Loihi differ,
+and what `neurosim.models.cuba` may choose; the defaults are Lava's, and refractory steps, which Lava lacks. With
+|charge| < 2**40 nothing leaves 64 bits; with other formats, words and decays may have 62 bits together.
 
 Source: lava-nc/lava b6822fbc, `src/lava/proc/lif/models.py`, `PyLifModelBitAcc`; nengo/nengo-loihi e564f66e,
 `nengo_loihi/emulator/interface.py`, `CompartmentState`; sagacitysite/brian2_loihi 9ac5842e, `loihi_neuron_group.py`.
@@ -17,7 +18,7 @@ import numpy as np
 
 from neurosim.kernel import inlined, kernel, part
 from neurosim.models.firing import HARD, SOFT
-from neurosim.numbers import LAVA_WRAP, SATURATE, TWOS_COMPLEMENT, UNLIMITED, shift_toward_zero
+from neurosim.numbers import ERROR, LAVA_WRAP, SATURATE, TWOS_COMPLEMENT, UNLIMITED, shift_toward_zero
 
 # Rows of the int64 tables [row, neuron].
 CURRENT_DECAY, POTENTIAL_DECAY, THRESHOLD, BIAS_MANTISSA, BIAS_EXPONENT, REFRACTORY_STEPS, RESET_VALUE = range(7)
@@ -65,7 +66,8 @@ def step_loihi_lif(options, parameters, state, charge, spike):
     charge : int64[neuron]          what was delivered for this step
     spike : int64[neuron]
     """
-    # The usual case again, with constants: what it does not need falls away, and takes half of the time with it.
+    # The usual case again, with constants: what it does not need falls away, and half of the time with it. Refractory
+    # steps have a pass of their own, since every further word read or written per neuron shows in the time.
     if options[:-1] == LAVA[:-1]:
         counts = _integrate(LAVA, parameters, state, charge, spike)
     else:
@@ -80,7 +82,7 @@ def _overflow_limits(overflow, bits):
     """Return (bits cut off above, ends where Lava's rule turns, by how much, ends) of an overflow, for `_hold`."""
     end = np.int64(1) << (bits - 1)
     cut = np.int64(64 - bits if overflow == TWOS_COMPLEMENT else 0)
-    turns, saturates = overflow == LAVA_WRAP, overflow == SATURATE
+    turns, saturates = overflow == LAVA_WRAP, (overflow == SATURATE) | (overflow == ERROR)
     return (cut, -end if turns else LOWEST, end if turns else HIGHEST, 2 * end if turns else 0,
             -end if saturates else LOWEST, end - 1 if saturates else HIGHEST)
 
@@ -103,7 +105,7 @@ def _integrate(options, parameters, state, charge, spike):
     bias_limits = _overflow_limits(options.bias_overflow, options.state_bits)
     decay_bits, one = options.decay_bits, np.int64(1) << options.decay_bits
     potential_low, potential_high = options.potential_low, options.potential_high
-    # Masks instead of branches, which would keep the loop from being vectorised.
+    # Masks instead of branches, from which the compiler would make a loop for each kind of reset.
     hard, soft = -int(options.reset == HARD), -int(options.reset == SOFT)
     du, dv, threshold = parameters[CURRENT_DECAY], parameters[POTENTIAL_DECAY], parameters[THRESHOLD]
     mantissa, exponent, reset_value = parameters[BIAS_MANTISSA], parameters[BIAS_EXPONENT], parameters[RESET_VALUE]

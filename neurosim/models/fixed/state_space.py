@@ -35,6 +35,7 @@ from neurosim.machine import (
     STREAM_KEY,
 )
 from neurosim.models.activations import GELU, RELU
+from neurosim.models.diagonal_ssm import mark_active
 from neurosim.models.firing import fires
 from neurosim.models.fixed.conversion import MODE_DRAWS, convert, into_slot, soma_draw
 from neurosim.models.fixed.lookup import look_up
@@ -107,15 +108,15 @@ def advance_fixed_modes(constants, n_modes, parameters, state, charge, output, a
     """
     tail, size = MODE_TABLES * n_modes, output.shape[1]
     given, bias, total = charge[0], parameters[tail + BIAS], output[0]
+    mark_active(n_modes, state, given, bias, active)
     for neuron in range(size):
         total[neuron] = 0
-        active[neuron] = given[neuron] != 0 or bias[neuron] != 0
     n_overflows = np.int64(0)
     for mode in range(n_modes):
         n_overflows += _advance_mode(
             constants, parameters[mode], parameters[n_modes + mode], parameters[2 * n_modes + mode],
             parameters[3 * n_modes + mode], parameters[4 * n_modes + mode], parameters[5 * n_modes + mode],
-            parameters[tail + B_SHIFT], given, bias, state[mode], state[n_modes + mode], active,
+            parameters[tail + B_SHIFT], given, bias, state[mode], state[n_modes + mode],
             first + MODE_DRAWS * mode * size, total)
     rounding, key = constants[INTERNAL_SLOT + SLOT_ROUNDING], constants[STREAM_KEY]
     for neuron in range(size):
@@ -129,31 +130,30 @@ def advance_fixed_modes(constants, n_modes, parameters, state, charge, output, a
     return n_overflows
 
 
-@kernel
+@inlined
 def _advance_mode(constants, a_real, a_imag, b_real, b_imag, c_real, c_imag, b_shift, given, bias, h_real, h_imag,
-                  active, first, total):
+                  first, total):
     """Advance one mode of every neuron; add c_re h_re - c_im h_im to `total`."""
     rounding, overflow = constants[STATE_SLOT + SLOT_ROUNDING], constants[STATE_SLOT + SLOT_OVERFLOW]
     # The usual cases again, with constants: so they vectorise, and take a fifth of the time.
     if rounding == FLOOR and overflow == SATURATE:
         return _advance(constants, FLOOR, SATURATE, a_real, a_imag, b_real, b_imag, c_real, c_imag, b_shift, given,
-                        bias, h_real, h_imag, active, first, total)
+                        bias, h_real, h_imag, first, total)
     if rounding == TOWARD_ZERO and overflow == SATURATE:
         return _advance(constants, TOWARD_ZERO, SATURATE, a_real, a_imag, b_real, b_imag, c_real, c_imag, b_shift,
-                        given, bias, h_real, h_imag, active, first, total)
+                        given, bias, h_real, h_imag, first, total)
     return _advance(constants, rounding, overflow, a_real, a_imag, b_real, b_imag, c_real, c_imag, b_shift, given,
-                    bias, h_real, h_imag, active, first, total)
+                    bias, h_real, h_imag, first, total)
 
 
 @inlined
 def _advance(constants, rounding, overflow, a_real, a_imag, b_real, b_imag, c_real, c_imag, b_shift, given, bias,
-             h_real, h_imag, active, first, total):
+             h_real, h_imag, first, total):
     a_shift, bits, key = constants[DECAY_SHIFT], constants[STATE_SLOT + SLOT_BITS], constants[STREAM_KEY]
     n_beyond = 0
     for neuron in range(total.size):
         real, imag, x = h_real[neuron], h_imag[neuron], given[neuron] + bias[neuron]
         decay, turn, draw, down = a_real[neuron], a_imag[neuron], first + MODE_DRAWS * neuron, b_shift[neuron]
-        active[neuron] |= (real != 0) | (imag != 0)
         new_real = (multiply_shift(decay, real, a_shift, rounding, key, draw)
                     - multiply_shift(turn, imag, a_shift, rounding, key, draw + 1)
                     + multiply_shift(b_real[neuron], x, down, rounding, key, draw + 2))

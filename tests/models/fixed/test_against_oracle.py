@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from neurosim import numbers
 from neurosim.formats import OVERFLOWS, ROUNDINGS
-from neurosim.models.fixed import integer_s5, loihi_dense, loihi_lif, resonator, s4d, sigma_delta
+from neurosim.machine import DECAY_SHIFT, INTERNAL_SLOT, N_FIXED_CONSTANTS, STATE_SLOT
+from neurosim.models import cuba, firing
+from neurosim.models.fixed import integer_s5, loihi_dense, loihi_lif, resonator, sigma_delta, state_space
 from tests.models.fixed.uncompiled import uncompiled
 from tests.oracle import fixed as oracle
 
@@ -37,39 +39,86 @@ def columns(*tables: Ints) -> Any:
 
 # --- Loihi -----------------------------------------------------------------------------------------------------------
 
+PRESETS = {"lava": loihi_lif.LAVA, "nengo_loihi": loihi_lif.NENGO_LOIHI, "brian2_loihi": loihi_lif.BRIAN2_LOIHI}
+NO_RESET = 2
+PLAIN = loihi_lif.LoihiLifOptions(      # as runs use it for `cuba`: formats of its own, nothing shifted
+    current_decay_offset=0, current_overflow=numbers.SATURATE, input_shift=0, potential_low=-(2**23), threshold_shift=0)
 LIF_OPTIONS = {
-    "lava": loihi_lif.LAVA, "nengo_loihi": loihi_lif.NENGO_LOIHI, "brian2_loihi": loihi_lif.BRIAN2_LOIHI,
+    **PRESETS,
+    "lava_refractory": loihi_lif.LAVA._replace(refractory=1),
     "saturate": loihi_lif.LAVA._replace(current_overflow=numbers.SATURATE, bias_overflow=numbers.SATURATE),
     "wrap": loihi_lif.LAVA._replace(current_overflow=numbers.TWOS_COMPLEMENT, potential_low=0, input_bits=22),
+    "soft": loihi_lif.LoihiLifOptions(reset=firing.SOFT, bias_overflow=numbers.LAVA_WRAP),
+    "no_reset": loihi_lif.LoihiLifOptions(reset=NO_RESET, reaches=1),
+    "plain": PLAIN,
+    "plain_soft": PLAIN._replace(reset=firing.SOFT, reaches=1, current_overflow=numbers.TWOS_COMPLEMENT),
+    "narrow": PLAIN._replace(state_bits=8, decay_bits=0, potential_low=-128, potential_high=127, refractory=0,
+                             bias_overflow=numbers.SATURATE),
+    "wide": PLAIN._replace(state_bits=32, decay_bits=16, potential_low=-(2**31), potential_high=2**31 - 1,
+                           reset=NO_RESET, bias_overflow=numbers.TWOS_COMPLEMENT),
 }
 
 
 @pytest.mark.parametrize("name", LIF_OPTIONS)
 def test_loihi_lif(name: str) -> None:
-    options, size, top = LIF_OPTIONS[name], MILLION // len(LIF_OPTIONS), 2**23
+    """A million states per preset."""
+    options = LIF_OPTIONS[name]
+    size, top, one = MILLION if name in PRESETS else MILLION // 5, 1 << options.state_bits - 1, 1 << options.decay_bits
     random = np.random.default_rng(1)
-    du_high = 4095 if options.current_decay_offset else 4096
+    limit = top >> options.threshold_shift
     parameters = np.stack([between(random, low, high, size) for low, high in (
-        (0, du_high), (0, 4095), (0, 131071), (-4096, 4095), (-7, 7), (0, 63))])
+        (0, one - options.current_decay_offset), (0, one), (-limit, limit - 1), (-4096, 4095), (-20, 20), (0, 63),
+        (-top, top - 1))])
     state = np.stack([between(random, 1 - top, top, size), between(random, 1 - top, top - 1, size),
                       between(random, 0, 3, size)])
     charge = between(random, -(2**17), 2**17, size) << (6 - options.input_shift)
-    # Sums that meet the ends of 24 bits exactly.
+    # Sums that meet the ends of the current exactly.
     charge[:1000] = np.repeat([top >> options.input_shift, -(top >> options.input_shift)], 500)
     state[0, :1000] = between(random, -2, 2, 1000)
+    # As far as 64 bits allow.
+    charge[1000:2000] = between(random, 1 - 2**40, 2**40 - 1, 1000)
+    state[0, 1500:2500] = between(random, -(2**46), 2**46, 1000)
+    # Potentials at the threshold exactly.
+    at = slice(2500, 3500)
+    charge[at], state[0, at], parameters[1, at], parameters[3, at] = 0, 0, 0, 0
+    state[1, at] = np.clip(parameters[2, at] << options.threshold_shift, options.potential_low, options.potential_high)
     before, spike = state.copy(), np.empty(size, np.int64)
     counts = loihi_lif.step_loihi_lif(options, parameters, state, charge, spike)
 
     named = {**options._asdict(), "current_overflow": OVERFLOW_NAMES[options.current_overflow],
-             "bias_overflow": OVERFLOW_NAMES[options.bias_overflow]}
+             "bias_overflow": OVERFLOW_NAMES[options.bias_overflow], "reset": ("hard", "soft", "none")[options.reset]}
     expected = [oracle.loihi_lif(named, *rest) for rest in columns(parameters, before, charge)]
     assert np.vstack([state, spike]).T.tolist() == [list(each[:4]) for each in expected]
     assert list(counts) == np.array([each[4] for each in expected]).sum(0).tolist()
 
-    few = before[:, :N_PYTHON].copy()
-    again = np.empty(N_PYTHON, np.int64)
-    uncompiled(loihi_lif.step_loihi_lif)(options, parameters[:, :N_PYTHON], few, charge[:N_PYTHON], again)
-    np.testing.assert_array_equal(np.vstack([few, again]), np.vstack([state, spike])[:, :N_PYTHON])
+    few = slice(0, None, size // N_PYTHON)
+    again, spiked = before[:, few].copy(), np.empty_like(spike[few])
+    uncompiled(loihi_lif.step_loihi_lif)(options, parameters[:, few], again, charge[few], spiked)
+    np.testing.assert_array_equal(np.vstack([again, spiked]), np.vstack([state, spike])[:, few])
+
+
+@pytest.mark.parametrize("comparator", [0, 1])
+@pytest.mark.parametrize("reset", [firing.HARD, firing.SOFT, NO_RESET])
+def test_loihi_lif_does_as_cuba(reset: int, comparator: int) -> None:
+    """Leaks of 0 or 1 round nothing: two hundred steps must agree with the floating-point model."""
+    size, random = 500, np.random.default_rng(13)
+    current_leak, leak = random.integers(0, 2, (2, size))
+    threshold, reset_value, bias = (random.integers(low, high, size) for low, high in ((-5, 40), (-10, 10), (-3, 8)))
+    steps, none = random.integers(0, 4, size), np.zeros(size, np.int64)
+    options = PLAIN._replace(reset=reset, reaches=int(comparator == firing.REACHES))
+    parameters = np.stack([4096 * (1 - current_leak), 4096 * (1 - leak), threshold, bias, none, steps, reset_value])
+    floats = np.stack([current_leak, leak, threshold, reset_value, bias, steps]).astype(np.float64)
+    state, float_state = np.zeros((3, size), np.int64), np.zeros((3, size))
+    spike, output, active = np.empty(size, np.int64), np.empty((1, size)), np.empty(size, np.uint8)
+    n_spikes = 0
+    for charge in random.integers(-20, 21, (200, size)):
+        loihi_lif.step_loihi_lif(options, parameters, state, charge, spike)
+        uncompiled(cuba.step_cuba)((comparator, reset), 0, floats, float_state, charge[None].astype(np.float64), output,
+                                   active)
+        np.testing.assert_array_equal(state, float_state)
+        np.testing.assert_array_equal(spike, output[0])
+        n_spikes += int(spike.sum())
+    assert 200 < n_spikes < 200 * size
 
 
 def test_loihi_dense() -> None:
@@ -151,7 +200,7 @@ def test_sigma_delta(form: dict[str, bool]) -> None:
         np.testing.assert_array_equal(np.vstack(few), np.vstack(same))
 
         words, out = state[:, :2000].copy(), np.empty(2000, np.int64)
-        sigma_delta.step_delta(options, parameters[:, :2000], words, charge[:2000], out)
+        sigma_delta.step_delta(options, parameters[:, :2000], words[1:], charge[:2000], out)
         scaled = (charge[:2000] * 2 ** (1 + exponent)).tolist()
         assert np.vstack([out, words[1:]]).T.tolist() == [
             list(oracle.delta(named, threshold, encoder, x)) for (threshold, _), (_, *encoder), x in zip(
@@ -253,46 +302,6 @@ def test_sigmoid_over_16_bits() -> None:
     assert output.tolist() == [oracle.sigmoid(value) for value in x.tolist()]
 
 
-def draws_of(first: int, n_modes: int, size: int, channel: int) -> list[list[int]]:
-    """Indices of the random entries, as `step_fixed_s4d` documents them."""
-    modes = [[first + 6 * (mode * size + channel) + k for k in range(6)] for mode in range(n_modes)]
-    return [*modes, [first + 6 * n_modes * size + 2 * channel + k for k in range(2)]]
-
-
-@pytest.mark.parametrize("rounding", ROUNDINGS)
-def test_s4d(rounding: str) -> None:
-    """A million words of state in all: 10 modes of 5000 channels per rounding, two tokens."""
-    n_modes, size, top = 10, MILLION // 4 // 10 // len(ROUNDINGS), 2**23
-    random = np.random.default_rng(7)
-    overflow = "twos_complement" if rounding == "nearest_even" else "saturate"
-    options = s4d.S4dOptions(15, -3, 2, ROUNDINGS.index(rounding), key=numbers.stream_key(1, "s4d"),
-                             state_overflow=OVERFLOWS.index(overflow))
-    parameters = np.concatenate([
-        between(random, -(2**15), 2**15 - 1, (2 * n_modes, size)), between(random, -128, 127, (4 * n_modes + 1, size)),
-        between(random, 2**14, 2**15 - 1, (1, size)), between(random, 15, 30, (1, size))])
-    state, charge = between(random, -top, top - 1, (2 * n_modes, size)), between(random, -top, top - 1, size)
-    charge[::2] >>= 8
-    per_mode = parameters[:6 * n_modes].reshape(6, n_modes, size).transpose(2, 1, 0).tolist()
-    tails = parameters[6 * n_modes:].T.tolist()
-    words = state.reshape(2, n_modes, size).transpose(2, 1, 0).tolist()
-    named = {**options._asdict(), "rounding": rounding, "state_overflow": overflow}
-    output = np.empty(size, np.int64)
-    for step in range(2):
-        first = step * s4d.draws_per_step(n_modes, size)
-        before = state.copy()
-        counts = s4d.step_fixed_s4d(options, n_modes, parameters, state, charge, first, output)
-        expected = [oracle.s4d(named, per_mode[j], tails[j], words[j], int(charge[j]),
-                               draws_of(first, n_modes, size, j)) for j in range(size)]
-        assert output.tolist() == [each[0] for each in expected]
-        assert counts == (sum(each[1] for each in expected), sum(each[2] for each in expected))
-        assert state.reshape(2, n_modes, size).transpose(2, 1, 0).tolist() == words
-    few = before[:, :50].copy(), np.empty(50, np.int64)
-    same = before[:, :50].copy(), np.empty(50, np.int64)
-    for run, (table, out) in ((uncompiled(s4d.step_fixed_s4d), few), (s4d.step_fixed_s4d, same)):
-        run(options, n_modes, parameters[:, :50], table, charge[:50], 0, out)
-    np.testing.assert_array_equal(np.vstack(few), np.vstack(same))
-
-
 # --- what the numbers do ---------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("rounding", ["floor", "toward_zero", "nearest_even"])
@@ -304,17 +313,22 @@ def test_dead_band_on_a_long_silence(rounding: str) -> None:
     """
     size, one = 64, 2**15
     random = np.random.default_rng(8)
-    options = s4d.S4dOptions(15, 0, 0, ROUNDINGS.index(rounding))
-    parameters = np.zeros((9, size), np.int64)
+    constants = np.zeros(N_FIXED_CONSTANTS, np.int64)
+    constants[DECAY_SHIFT] = 15
+    for slot in (STATE_SLOT, INTERNAL_SLOT):
+        constants[slot:slot + 4] = 24, 1, numbers.SATURATE, ROUNDINGS.index(rounding)
+    parameters = np.zeros((12, size), np.int64)
     parameters[0] = np.linspace(16000, 32700, size)     # a from 0.49 to 0.998, real
-    parameters[4], parameters[7], parameters[8] = 100, 2**14, 14
+    parameters[4], parameters[6 + state_space.MANTISSA] = 100, 1
     state = np.stack([random.integers(2**20, 2**23, size), np.zeros(size, np.int64)])
     state[0, ::2] *= -1
-    negative, output = state[0] < 0, np.empty(size, np.int64)
+    negative, output, active = state[0] < 0, np.empty((1, size), np.int64), np.empty(size, np.uint8)
     assert (np.abs(state[0]) * (parameters[0] / one) ** 30_000).max() < 1e-20
     for _ in range(30_000):
-        s4d.step_fixed_s4d(options, 1, parameters, state, np.zeros(size, np.int64), 0, output)
-    np.testing.assert_array_equal(output, 200 * state[0])       # what stays is heard
+        state_space.advance_fixed_modes(constants, 1, parameters, state, np.zeros((1, size), np.int64), output, active,
+                                        0)
+    np.testing.assert_array_equal(output[0], 200 * state[0])       # what stays is heard
+    np.testing.assert_array_equal(active, state[0] != 0)
     if rounding == "toward_zero":
         assert not state.any()
     elif rounding == "floor":
@@ -351,7 +365,7 @@ def test_presets_agree_where_nothing_is_lost() -> None:
     results = []
     presets = (loihi_lif.LAVA, 0, 0), (loihi_lif.NENGO_LOIHI, 6, 0), (loihi_lif.BRIAN2_LOIHI, 6, 1)
     for options, shift, offset in presets:
-        parameters = np.stack([du + offset, dv, np.full(size, 50), *np.zeros((3, size), np.int64)])
+        parameters = np.stack([du + offset, dv, np.full(size, 50), *np.zeros((4, size), np.int64)])
         state, spike, seen = np.zeros((3, size), np.int64), np.zeros(size, np.int64), []
         charges = np.random.default_rng(12).integers(-100, 200, (100, size))
         for charge in charges:
@@ -363,14 +377,21 @@ def test_presets_agree_where_nothing_is_lost() -> None:
     assert results[0][:, 3].sum() > 100
 
 
-def test_refractory_steps_hold_the_potential() -> None:
-    parameters = np.array([[0], [0], [1], [100], [0], [3]])
+@pytest.mark.parametrize("reset", [firing.HARD, firing.SOFT, NO_RESET])
+def test_refractory_steps_hold_the_potential(reset: int) -> None:
+    """At the reset value, whatever a spike itself left."""
+    parameters = np.array([[0], [0], [1], [100], [0], [3], [7]])
     state, spike = np.zeros((3, 1), np.int64), np.zeros(1, np.int64)
-    spikes = []
+    spikes, potentials = [], []
     for _ in range(10):
-        loihi_lif.step_loihi_lif(loihi_lif.LAVA, parameters, state, np.zeros(1, np.int64), spike)
+        loihi_lif.step_loihi_lif(loihi_lif.LoihiLifOptions(reset=reset), parameters, state, np.zeros(1, np.int64),
+                                 spike)
         spikes.append(int(spike[0]))
+        potentials.append(int(state[1, 0]))
     assert spikes == [1, 0, 0, 0, 1, 0, 0, 0, 1, 0]
+    after = (7, 100 - 64, 100)[reset]
+    assert potentials[:4] == [after, 7, 7, 7]
+    assert potentials[4] - after == (0, 7, 7)[reset]        # 7 is where the next rise began
 
 
 def test_sign_modes_are_found() -> None:

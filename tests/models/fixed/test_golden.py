@@ -16,7 +16,8 @@ from tests.oracle import fixed as oracle
 
 Golden = Mapping[str, NDArray[Any]]
 LAVA = {"current_decay_offset": 1, "current_overflow": "lava_wrap", "input_shift": 6, "input_bits": 0,
-        "bias_overflow": "unlimited", "potential_low": 1 - 2**23, "potential_high": 2**23 - 1}
+        "bias_overflow": "unlimited", "potential_low": 1 - 2**23, "potential_high": 2**23 - 1, "state_bits": 24,
+        "decay_bits": 12, "threshold_shift": 6, "reset": "hard", "reaches": 0, "refractory": 0}
 BOTH = pytest.mark.parametrize("way", [lambda kernel: kernel, uncompiled], ids=["compiled", "python"])
 Way = Callable[[Any], Any]
 
@@ -31,7 +32,7 @@ def golden(outside_data: Callable[[str], Path]) -> Golden:
 
 @BOTH
 def test_loihi_lif_vector(way: Way) -> None:
-    parameters = np.array([[409], [128], [100], [0], [0], [0]])
+    parameters = np.array([[409], [128], [100], [0], [0], [0], [0]])
     state, spike = np.zeros((3, 1), np.int64), np.zeros(1, np.int64)
     seen = []
     for charge in (41, -17, 9, 92, 47, 80):
@@ -86,7 +87,7 @@ def test_sigmoid_table_vector(way: Way) -> None:
 @BOTH
 def test_loihi_lif_file(golden: Golden, way: Way) -> None:
     parameters = np.stack([golden[f"lif_{name}"] for name in ("du", "dv", "vth", "bias_mant", "bias_exp")]
-                          + [np.zeros(128, np.int64)])
+                          + [np.zeros(128, np.int64)] * 2)
     state, spike, n_different = np.zeros((3, 128), np.int64), np.zeros(128, np.int64), 0
     overflows = np.zeros(4, np.int64)
     for step in range(400):
@@ -99,7 +100,8 @@ def test_loihi_lif_file(golden: Golden, way: Way) -> None:
 
 def test_loihi_lif_file_by_the_oracle(golden: Golden) -> None:
     for neuron in range(128):
-        parameters = [int(golden[f"lif_{name}"][neuron]) for name in ("du", "dv", "vth", "bias_mant", "bias_exp")] + [0]
+        parameters = [int(golden[f"lif_{name}"][neuron]) for name in ("du", "dv", "vth", "bias_mant", "bias_exp")]
+        parameters += [0, 0]
         state = (0, 0, 0)
         for step, charge in enumerate(golden["lif_a"][:, neuron].tolist()):
             *words, spike, _ = oracle.loihi_lif(LAVA, parameters, state, charge)
