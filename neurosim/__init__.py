@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from neurosim.api import RunResult, load_chip, load_network, map_network, run, summarise
+    from neurosim.api import QuantizeResult, RunResult, load_chip, load_network, map_network, quantize, run, summarise
     from neurosim.errors import NeurosimError
     from neurosim.graph import Network
     from neurosim.traces.store import Trace
@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 _HOME = {
     "Network": "neurosim.graph",
     "NeurosimError": "neurosim.errors",
+    "QuantizeResult": "neurosim.api",
     "RunResult": "neurosim.api",
     "Trace": "neurosim.traces.store",
     "load_chip": "neurosim.api",
     "load_network": "neurosim.api",
     "map_network": "neurosim.api",
+    "quantize": "neurosim.api",
     "run": "neurosim.api",
     "summarise": "neurosim.api",
 }
 
-__all__ = ["Network", "NeurosimError", "RunResult", "Trace", "__version__", "load_chip", "load_network", "map_network",
-           "run", "summarise"]
+__all__ = ["Network", "NeurosimError", "QuantizeResult", "RunResult", "Trace", "__version__", "load_chip", "load_network",
+           "map_network", "quantize", "run", "summarise"]
 
 
 def __getattr__(name: str) -> Any:

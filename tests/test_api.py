@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,7 +111,7 @@ def test_neither_workers_nor_recording_change_results(tmp_path: Path) -> None:
     ({"inputs": np.zeros((2, 3, 4))}, DataError, r"allowed: \(samples, tokens, 3\)"),
     ({"inputs": INPUTS, "labels": [0, 1]}, DataError, "2 labels\n  allowed: 4"),
     ({"inputs": INPUTS, "samples": 5}, OptionError, "samples = 5\n  allowed: 1 to 4"),
-    ({"inputs": INPUTS, "numbers": "fixed"}, OptionError, "allowed: float64, float32"),
+    ({"inputs": INPUTS, "numbers": "fixd"}, OptionError, "did you mean .fixed."),
     ({"inputs": INPUTS, "overrides": ["mapping.seeed=1"]}, OptionError, r"did you mean mapping\.seed"),
     ({"inputs": INPUTS, "chip": neurosim.load_chip("loihi"), "overrides": ["core.weight_bits=4"]}, OptionError,
      "give them to load_chip"),
@@ -135,3 +136,38 @@ def test_refused_inputs_leave_no_partial_trace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     neurosim.run(tiny(), "loihi", np.ones((1, 3, 3)), trace=tmp_path / "run.h5")
     assert [path.name for path in tmp_path.iterdir()] == ["run.h5"]
+
+
+def test_run_in_fixed_point_chooses_formats_first() -> None:
+    """A scenario calibrates on its own calibration data, a network on the inputs of the run, a quantised one not."""
+    scenario = neurosim.run("digits", samples=3, numbers="fixed", detail="functional")
+    assert scenario.trace.provenance["calibration"] == "100 samples of the calibration data"
+    assert scenario.trace.provenance["numbers"] == "fixed" and not scenario.summary.indicative
+    plain = neurosim.run(tiny(), "loihi", INPUTS, numbers="fixed")
+    assert plain.trace.provenance["calibration"] == "4 samples of the inputs of the run"
+    quantised = neurosim.quantize(tiny(), "loihi", INPUTS).network
+    again = neurosim.run(quantised, "loihi", INPUTS, numbers="fixed")
+    assert again.trace.provenance["calibration"] == "formats of the network file"
+    assert np.array_equal(again.readout, plain.readout) and again.summary.overflows == 0
+    assert "u16.15" in again.trace.provenance["formats"]
+
+
+def test_bits_change_accuracy_cores_and_energy_together() -> None:
+    small = ["core.synapse_memory.words=512", "mapping.max_neurons_per_core=null"]
+    found = {}
+    for bits in (8, 4):
+        run = neurosim.run("digits", samples=20, numbers="fixed", overrides=[*small, f"core.weight_bits={bits}"])
+        found[bits] = run.summary
+    assert found[4].cores_used < found[8].cores_used
+    assert found[4].accuracy < found[8].accuracy and found[4].energy_per_sample_j != found[8].energy_per_sample_j
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    (["quantize.bit.h=8"], "quantize.bit.h: no such option"), (["quantize.bits=8"], "name it, as in quantize.bits.state=8"),
+    (["quantize.bits.h=1"], "bits of h = 1"), (["quantize.bits.nothing=8"], "no such quantity"),
+    (["quantize.method=best"], "method = 'best'"), (["quantize.method.h=max"], "quantize.method.h: no such option"),
+    (["quantize.bits.h=25"], "core.state_bits: need 25 bits, have 24 bits"),
+])
+def test_wrong_settings_of_formats_are_named(settings: list[str], words: str) -> None:
+    with pytest.raises(neurosim.NeurosimError, match=re.escape(words)):
+        neurosim.run("digits", samples=1, numbers="fixed", overrides=settings)

@@ -60,7 +60,8 @@ EDGES: dict[str, tuple[str, ...]] = {
 }
 # Imported inside functions only; the scenarios' training scripts are run by hand and may use PyTorch openly.
 LAZY = ("torch", "nir", "safetensors", "optuna", "dask", "pynwb")
-OPENLY = ("scenarios.*", "benchmarks.*")
+# A module that PyTorch trains is a class of its: neurosim.export loads these when they are asked for.
+OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*")
 
 # Kernels see arrays, constants and each other. `machine`, `events` and `tables` give constants and array types.
 KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.*_kernels")
