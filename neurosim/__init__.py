@@ -29,8 +29,8 @@ _HOME = {
     "summarise": "neurosim.api",
 }
 
-__all__ = ["Network", "NeurosimError", "QuantizeResult", "RunResult", "Trace", "__version__", "load_chip", "load_network",
-           "map_network", "quantize", "run", "summarise"]
+__all__ = ["Network", "NeurosimError", "QuantizeResult", "RunResult", "Trace", "__version__", "load_chip",
+           "load_network", "map_network", "quantize", "run", "summarise"]
 
 
 def __getattr__(name: str) -> Any:

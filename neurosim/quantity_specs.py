@@ -12,6 +12,8 @@ to a value on its way into it, its overflow what happens where it does not fit:
 | internal | between state and output: `y` of the state-space models, `product` of the gated unit; core.state_bits |
 | payload | a graded output, as packets carry it; noc.payload_bits |
 
+Where a family is public, its rounding is part of it (`FAMILY_ROUNDING`); `lava_wrap` is the rule of Loihi's current alone.
+
 `same_scale` lists quantities whose integers are added or compared, so that one scale serves them all. A parameter named
 in `step_of` is a multiple of that quantity's step: it may be coarser by a power of two, not finer.
 """
@@ -99,4 +101,16 @@ MODEL_QUANTITIES: dict[str, ModelQuantities] = {
     "sigma_delta": ModelQuantities((*_charge("input"), *_state("sigma"), *_steps("sigma", "threshold", "bias"),
                                     *_GRADED), (("input", "sigma"),)),
     "delta": ModelQuantities((*_charge("input"), *_steps("input", "threshold"), *_GRADED)),
+}
+
+# (model, quantity) -> the only rounding that its kernel knows.
+FAMILY_ROUNDING: dict[tuple[str, str], str] = {
+    ("cuba", "current"): "toward_zero", ("cuba", "potential"): "toward_zero",
+    ("resonator", "real"): "toward_zero", ("resonator", "imag"): "toward_zero",
+    ("sigma_delta", "graded"): "floor", ("delta", "graded"): "floor",
+}
+# (model, quantity) -> the only overflows; `error` saturates and ends the run.
+FAMILY_OVERFLOW: dict[tuple[str, str], tuple[str, ...]] = {
+    ("cuba", "potential"): ("saturate", "error"),
+    ("resonator", "real"): ("saturate", "error"), ("resonator", "imag"): ("saturate", "error"),
 }

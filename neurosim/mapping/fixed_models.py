@@ -1,15 +1,16 @@
 """Rows and constants of the integer kernels in `models.fixed`, one function per kind of model.
 
-`bounds` are the largest magnitudes that each port may gather; what a port holds after it was made to fit is bounded by
-its format. All functions return rows as int64[row, size] and fill the constants of the population.
+What a port or a state holds is bounded by its format, so that every product can be bounded here. All functions return
+rows as int64[row, size] and fill the constants of the population.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurosim.errors import NetworkError
 from neurosim.machine import (
@@ -31,9 +32,9 @@ from neurosim.machine import (
     Float64Array,
     Int64Array,
 )
-from neurosim.mapping.fixed_scales import PopulationScales, conversion, power_of_two
+from neurosim.mapping.fixed_scales import PopulationScales, check_bits, conversion, power_of_two
 from neurosim.models.fixed.lookup import N_UNITS, STEP_SHIFT, X_FRACTION, Y_FRACTION
-from neurosim.models.fixed.sums import INVERSE_SHIFT, MEAN_SHIFT, NORMAL_SHIFT, ROOT_SHIFT
+from neurosim.models.fixed.sums import INVERSE_SHIFT, MEAN_SHIFT, MOST_SPREAD, NORMAL_SHIFT, ROOT_SHIFT
 
 SIGMOID, NORMAL = range(2)
 _TABLE_LENGTH = (N_UNITS << STEP_SHIFT) + 1
@@ -47,7 +48,7 @@ class Lowered(NamedTuple):
     constants: list[int]
 
 
-def lower_population(scales: PopulationScales, bounds: list[float]) -> Lowered:
+def lower_population(scales: PopulationScales) -> Lowered:
     """Return the rows and constants of one population."""
     population = scales.population
     constants = [0] * N_FIXED_CONSTANTS
@@ -79,6 +80,11 @@ def _table(constants: list[int], which: int) -> None:
 def _magnitude(scales: PopulationScales, *names: str) -> int:
     """Return the largest magnitude of a sum of integers of these quantities."""
     return sum(scales.format(name).magnitude for name in names)
+
+
+def _largest(*tables: NDArray[Any]) -> float:
+    """Return the largest magnitude in any of the tables."""
+    return max(float(np.abs(table).max(initial=0)) for table in tables)
 
 
 def _out(scales: PopulationScales, factor: Float64Array, bound: float, what: str = "output") -> list[Int64Array]:
@@ -122,6 +128,11 @@ def _layer_norm(scales: PopulationScales, constants: list[int]) -> list[Int64Arr
     epsilon = scales.steps("epsilon", "variance")
     epsilon = np.where((scales.parameter("epsilon") > 0) & (epsilon == 0), 1, epsilon)
     scale = scales.integers("scale", scales.parameter("scale")) * scales.scale("scale")
+    check_bits(f"{scales.where}: value times the inverse root", _magnitude(scales, "value") * 2.0**(
+        INVERSE_SHIFT - ROOT_SHIFT // 2))
+    if _magnitude(scales, "variance") > MOST_SPREAD:
+        raise NetworkError(f"{scales.where}: variance has the format {scales.format('variance')}",
+                           allowed=f"integers up to {MOST_SPREAD}", mend="give it up to 24 bits")
     # value times the inverse root is value 2**(INVERSE_SHIFT - ROOT_SHIFT / 2 - NORMAL_SHIFT) / sqrt(spread)
     down = 2.0 ** (INVERSE_SHIFT - ROOT_SHIFT // 2 - NORMAL_SHIFT)
     factor = scale * scales.scale("value") / np.sqrt(scales.scale("variance")) / down / scales.payload_scale("graded")
@@ -129,15 +140,19 @@ def _layer_norm(scales: PopulationScales, constants: list[int]) -> list[Int64Arr
     return [epsilon, *_out(scales, factor, bound), scales.steps("bias", "graded")]
 
 
-def _leak(scales: PopulationScales, name: str = "leak") -> Int64Array:
-    return scales.integers(name, scales.parameter(name))
+def _leak(scales: PopulationScales, of: str, name: str = "leak") -> Int64Array:
+    """Return the leak of state `of`; its products are bounded."""
+    leak = scales.integers(name, scales.parameter(name))
+    check_bits(f"{scales.where}: {name} times {of}", float(np.abs(leak).max(initial=0)) * _magnitude(scales, of))
+    return leak
 
 
 def _integrator(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     _slot(constants, STATE_SLOT, scales, "potential")
-    constants[LEAK_SHIFT] = scales.format("leak").fraction
+    constants[LEAK_SHIFT] = scales.shift_of("leak")
     factor = scales.scale("potential") / scales.payload_scale("graded")
-    return [scales.steps("bias", "potential"), *_out(scales, factor, _magnitude(scales, "potential")), _leak(scales)]
+    return [scales.steps("bias", "potential"), *_out(scales, factor, _magnitude(scales, "potential")),
+            _leak(scales, "potential")]
 
 
 def _running_mean(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
@@ -149,8 +164,9 @@ def _running_mean(scales: PopulationScales, constants: list[int]) -> list[Int64A
 
 def _lif(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     _slot(constants, STATE_SLOT, scales, "potential")
-    constants[LEAK_SHIFT] = scales.format("leak").fraction
-    return [_leak(scales), *(scales.steps(name, "potential") for name in ("threshold", "reset_value", "bias")),
+    constants[LEAK_SHIFT] = scales.shift_of("leak")
+    return [_leak(scales, "potential"),
+            *(scales.steps(name, "potential") for name in ("threshold", "reset_value", "bias")),
             scales.parameter("refractory_steps").astype(np.int64)]
 
 
@@ -158,19 +174,20 @@ def _cuba(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     """Rows of `loihi_lif`: both decays in one number of bits, counted down from 1."""
     _slot(constants, STATE_SLOT, scales, "current")
     _slot(constants, SECOND_STATE_SLOT, scales, "potential")
-    fractions = {name: scales.format(name).fraction for name in ("current_leak", "leak")}
+    fractions = {name: scales.shift_of(name) for name in ("current_leak", "leak")}
     constants[DECAY_SHIFT] = max(fractions.values())
     one = 1 << constants[DECAY_SHIFT]
-    decays = [one - (_leak(scales, name) << (constants[DECAY_SHIFT] - fraction))
-              for name, fraction in fractions.items()]
+    check_bits(f"{scales.where}: a decay times its state", float(one) * _magnitude(scales, "current", "potential"))
+    decays = [one - (_leak(scales, of, name) << (constants[DECAY_SHIFT] - fractions[name]))
+              for name, of in (("current_leak", "current"), ("leak", "potential"))]
     return [*decays, scales.steps("threshold", "potential"), scales.steps("bias", "potential"),
             np.zeros(scales.size, np.int64), scales.parameter("refractory_steps").astype(np.int64),
             scales.steps("reset_value", "potential")]
 
 
 def _ternary(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
-    constants[LEAK_SHIFT] = scales.format("delta_factor").fraction
-    return [scales.integers("delta_factor", scales.parameter("delta_factor")), scales.steps("delta", "value")]
+    constants[LEAK_SHIFT] = scales.shift_of("delta_factor")
+    return [_leak(scales, "threshold", "delta_factor"), scales.steps("delta", "value")]
 
 
 def _glu(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
@@ -205,7 +222,7 @@ def _state_space(scales: PopulationScales, constants: list[int]) -> list[Int64Ar
     model = scales.population.model
     _slot(constants, STATE_SLOT, scales, "h")
     _slot(constants, INTERNAL_SLOT, scales, "y")
-    constants[DECAY_SHIFT] = scales.format("a").fraction
+    constants[DECAY_SHIFT] = scales.shift_of("a")
     divisor = scales.parameter("threshold") if model == "ssm_lif" else np.ones(scales.size)
     a, b = ([scales.integers(name, scales.parameter(f"{name}_{part}"), f"{name}_{part}") for part in ("real", "imag")]
             for name in "ab")
@@ -217,6 +234,10 @@ def _state_space(scales: PopulationScales, constants: list[int]) -> list[Int64Ar
     d_shift = power_of_two(scales.scale("d") * x / total, scales.where, "scale of d times input over c times h")
     bias = scales.steps("bias", "input")
     given = _biased(scales, bias, "input")
+    check_bits(f"{scales.where}: a times h", 4.0 * _largest(*a) * _magnitude(scales, "h"))
+    check_bits(f"{scales.where}: b times input", 2.0 * given * _largest(*(item * 2.0**np.maximum(-b_shift, 0)[:, None]
+                                                                          for item in b)))
+    check_bits(f"{scales.where}: d times input", given * _largest(d * 2.0**np.maximum(-d_shift, 0)))
     bound = 2.0 * float((np.abs(c[0]) + np.abs(c[1])).sum(axis=1).max(initial=0)) * _magnitude(scales, "h")
     bound += float((np.abs(d) * np.exp2(-d_shift)).max(initial=0)) * given + 1
     rows = [*(table.T for tables in (a, b, c) for table in tables)]
@@ -230,13 +251,13 @@ def _heaviside_tail(scales: PopulationScales, constants: list[int]) -> list[Int6
 
 def _ssm_lif_tail(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     _slot(constants, SECOND_STATE_SLOT, scales, "potential")
-    constants[LEAK_SHIFT] = scales.format("leak").fraction
+    constants[LEAK_SHIFT] = scales.shift_of("leak")
     one = np.rint(1.0 / scales.scale("potential")).astype(np.int64)
     if np.any(one < 1) or np.any(one > scales.format("potential").high):
         raise NetworkError(f"{scales.where}: the firing level 1 is {one.min()} to {one.max()} steps of potential",
                            allowed=f"1 to {scales.format('potential').high}",
                            mend="give the potential more bits, or a fraction that holds 1")
-    return [one, _leak(scales)]
+    return [one, _leak(scales, "potential")]
 
 
 def _ssm_tail(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
@@ -255,7 +276,7 @@ _STATE_SPACE_TAIL: dict[str, Callable[[PopulationScales, list[int]], list[Int64A
 
 def _resonator(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     _slot(constants, STATE_SLOT, scales, "real")
-    constants[DECAY_SHIFT] = scales.format("a").fraction
+    constants[DECAY_SHIFT] = scales.shift_of("a")
     return [scales.integers("a", scales.parameter("a_imag")), scales.integers("a", scales.parameter("a_real")),
             scales.steps("threshold", "real")]
 
@@ -266,7 +287,8 @@ def _encoder(scales: PopulationScales, constants: list[int], of: str) -> None:
     shift = power_of_two(scales.scale(of) / scales.payload_scale("graded"), scales.where, f"scale of {of} over graded")
     if shift.min() != shift.max() or shift[0] < 0:
         raise NetworkError(f"{scales.where}: the scale of graded is 2**{shift.min()} to 2**{shift.max()} that of {of}",
-                           allowed="one power of two from 1 up for all neurons")
+                           allowed="one power of two from 1 up for all neurons",
+                           mend="quantise the network again: neurosim quantize")
     constants[PAYLOAD_SHIFT] = int(shift[0])
 
 

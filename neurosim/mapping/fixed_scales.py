@@ -7,20 +7,28 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurosim.errors import NetworkError, OptionError
+from neurosim.errors import InputError, NetworkError, OptionError
 from neurosim.formats import OVERFLOWS, ROUNDINGS, Coding, Format
 from neurosim.graph import Population, SparseWeights, Weights
 from neurosim.machine import Float64Array, Int64Array
 from neurosim.numbers import MOST_SHIFT, quantise, stream_key
-from neurosim.quantity_specs import MODEL_QUANTITIES
+from neurosim.quantity_specs import FAMILY_OVERFLOW, FAMILY_ROUNDING, MODEL_QUANTITIES
 
 MANTISSA_BITS = 15
 _MEND = "quantise the network again: neurosim quantize"
 
 
-def quantised(values: ArrayLike, format_: Format, key: int) -> Int64Array:
-    """Return values as integers of the format, those outside at its ends (or refused, as the format says)."""
-    return quantise(values, format_, key=key)[0]
+def quantised(values: ArrayLike, format_: Format, key: int, where: str) -> Int64Array:
+    """Return values as integers of the format, those outside at its ends (or refused, as the format says).
+
+    Raises
+    ------
+    NetworkError           if they cannot be
+    """
+    try:
+        return quantise(values, format_, key=key)[0]
+    except InputError as error:
+        raise NetworkError(f"{where}: {str(error).partition(chr(10))[0]}", allowed=error.allowed, mend=error.mend) from error
 
 
 def integer_weights(weights: Weights, coding: Coding, name: str) -> Int64Array:
@@ -28,7 +36,7 @@ def integer_weights(weights: Weights, coding: Coding, name: str) -> Int64Array:
     gain = coding.gain
     if isinstance(weights, SparseWeights) and gain.ndim:
         gain = gain[weights.targets]
-    return quantised(weights.values / gain, coding.format, stream_key(0, f"weights {name}"))
+    return quantised(weights.values / gain, coding.format, stream_key(0, f"weights {name}"), f"projection {name!r}")
 
 
 def conversion(factor: Float64Array, bound: ArrayLike, where: str) -> tuple[Int64Array, Int64Array]:
@@ -65,6 +73,13 @@ def conversion(factor: Float64Array, bound: ArrayLike, where: str) -> tuple[Int6
     return mantissa, shift
 
 
+def check_bits(where: str, largest: float) -> None:
+    """Raise OptionError where an integer may grow too large for 64 bits, with room for a sum of two."""
+    if largest >= 2.0**62:
+        raise OptionError(f"{where} may reach {largest:.6g}, which needs {math.ceil(math.log2(largest)) + 1} bits",
+                          allowed="integers below 2**62", mend="take bits from the factors")
+
+
 class PopulationScales:
     """The codings of one population, complete and checked against each other."""
 
@@ -73,6 +88,7 @@ class PopulationScales:
         self.size = population.size
         self.where = f"population {population.name!r}"
         self._check_complete()
+        self._check_families()
         for group in MODEL_QUANTITIES[population.model].same_scale:
             first = self.scale(group[0])
             for name in group[1:]:
@@ -87,7 +103,25 @@ class PopulationScales:
             return
         missing = [name for name in needed if name not in population.codings]
         if missing:
-            raise NetworkError(f"{self.where} has no fixed-point format of {', '.join(missing)}", mend=_MEND)
+            raise NetworkError(f"{self.where} has no fixed-point format of {', '.join(missing)}",
+                               allowed="a format for every quantity of the model, or for none of the network",
+                               mend=_MEND)
+
+    def _check_families(self) -> None:
+        """Refuse roundings and overflows that the kernel would not do."""
+        model = self.population.model
+        for name, coding in self.population.codings.items():
+            rounding = FAMILY_ROUNDING.get((model, name), coding.format.rounding)
+            overflows = FAMILY_OVERFLOW.get((model, name), OVERFLOWS)
+            if coding.format.overflow == "lava_wrap" and (model, name) != ("cuba", "current"):
+                overflows = tuple(item for item in OVERFLOWS if item != "lava_wrap")
+            if coding.format.rounding != rounding or coding.format.overflow not in overflows:
+                raise NetworkError(f"{self.where}: {name} has the format {coding.format}",
+                                   allowed=f"rounding {rounding}, overflow {', '.join(overflows)}, in model {model}",
+                                   mend=_MEND)
+        if "h" in self.population.codings and not self.format("h").signed:
+            raise NetworkError(f"{self.where}: h has the format {self.format('h')}", allowed="a signed format",
+                               mend=_MEND)
 
     def coding(self, name: str) -> Coding:
         """Return the coding of a quantity."""
@@ -130,7 +164,7 @@ class PopulationScales:
         if gain.ndim and given.ndim == 2:
             gain = gain[:, None]
         key = stream_key(0, f"{self.population.name} {label or quantity}")
-        return quantised(given / gain, self.format(quantity), key)
+        return quantised(given / gain, self.format(quantity), key, f"{self.where}: {label or quantity}")
 
     def steps(self, name: str, of: str) -> Int64Array:
         """Return parameter `name` in units of quantity `of`, of which its own scale is a multiple by a power of two."""
@@ -138,7 +172,17 @@ class PopulationScales:
         if np.any(up < 0) or np.any(up > 32):
             raise NetworkError(f"{self.where}: the scale of {name} is 2**{up.min()} to 2**{up.max()} times that of "
                                f"{of}", allowed="1, 2, 4, … times", mend=_MEND)
-        return self.integers(name, self.parameter(name)) << up
+        integers = self.integers(name, self.parameter(name))
+        check_bits(f"{self.where}: {name} in steps of {of}", float((np.abs(integers) * np.exp2(up)).max(initial=0)))
+        return integers << up
+
+    def shift_of(self, name: str) -> int:
+        """Return the fraction bits of a factor, by which its products are shifted right."""
+        fraction = self.format(name).fraction
+        if not 0 <= fraction <= MOST_SHIFT:
+            raise NetworkError(f"{self.where}: {name} has the format {self.format(name)}: {fraction} bits behind the "
+                               "point", allowed=f"0 to {MOST_SHIFT}", mend=_MEND)
+        return fraction
 
     def slot(self, name: str) -> list[int]:
         """Return bits, 1 if signed, overflow and rounding of a quantity, as codes of `numbers`."""

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurosim.errors import NetworkError, OptionError
+from neurosim.errors import NetworkError
 from neurosim.formats import Coding
 from neurosim.graph import DenseWeights, Network, Population, SparseWeights
 from neurosim.machine import N_FIXED_CONSTANTS, Fixed, Float64Array, Int64Array
 from neurosim.mapping.connections import Connection
 from neurosim.mapping.fixed_models import lower_population
-from neurosim.mapping.fixed_scales import PopulationScales, conversion, integer_weights
+from neurosim.mapping.fixed_scales import PopulationScales, check_bits, conversion, integer_weights
 from neurosim.models.fixed.lookup import normal_of, sigmoid_of, table_of
 
 
@@ -46,8 +46,8 @@ def lower_fixed(network: Network, found: tuple[Connection, ...]) -> Fixed | None
                for connection in found]
     rows, constants = [], []
     for number, item in enumerate(scales):
-        bounds = _port_bounds(network.populations[number], number, found, charges)
-        lowered = lower_population(item, bounds)
+        _check_ports(network.populations[number], number, found, charges)
+        lowered = lower_population(item)
         rows.append(lowered.rows)
         constants.append(lowered.constants)
     sizes = [item.size for item in rows]
@@ -67,6 +67,7 @@ def _charges(network: Network, connection: Connection, scales: list[PopulationSc
     projection = network.projections[connection.projection]
     if projection.coding is None:
         raise NetworkError(f"projection {projection.name!r} has no fixed-point format, other parts of the network do",
+                           allowed="a format for every projection, or for nothing of the network",
                            mend="quantise the whole network: neurosim quantize")
     target, source = scales[connection.target], scales[connection.source]
     weights, sums = _integer_weights(connection, projection.coding, projection.name)
@@ -82,25 +83,20 @@ def _integer_weights(connection: Connection, coding: Coding, name: str) -> tuple
     weights = connection.weights
     integers = integer_weights(weights, coding, name)
     if isinstance(weights, DenseWeights):
-        return integers.reshape(-1), np.abs(integers).sum(axis=0).astype(np.float64)
+        return integers.reshape(-1), np.abs(integers.astype(np.float64)).sum(axis=0)
     n_post = weights.shape[1]
     targets = np.asarray(weights.targets) if isinstance(weights, SparseWeights) else np.arange(n_post)
     return integers, np.bincount(targets, np.abs(integers).astype(np.float64), minlength=n_post)
 
 
-def _port_bounds(population: Population, number: int, found: tuple[Connection, ...],
-                 charges: list[_Charges]) -> list[float]:
-    """Return the largest magnitude that each port can gather before it is made to fit."""
+def _check_ports(population: Population, number: int, found: tuple[Connection, ...], charges: list[_Charges]) -> None:
+    """Check what each port can gather before it is made to fit."""
     totals = np.zeros((len(population.spec.ports), population.size))
     for connection, item in zip(found, charges, strict=True):
         if connection.target == number:
             totals[connection.port] += item.bound
-    bounds = [float(total.max(initial=0.0)) for total in totals]
-    for port, bound in zip(population.spec.ports, bounds, strict=True):
-        if bound >= 2.0**62:
-            raise OptionError(f"population {population.name!r}: port {port.name!r} may gather {bound:.4g}",
-                              allowed="sums below 2**62", mend="take bits from its weights or payloads")
-    return bounds
+    for port, total in zip(population.spec.ports, totals, strict=True):
+        check_bits(f"population {population.name!r}: the charge of port {port.name!r}", float(total.max(initial=0.0)))
 
 
 def _starts(sizes: list[int]) -> Int64Array:

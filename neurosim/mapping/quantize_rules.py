@@ -7,12 +7,11 @@ from typing import NamedTuple, TypeVar
 
 from neurosim.errors import CapacityError
 from neurosim.mapping.quantize_options import COMPUTED, QuantizeOptions
+from neurosim.quantity_specs import FAMILY_ROUNDING
 
 # Role -> (the chip's field, its bits): `mapping.bits.chip_bits`.
 ChipBits = Mapping[str, tuple[str, int]]
 MOST_BITS = 62
-# States of these lose their magnitude's end, as on the chips they were made for.
-_TOWARD_ZERO = ("lif", "cuba", "resonator")
 
 Choice = TypeVar("Choice", int, str)
 
@@ -47,11 +46,18 @@ class Rules(NamedTuple):
         if bits > have:
             raise CapacityError(limit, need=bits, have=have, unit="bits", where=where,
                                 mend=f"quantise to {have} bits, or raise {limit} to {bits}")
-        stored = role not in COMPUTED
-        rounding = "nearest_even" if stored else "toward_zero" if role == "state" and model in _TOWARD_ZERO else "floor"
-        overflow = "lava_wrap" if model == "cuba" and names[-1] == "current" else "saturate"
-        return Choices(bits, _said(self.options.rounding, names, role, rounding),
-                       _said(self.options.overflow, names, role, overflow))
+        quantity = (model, names[-1] if names else "")
+        overflow = "lava_wrap" if quantity == ("cuba", "current") else "saturate"
+        return Choices(bits, self._rounding(role, names, quantity), _said(self.options.overflow, names, role, overflow))
+
+    def _rounding(self, role: str, names: tuple[str, ...], quantity: tuple[str, str]) -> str:
+        """What is said of all computed values does not reach those whose family has its own rounding."""
+        if quantity in FAMILY_ROUNDING:
+            return next((self.options.rounding[name] for name in names if name in self.options.rounding),
+                        FAMILY_ROUNDING[quantity])
+        default = "nearest_even" if role not in COMPUTED else "floor"
+        # A leaky neuron's state loses its magnitude's end, as on the chips that have one.
+        return _said(self.options.rounding, names, role, "toward_zero" if quantity == ("lif", "potential") else default)
 
 
 def _said(options: Mapping[str, Choice], names: tuple[str, ...], role: str, default: Choice) -> Choice:

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurosim.formats import ROUNDINGS, Coding, Format
 from neurosim.graph import DenseWeights, Network, Population, Projection
-from neurosim.quantity_specs import MODEL_QUANTITIES
+from neurosim.quantity_specs import FAMILY_OVERFLOW, FAMILY_ROUNDING, MODEL_QUANTITIES
 
 ONE = np.ones(())
 OVERFLOWS = ("saturate", "saturate", "twos_complement")
@@ -105,4 +105,6 @@ def _coding(population: Population, name: str, role: str, step_of: str, fraction
                 - int(random.integers(0, 3))
     if name == "potential" and population.model == "ssm_lif":
         bits = 16       # so that it holds the firing level
-    return Coding(Format(bits, fraction, True, rounding, overflow), gain)
+    own = (population.model, name)
+    return Coding(Format(bits, fraction, True, FAMILY_ROUNDING.get(own, rounding),
+                         "saturate" if own in FAMILY_OVERFLOW else overflow), gain)

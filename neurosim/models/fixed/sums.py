@@ -7,8 +7,8 @@ payload is then made to fit. x is the charge plus the bias, both in the charge's
     relu              y = conv(max(x, 0))
     gelu              y = conv(x normal(x))                 normal from the table
     center            y = conv(c), square = conv(c c)       c = value - mean
-    layer_norm        s = max(variance + epsilon, 0);  y = bias if s = 0 else
-                      conv((value ((1 << 46) // isqrt(s << 38))) >> 20) + bias
+    layer_norm        s = min(variance + epsilon, 2**24 - 1);  y = bias if s <= 0 else
+                      conv(rnd(value ((1 << 46) // isqrt(s << 38)), 20)) + bias      rnd(x, n) is x / 2**n, rounded
     integrator        p <- p leak / 2**f + x, rounded and fitted as a state;   y = conv(p)
     running_mean      total <- fit(total + x);   y = floor(conv(total) / (256 count))   conv with 8 bits more
 """
@@ -35,6 +35,7 @@ EPSILON, SCALE_MANTISSA, SCALE_SHIFT, NORM_BIAS = range(4)
 # Rows of integrator and running_mean behind BIAS … OUT_SHIFT.
 LEAK = 3
 ROOT_SHIFT, INVERSE_SHIFT, NORMAL_SHIFT, MEAN_SHIFT = 38, 46, 20, 8
+MOST_SPREAD = 2**24 - 1
 
 
 @inlined
@@ -128,7 +129,7 @@ def step_fixed_layer_norm(constants, parameters, charge, output, active, first):
     for neuron in range(size):
         value, variance, bias = charge[0, neuron], charge[1, neuron], parameters[NORM_BIAS, neuron]
         active[neuron] = value != 0 or variance != 0 or bias != 0
-        spread = min(variance + parameters[EPSILON, neuron], (np.int64(1) << 24) - 1)
+        spread = min(variance + parameters[EPSILON, neuron], MOST_SPREAD)
         total = bias
         if spread > 0:
             inverse = (np.int64(1) << INVERSE_SHIFT) // _root(spread << ROOT_SHIFT)
