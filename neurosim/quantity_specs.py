@@ -12,7 +12,7 @@ to a value on its way into it, its overflow what happens where it does not fit:
 | internal | between state and output: `y` of the state-space models, `product` of the gated unit; core.state_bits |
 | payload | a graded output, as packets carry it; noc.payload_bits |
 
-Where a family is public, its rounding is part of it (`FAMILY_ROUNDING`); `lava_wrap` is the rule of Loihi's current alone.
+Where a family is public, its rounding is part of it (`FAMILY_ROUNDING`). `lava_wrap` is for `current` of `cuba` alone.
 
 `same_scale` lists quantities whose integers are added or compared, so that one scale serves them all. A parameter named
 in `step_of` is a multiple of that quantity's step: it may be coarser by a power of two, not finer.

@@ -163,7 +163,8 @@ def test_bits_change_accuracy_cores_and_energy_together() -> None:
 
 
 @pytest.mark.parametrize(("settings", "words"), [
-    (["quantize.bit.h=8"], "quantize.bit.h: no such option"), (["quantize.bits=8"], "name it, as in quantize.bits.state=8"),
+    (["quantize.bit.h=8"], "quantize.bit.h: no such option"),
+    (["quantize.bits=8"], "name it, as in quantize.bits.state=8"),
     (["quantize.bits.h=1"], "bits of h = 1"), (["quantize.bits.nothing=8"], "no such quantity"),
     (["quantize.method=best"], "method = 'best'"), (["quantize.method.h=max"], "quantize.method.h: no such option"),
     (["quantize.bits.h=25"], "core.state_bits: need 25 bits, have 24 bits"),

@@ -157,7 +157,7 @@ class Worker:
         n_tokens = len(inputs)
         n_steps = machine.schedule.n_steps(n_tokens)
         output = _empty_output(machine, n_steps, n_tokens if options.readout_tokens else 1, compiled.fixed is not None)
-        values, input_overflows = inputs, {}
+        values, input_overflows = inputs, dict[int, NDArray[np.int64]]()
         if compiled.fixed is not None:
             values, input_overflows = integer_inputs(machine, sample, inputs, options.seed)
         self._times[:STOP] = (machine.schedule.interval, n_steps, _DETAIL[options.detail],

@@ -41,7 +41,9 @@ class FunctionPass:
         n_populations = machine.n_populations
         self.overflow = np.zeros(n_populations, np.int64)
         self.input_overflows: dict[int, NDArray[np.int64]] = {}
-        values, self.weights, parameters = inputs, machine.synapses.weights, machine.synapses.parameters
+        values: NDArray[Any] = inputs
+        self.weights: NDArray[Any] = machine.synapses.weights
+        parameters: NDArray[Any] = machine.synapses.parameters
         starts, rows = populations.parameter_start, populations.n_parameter_rows
         if self.fixed is not None:
             values, self.input_overflows = integer_inputs(machine, sample, inputs, options.seed)

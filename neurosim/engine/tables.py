@@ -56,7 +56,8 @@ class MachineTables(NamedTuple):
 def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any]) -> MachineTables:
     """Return the tables of `machine`, with its integers where `dtype` is int64; `tick` divides all its durations."""
     synapses, packets, populations = machine.synapses, machine.packets, machine.populations
-    weights, parameters = synapses.weights, synapses.parameters
+    weights: NDArray[Any] = synapses.weights
+    parameters: NDArray[Any] = synapses.parameters
     if dtype == np.int64 and machine.fixed is not None:
         weights, parameters = machine.fixed.weights, machine.fixed.parameters
         populations = populations._replace(parameter_start=machine.fixed.parameter_start,

@@ -28,7 +28,8 @@ def quantised(values: ArrayLike, format_: Format, key: int, where: str) -> Int64
     try:
         return quantise(values, format_, key=key)[0]
     except InputError as error:
-        raise NetworkError(f"{where}: {str(error).partition(chr(10))[0]}", allowed=error.allowed, mend=error.mend) from error
+        first_line = str(error).splitlines()[0]
+        raise NetworkError(f"{where}: {first_line}", allowed=error.allowed, mend=error.mend) from error
 
 
 def integer_weights(weights: Weights, coding: Coding, name: str) -> Int64Array:

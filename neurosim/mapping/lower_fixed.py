@@ -86,7 +86,7 @@ def _integer_weights(connection: Connection, coding: Coding, name: str) -> tuple
         return integers.reshape(-1), np.abs(integers.astype(np.float64)).sum(axis=0)
     n_post = weights.shape[1]
     targets = np.asarray(weights.targets) if isinstance(weights, SparseWeights) else np.arange(n_post)
-    return integers, np.bincount(targets, np.abs(integers).astype(np.float64), minlength=n_post)
+    return integers, np.bincount(targets, np.abs(integers).astype(np.float64), minlength=n_post).astype(np.float64)
 
 
 def _check_ports(population: Population, number: int, found: tuple[Connection, ...], charges: list[_Charges]) -> None:

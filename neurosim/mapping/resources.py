@@ -9,7 +9,7 @@ them. An axon without any synapse left is not made.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,7 +168,8 @@ def _incoming(network: Network, first_row: Int64Array, chip: Chip) -> tuple[tupl
 
 def _cut_ready(projection: Projection, source: int, row: int, stride: int, chip: Chip) -> Incoming:
     weights, skip_zero = projection.weights, chip.core.pipeline.skip_zero_weights
-    bits, values = weight_bits(projection, chip), weights.values
+    bits = weight_bits(projection, chip)
+    values: NDArray[Any] = weights.values
     if projection.coding is not None:       # what rounds to zero is zero
         values = integer_weights(weights, projection.coding, projection.name)
     n_pre, n_post = weights.shape
@@ -182,7 +183,7 @@ def _cut_ready(projection: Projection, source: int, row: int, stride: int, chip:
     return Incoming(source, row, stride, n_pre, n_post, False, bits, None, sources[order], pointer)
 
 
-def _listed_synapses(weights: SparseWeights | OneToOneWeights, values: np.ndarray,
+def _listed_synapses(weights: SparseWeights | OneToOneWeights, values: NDArray[Any],
                      skip_zero: bool) -> tuple[Int64Array, Int64Array]:
     """Return source and target neuron of each synapse, in order of the sources."""
     kept = values != 0 if skip_zero else np.ones(len(values), bool)

@@ -14,10 +14,10 @@ import json
 import math
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sklearn
@@ -34,9 +34,19 @@ HERE = Path(__file__).parent
 THRESHOLD = {"lif": "1", "binary": "0", "gsu": "delta_factor * max|y|"}
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Return the command line."""
-    parser = argparse.ArgumentParser(description="Train a spiking state-space network on the 8x8 digits.")
+class Tensors(NamedTuple):
+    """What a network learns from, and is tried on."""
+
+    train_inputs: Tensor    # [item, token, 1]
+    train_labels: Tensor
+    test_inputs: Tensor
+    test_labels: Tensor
+
+
+def parse_arguments(description: str = "Train a spiking state-space network on the 8x8 digits.",
+                    **defaults: Any) -> argparse.Namespace:
+    """Return the command line; `defaults` replace those below."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--kind", choices=KINDS, default="lif")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
@@ -48,15 +58,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.set_defaults(**defaults)
     return parser.parse_args()
 
 
-def load_tensors() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return train inputs [item, token, 1], train labels, test inputs, test labels."""
+def load_tensors(images: Callable[[Any], Any] = lambda pixels: pixels, scale: float = PIXEL_SCALE) -> Tensors:
+    """Return the digits; `images` makes other images of the pixels, which are then multiplied by `scale`."""
     split = load_split()
-    train_inputs = torch.from_numpy(split.train_pixels).float()[..., None] * PIXEL_SCALE
-    test_inputs = torch.from_numpy(split.test_pixels).float()[..., None] * PIXEL_SCALE
-    return train_inputs, torch.from_numpy(split.train_labels), test_inputs, torch.from_numpy(split.test_labels)
+    train_inputs = torch.from_numpy(images(split.train_pixels)).float()[..., None] * scale
+    test_inputs = torch.from_numpy(images(split.test_pixels)).float()[..., None] * scale
+    return Tensors(train_inputs, torch.from_numpy(split.train_labels), test_inputs, torch.from_numpy(split.test_labels))
 
 
 def make_optimizer(network: Network, options: argparse.Namespace) -> torch.optim.Optimizer:
@@ -84,9 +95,9 @@ def evaluate(network: Network, inputs: Tensor, labels: Tensor) -> tuple[float, l
     return accuracy, [layer.abs().mean().item() for layer in spikes]
 
 
-def train(network: Network, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def train(network: Network, options: argparse.Namespace, tensors: Tensors) -> Iterator[dict[str, Any]]:
     """Train, and yield a record after every epoch."""
-    train_inputs, train_labels, test_inputs, test_labels = load_tensors()
+    train_inputs, train_labels, test_inputs, test_labels = tensors
     n_batches = math.ceil(len(train_labels) / options.batch_size)
     optimizer = make_optimizer(network, options)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -112,7 +123,8 @@ def train(network: Network, options: argparse.Namespace) -> Iterator[dict[str, A
         }
 
 
-def save_weights(network: Network, path: Path, seed: int, last: dict[str, Any]) -> None:
+def save_weights(network: Network, path: Path, seed: int, last: dict[str, Any], input_scale: float = PIXEL_SCALE,
+                 dataset: str = "scikit-learn digits, 8x8, row order") -> None:
     """Write the weights in float32, with what the tensors do not say as string metadata."""
     config = network.config
     metadata = {
@@ -133,8 +145,8 @@ def save_weights(network: Network, path: Path, seed: int, last: dict[str, Any]) 
         "activation": "gelu" if config.kind == "gsu" else "glu",
         "pooling": "mean",
         "causal": "true",
-        "input_scale": str(PIXEL_SCALE),
-        "dataset": "scikit-learn digits, 8x8, row order",
+        "input_scale": str(input_scale),
+        "dataset": dataset,
         "seed": str(seed),
         "epochs": str(last["epoch"]),
         "accuracy": str(last["test_accuracy"]),
@@ -158,18 +170,24 @@ def write_log(path: Path, options: argparse.Namespace, config: NetworkConfig, ep
     path.write_text(json.dumps(log, indent=1)[:-2] + f',\n "epochs": [\n  {lines}\n ]\n}}\n')
 
 
-def main() -> None:
-    """Train one kind."""
-    options = parse_arguments()
+def train_and_log(options: argparse.Namespace, tensors: Tensors, log: Path) -> tuple[Network, list[dict[str, Any]]]:
+    """Return a trained network and the records of its epochs, which also go to `log` and stderr."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     config = NetworkConfig(kind=options.kind, dropout=options.dropout)
     network = Network(config)
     epochs: list[dict[str, Any]] = []
-    for record in train(network, options):
+    for record in train(network, options, tensors):
         epochs.append(record)
         print(f"{options.kind} " + " ".join(f"{name} {value}" for name, value in record.items()), file=sys.stderr)
-        write_log(options.log or HERE / "logs" / f"{options.kind}.json", options, config, epochs)
+        write_log(log, options, config, epochs)
+    return network, epochs
+
+
+def main() -> None:
+    """Train one kind."""
+    options = parse_arguments()
+    network, epochs = train_and_log(options, load_tensors(), options.log or HERE / "logs" / f"{options.kind}.json")
     save_weights(network, options.out or HERE / "weights" / f"{options.kind}.safetensors", options.seed, epochs[-1])
 
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from neurosim import machine as words
-from neurosim.errors import DataError, InputError, NetworkError, OptionError
+from neurosim.errors import InputError, NetworkError, OptionError
 from neurosim.formats import OVERFLOWS, ROUNDINGS, Coding, Format
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights, Weights
 from neurosim.machine import Fixed

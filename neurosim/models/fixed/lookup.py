@@ -7,8 +7,10 @@ is interpolated with a floor; from 16 on it holds the last entry.
 """
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurosim.kernel import inlined
 from neurosim.machine import TABLE_START, TABLE_STEP_SHIFT, TABLE_X_FRACTION, TABLE_Y_FRACTION
@@ -17,7 +19,7 @@ N_UNITS = 16
 X_FRACTION, Y_FRACTION, STEP_SHIFT = 10, 15, 4
 
 
-def table_of(function, y_fraction=Y_FRACTION, step_shift=STEP_SHIFT):
+def table_of(function: Any, y_fraction: int = Y_FRACTION, step_shift: int = STEP_SHIFT) -> NDArray[np.int64]:
     """Return int64[16 * 2**step_shift + 1] of a function that is odd about one half, rounded to the nearest even."""
     points = np.arange((N_UNITS << step_shift) + 1) / 2.0**step_shift
     return np.array([round((function(point) - 0.5) * 2.0**y_fraction) for point in points], np.int64)
