@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.explore", "neurosim.validate"),
     ("importers", "neurosim.mapping", "neurosim.engine", "neurosim.report", "neurosim.export"),
     ("neurosim.models", "neurosim.noc", "neurosim.traces"),
+    ("neurosim.scales",),
     ("neurosim.numbers",),
     ("neurosim.graph", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs", "neurosim.quantity_specs",
      "neurosim.formats",

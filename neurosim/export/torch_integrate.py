@@ -26,7 +26,7 @@ class Lif(Somata):
         leaked = codings.product("potential", "leak") * self.leaked
         held(leaked + codings.biased("bias", "potential", "input"), f"{codings.where}: potential + input + bias")
         for name in ("threshold", "reset_value"):
-            codings.steps(name, "potential")
+            codings.steps_per(name, "potential")
         refractory = codings.population.parameters["refractory_steps"]
         self.rests = bool(refractory.any())
         self.register_buffer("refractory_steps", torch.tensor(refractory).floor(), persistent=False)

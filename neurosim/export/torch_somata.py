@@ -56,7 +56,7 @@ class Somata(nn.Module):  # type: ignore[misc]
         coding = population.codings[quantity]
         of = next(item.step_of for item in MODEL_QUANTITIES[population.model].quantities if item.name == quantity)
         gain = coding.gain[:, None] if coding.gain.ndim and n_axes == 2 else coding.gain
-        return Quantiser(coding.format, gain, self.codings.steps(quantity, of) if of else 1.0)
+        return Quantiser(coding.format, gain, self.codings.steps_per(quantity, of) if of else 1.0)
 
     def _ends(self, name: str, initial: Tensor) -> tuple[Tensor, Tensor]:
         """Return how far `clamp_` lets a parameter go: to where the model allows it, or where it was."""

@@ -94,7 +94,7 @@ class SsmHeaviside(StateSpace):
 
     def __init__(self, codings: Codings, width: float) -> None:
         super().__init__(codings, width)
-        codings.steps("threshold", "y")
+        codings.steps_per("threshold", "y")
 
     def integers(self) -> Integers:
         """Return also the unit of the surrogate's distances."""

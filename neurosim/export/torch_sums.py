@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from neurosim.errors import NetworkError, OptionError
-from neurosim.export.scales import MANTISSA_BITS, MOST_SHIFT, Codings, conversion, held
+from neurosim.export.scales import Codings, conversion, held
 from neurosim.export.torch_arithmetic import fit, product, shifted, straight_through
 from neurosim.export.torch_somata import TABLE_MAGNITUDE, Integers, Somata, State, Table
 from neurosim.models.fixed.lookup import X_FRACTION, normal_of
 from neurosim.models.fixed.sums import INVERSE_SHIFT, MEAN_SHIFT, MOST_SPREAD, NORMAL_SHIFT, ROOT_SHIFT
+from neurosim.numbers import MOST_SHIFT
+from neurosim.scales import MANTISSA_BITS
 
 # value times the inverse root is value 2**_NORMAL_BITS / sqrt(spread)
 _NORMAL_BITS = INVERSE_SHIFT - ROOT_SHIFT // 2 - NORMAL_SHIFT

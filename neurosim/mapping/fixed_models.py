@@ -32,9 +32,9 @@ from neurosim.machine import (
     Float64Array,
     Int64Array,
 )
-from neurosim.mapping.fixed_scales import PopulationScales, check_bits, conversion, power_of_two
 from neurosim.models.fixed.lookup import N_UNITS, STEP_SHIFT, X_FRACTION, Y_FRACTION
 from neurosim.models.fixed.sums import INVERSE_SHIFT, MEAN_SHIFT, MOST_SPREAD, NORMAL_SHIFT, ROOT_SHIFT
+from neurosim.scales import PopulationScales, check_bits, conversion, power_of_two
 
 SIGMOID, NORMAL = range(2)
 _TABLE_LENGTH = (N_UNITS << STEP_SHIFT) + 1
@@ -77,11 +77,6 @@ def _table(constants: list[int], which: int) -> None:
     constants[TABLE_STEP_SHIFT] = STEP_SHIFT
 
 
-def _magnitude(scales: PopulationScales, *names: str) -> int:
-    """Return the largest magnitude of a sum of integers of these quantities."""
-    return sum(scales.format(name).magnitude for name in names)
-
-
 def _largest(*tables: NDArray[Any]) -> float:
     """Return the largest magnitude in any of the tables."""
     return max(float(np.abs(table).max(initial=0)) for table in tables)
@@ -94,7 +89,7 @@ def _out(scales: PopulationScales, factor: Float64Array, bound: float, what: str
 
 def _biased(scales: PopulationScales, bias: Int64Array, *ports: str) -> float:
     """Return the largest magnitude of charges plus bias."""
-    return float(_magnitude(scales, *ports) + np.abs(bias).max(initial=0))
+    return float(scales.magnitude(*ports) + np.abs(bias).max(initial=0))
 
 
 def _linear(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
@@ -119,7 +114,7 @@ def _reduce(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
 
 
 def _center(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
-    step, bound = scales.scale("value"), _magnitude(scales, "value", "mean")
+    step, bound = scales.scale("value"), scales.magnitude("value", "mean")
     return [*_out(scales, step / scales.payload_scale("graded"), bound),
             *_out(scales, step**2 / scales.payload_scale("square"), float(bound) ** 2, "square")]
 
@@ -128,22 +123,22 @@ def _layer_norm(scales: PopulationScales, constants: list[int]) -> list[Int64Arr
     epsilon = scales.steps("epsilon", "variance")
     epsilon = np.where((scales.parameter("epsilon") > 0) & (epsilon == 0), 1, epsilon)
     scale = scales.integers("scale", scales.parameter("scale")) * scales.scale("scale")
-    check_bits(f"{scales.where}: value times the inverse root", _magnitude(scales, "value") * 2.0**(
+    check_bits(f"{scales.where}: value times the inverse root", scales.magnitude("value") * 2.0**(
         INVERSE_SHIFT - ROOT_SHIFT // 2))
-    if _magnitude(scales, "variance") > MOST_SPREAD:
+    if scales.magnitude("variance") > MOST_SPREAD:
         raise NetworkError(f"{scales.where}: variance has the format {scales.format('variance')}",
                            allowed=f"integers up to {MOST_SPREAD}", mend="give it up to 24 bits")
     # value times the inverse root is value 2**(INVERSE_SHIFT - ROOT_SHIFT / 2 - NORMAL_SHIFT) / sqrt(spread)
     down = 2.0 ** (INVERSE_SHIFT - ROOT_SHIFT // 2 - NORMAL_SHIFT)
     factor = scale * scales.scale("value") / np.sqrt(scales.scale("variance")) / down / scales.payload_scale("graded")
-    bound = _magnitude(scales, "value") * 2.0 ** (INVERSE_SHIFT - ROOT_SHIFT // 2 - NORMAL_SHIFT)
+    bound = scales.magnitude("value") * 2.0 ** (INVERSE_SHIFT - ROOT_SHIFT // 2 - NORMAL_SHIFT)
     return [epsilon, *_out(scales, factor, bound), scales.steps("bias", "graded")]
 
 
 def _leak(scales: PopulationScales, of: str, name: str = "leak") -> Int64Array:
     """Return the leak of state `of`; its products are bounded."""
     leak = scales.integers(name, scales.parameter(name))
-    check_bits(f"{scales.where}: {name} times {of}", float(np.abs(leak).max(initial=0)) * _magnitude(scales, of))
+    check_bits(f"{scales.where}: {name} times {of}", float(np.abs(leak).max(initial=0)) * scales.magnitude(of))
     return leak
 
 
@@ -151,14 +146,14 @@ def _integrator(scales: PopulationScales, constants: list[int]) -> list[Int64Arr
     _slot(constants, STATE_SLOT, scales, "potential")
     constants[LEAK_SHIFT] = scales.shift_of("leak")
     factor = scales.scale("potential") / scales.payload_scale("graded")
-    return [scales.steps("bias", "potential"), *_out(scales, factor, _magnitude(scales, "potential")),
+    return [scales.steps("bias", "potential"), *_out(scales, factor, scales.magnitude("potential")),
             _leak(scales, "potential")]
 
 
 def _running_mean(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     _slot(constants, STATE_SLOT, scales, "total")
     factor = scales.scale("total") / scales.payload_scale("graded")
-    mantissa, shift = _out(scales, factor, _magnitude(scales, "total") * 2.0**MEAN_SHIFT)
+    mantissa, shift = _out(scales, factor, scales.magnitude("total") * 2.0**MEAN_SHIFT)
     return [scales.steps("bias", "total"), mantissa, shift]
 
 
@@ -177,7 +172,7 @@ def _cuba(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     fractions = {name: scales.shift_of(name) for name in ("current_leak", "leak")}
     constants[DECAY_SHIFT] = max(fractions.values())
     one = 1 << constants[DECAY_SHIFT]
-    check_bits(f"{scales.where}: a decay times its state", float(one) * _magnitude(scales, "current", "potential"))
+    check_bits(f"{scales.where}: a decay times its state", float(one) * scales.magnitude("current", "potential"))
     decays = [one - (_leak(scales, of, name) << (constants[DECAY_SHIFT] - fractions[name]))
               for name, of in (("current_leak", "current"), ("leak", "potential"))]
     return [*decays, scales.steps("threshold", "potential"), scales.steps("bias", "potential"),
@@ -193,7 +188,7 @@ def _ternary(scales: PopulationScales, constants: list[int]) -> list[Int64Array]
 def _glu(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     _table(constants, SIGMOID)
     value_bias, gate_bias = scales.steps("value_bias", "value"), scales.steps("gate_bias", "gate")
-    payload, skip = scales.payload_scale("graded"), _magnitude(scales, "skip")
+    payload, skip = scales.payload_scale("graded"), scales.magnitude("skip")
     return [value_bias, gate_bias,
             *_out(scales, scales.scale("gate") * 2.0**X_FRACTION, _biased(scales, gate_bias, "gate"), "gate"),
             *_out(scales, scales.scale("value") / payload / _TABLE_MAGNITUDE,
@@ -205,7 +200,7 @@ def _gsu(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     _slot(constants, INTERNAL_SLOT, scales, "product")
     biases = [scales.steps("ternary_bias", "ternary_branch"), scales.steps("graded_bias", "graded_branch")]
     largest = _biased(scales, biases[0], "ternary_branch") * _biased(scales, biases[1], "graded_branch")
-    step, payload, held = scales.scale("product"), scales.payload_scale("graded"), _magnitude(scales, "product")
+    step, payload, held = scales.scale("product"), scales.payload_scale("graded"), scales.magnitude("product")
     curved = scales.population.attributes["activation"] == "gelu"
     table = _TABLE_MAGNITUDE if curved else 1
     if curved:
@@ -213,7 +208,7 @@ def _gsu(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     product = scales.scale("ternary_branch") * scales.scale("graded_branch") / step
     x = _out(scales, step * 2.0**X_FRACTION, held, "table") if curved else [np.zeros(1, np.int64)] * 2
     return [*biases, *x, *_out(scales, step / payload / table, float(held) * table),
-            *_out(scales, scales.scale("skip") / payload, _magnitude(scales, "skip"), "skip"),
+            *_out(scales, scales.scale("skip") / payload, scales.magnitude("skip"), "skip"),
             *_out(scales, product, largest, "product")]
 
 
@@ -234,11 +229,11 @@ def _state_space(scales: PopulationScales, constants: list[int]) -> list[Int64Ar
     d_shift = power_of_two(scales.scale("d") * x / total, scales.where, "scale of d times input over c times h")
     bias = scales.steps("bias", "input")
     given = _biased(scales, bias, "input")
-    check_bits(f"{scales.where}: a times h", 4.0 * _largest(*a) * _magnitude(scales, "h"))
+    check_bits(f"{scales.where}: a times h", 4.0 * _largest(*a) * scales.magnitude("h"))
     check_bits(f"{scales.where}: b times input", 2.0 * given * _largest(*(item * 2.0**np.maximum(-b_shift, 0)[:, None]
                                                                           for item in b)))
     check_bits(f"{scales.where}: d times input", given * _largest(d * 2.0**np.maximum(-d_shift, 0)))
-    bound = 2.0 * float((np.abs(c[0]) + np.abs(c[1])).sum(axis=1).max(initial=0)) * _magnitude(scales, "h")
+    bound = 2.0 * float((np.abs(c[0]) + np.abs(c[1])).sum(axis=1).max(initial=0)) * scales.magnitude("h")
     bound += float((np.abs(d) * np.exp2(-d_shift)).max(initial=0)) * given + 1
     rows = [*(table.T for tables in (a, b, c) for table in tables)]
     tail = [d, d_shift, b_shift, *_out(scales, total / scales.scale("y"), bound, "y"), bias]
@@ -263,7 +258,7 @@ def _ssm_lif_tail(scales: PopulationScales, constants: list[int]) -> list[Int64A
 def _ssm_tail(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     none = np.zeros(1, np.int64)
     curved = scales.population.attributes["activation"] == "gelu"
-    table, held = _TABLE_MAGNITUDE if curved else 1, _magnitude(scales, "y")
+    table, held = _TABLE_MAGNITUDE if curved else 1, scales.magnitude("y")
     if curved:
         _table(constants, NORMAL)
     x = _out(scales, scales.scale("y") * 2.0**X_FRACTION, held, "table") if curved else [none, none]

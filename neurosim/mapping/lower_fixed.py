@@ -16,8 +16,8 @@ from neurosim.graph import DenseWeights, Network, Population, SparseWeights
 from neurosim.machine import N_FIXED_CONSTANTS, Fixed, Float64Array, Int64Array
 from neurosim.mapping.connections import Connection
 from neurosim.mapping.fixed_models import lower_population
-from neurosim.mapping.fixed_scales import PopulationScales, check_bits, conversion, integer_weights
 from neurosim.models.fixed.lookup import normal_of, sigmoid_of, table_of
+from neurosim.scales import PopulationScales, check_bits, conversion, integer_weights
 
 
 class _Charges(NamedTuple):
@@ -73,7 +73,7 @@ def _charges(network: Network, connection: Connection, scales: list[PopulationSc
     weights, sums = _integer_weights(connection, projection.coding, projection.name)
     factor = projection.coding.scale * payload_scale / target.scale(projection.port)
     where = f"projection {projection.name!r}"
-    bound = sums * source.payload_magnitude(connection.output)
+    bound = sums * source.payload_magnitude(projection.output)
     mantissa, shift = conversion(np.broadcast_to(factor, (target.size,)), bound, where)
     return _Charges(weights, mantissa, shift, bound * mantissa * np.exp2(-shift) + 1)
 

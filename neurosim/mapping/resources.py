@@ -18,8 +18,8 @@ from hw_models.schema import Chip, SynapseMemory
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights
 from neurosim.machine import Int64Array
 from neurosim.mapping.bits import charge_bits, parameter_bits, state_bits, weight_bits
-from neurosim.mapping.fixed_scales import integer_weights
 from neurosim.mapping.schedule import Staging, delay_values
+from neurosim.scales import integer_weights
 from neurosim.units import ns_to_ps
 
 

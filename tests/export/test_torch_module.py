@@ -264,7 +264,7 @@ def linear(**formats: str) -> Network:
     ({"given": "s40.4", "weights": "s14.6"}, r"0:in->out.input': 2 synapses x weights \(s14.6.*up to 549755813888 = "
                                             r"9.007e\+15 needs 54 bits\n  allowed: magnitudes below 2\*\*53"),
     ({"weights": "s8.6/floor/lava_wrap"}, "wraps what is stored"),
-    ({"bias": "s16.9"}, r"the scale of bias is 0.5 to 0.5 times that of input"),
+    ({"bias": "s16.9"}, r"the scale of bias is 2\*\*-1 to 2\*\*-1 times that of input"),
     ({"graded": "s16.60", "input": "s16.-8", "bias": "s16.-8"}, r"output: conversion by .* needs a shift of -68"),
 ])
 def test_formats_that_cannot_be_trained_with(formats: dict[str, str], message: str) -> None:
@@ -309,11 +309,11 @@ def test_networks_without_formats() -> None:
 
 
 @pytest.mark.parametrize(("model", "formats", "message"), [
-    ("cuba", {"potential": "s24.18/floor"}, "potential has the format s24.18/floor/saturate\n  allowed: signed, "
+    ("cuba", {"potential": "s24.18/floor"}, "potential has the format s24.18/floor/saturate\n  allowed: "
                                             "rounding toward_zero, overflow saturate, error"),
     ("lif", {"potential": "s24.18/floor/lava_wrap"}, "overflow saturate, twos_complement, error"),
     ("ssm", {"h": "u24.18"}, "h has the format u24.18"),
-    ("lif", {"leak": "s20.-1"}, "leak has the format s20.-1/floor/saturate\n  allowed: 0 to 62 bits behind the point"),
+    ("lif", {"leak": "s20.-1"}, "leak has the format s20.-1/floor/saturate: -1 bits behind the point\n  allowed: 0 to 62"),
 ])
 def test_formats_that_the_kernel_of_the_model_does_not_know(model: str, formats: dict[str, str], message: str) -> None:
     with pytest.raises(NetworkError, match=message):

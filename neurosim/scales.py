@@ -137,7 +137,9 @@ class PopulationScales:
         return np.broadcast_to(self.population.codings[name].scale, (self.size,))
 
     def payload_scale(self, name: str) -> float:
-        """Return the scale of a graded output, one number: receivers add payloads of all neurons."""
+        """Return the scale of an output, one number, since receivers add payloads of all neurons; 1 for spikes."""
+        if self.population.output_kind(name) != "graded":
+            return 1.0
         scale = self.coding(name).scale
         if scale.ndim:
             raise NetworkError(f"{self.where}: {name} has {scale.size} scales", allowed="one scale for all neurons",
@@ -145,14 +147,16 @@ class PopulationScales:
         return float(scale)
 
     def output_scales(self) -> list[float]:
-        """Return the scale of each output: 1 for spikes."""
-        return [self.payload_scale(output.name) if self.population.output_kind(output.name) == "graded" else 1.0
-                for output in self.population.spec.outputs]
+        """Return the scale of each output."""
+        return [self.payload_scale(output.name) for output in self.population.spec.outputs]
 
-    def payload_magnitude(self, output: int) -> int:
+    def payload_magnitude(self, name: str) -> int:
         """Return the largest magnitude of an output's integers."""
-        name = self.population.spec.outputs[output].name
         return self.format(name).magnitude if self.population.output_kind(name) == "graded" else 1
+
+    def magnitude(self, *names: str) -> int:
+        """Return the largest magnitude of a sum of integers of these quantities."""
+        return sum(self.format(name).magnitude for name in names)
 
     def parameter(self, name: str) -> Float64Array:
         """Return a parameter; float64[size] or float64[size, mode]."""
@@ -169,13 +173,18 @@ class PopulationScales:
 
     def steps(self, name: str, of: str) -> Int64Array:
         """Return parameter `name` in units of quantity `of`, of which its own scale is a multiple by a power of two."""
+        up = self.step_shift(name, of)
+        integers = self.integers(name, self.parameter(name))
+        check_bits(f"{self.where}: {name} in steps of {of}", float((np.abs(integers) * np.exp2(up)).max(initial=0)))
+        return integers << up
+
+    def step_shift(self, name: str, of: str) -> Int64Array:
+        """Return k of each neuron, 0 to 32: the scale of `name` is 2**k times that of `of`."""
         up = -power_of_two(self.scale(name) / self.scale(of), self.where, f"scale of {name} over {of}")
         if np.any(up < 0) or np.any(up > 32):
             raise NetworkError(f"{self.where}: the scale of {name} is 2**{up.min()} to 2**{up.max()} times that of "
                                f"{of}", allowed="1, 2, 4, … times", mend=_MEND)
-        integers = self.integers(name, self.parameter(name))
-        check_bits(f"{self.where}: {name} in steps of {of}", float((np.abs(integers) * np.exp2(up)).max(initial=0)))
-        return integers << up
+        return up
 
     def shift_of(self, name: str) -> int:
         """Return the fraction bits of a factor, by which its products are shifted right."""
