@@ -313,7 +313,8 @@ def test_networks_without_formats() -> None:
                                             "rounding toward_zero, overflow saturate, error"),
     ("lif", {"potential": "s24.18/floor/lava_wrap"}, "overflow saturate, twos_complement, error"),
     ("ssm", {"h": "u24.18"}, "h has the format u24.18"),
-    ("lif", {"leak": "s20.-1"}, "leak has the format s20.-1/floor/saturate: -1 bits behind the point\n  allowed: 0 to 62"),
+    ("lif", {"leak": "s20.-1"}, "leak has the format s20.-1/floor/saturate: -1 bits behind the point\n"
+                                "  allowed: 0 to 62"),
 ])
 def test_formats_that_the_kernel_of_the_model_does_not_know(model: str, formats: dict[str, str], message: str) -> None:
     with pytest.raises(NetworkError, match=message):
