@@ -126,5 +126,6 @@ def _finish(figure: Any, axes: Any) -> None:
         axis.set_xlabel("bits of the quantity")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), fontsize=10)
-    figure.suptitle("Accuracy against bits, one quantity at a time; the rest as on Loihi 2:\nA 16, weights and C 8, state "
-                    "and payload 24. Band: within a point of float64", fontsize=12, x=0.008, ha="left")
+    figure.suptitle("Accuracy against bits, one quantity at a time; the rest as on Loihi 2:\n"
+                    "A 16, weights and C 8, state and payload 24. Band: within a point of float64",
+                    fontsize=12, x=0.008, ha="left")
