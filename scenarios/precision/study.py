@@ -3,7 +3,7 @@
 Run from the root of the repository:
 
     python -m scenarios.precision.study             the missing rows, then table.md and docs/precision.png
-    python -m scenarios.precision.study --fresh     all rows again; a quarter of an hour on one core
+    python -m scenarios.precision.study --fresh     all rows again; about 20 minutes on one core
     python -m scenarios.precision.study --quick     a few rows again, compared with those of results.json
 """
 
