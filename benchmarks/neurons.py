@@ -8,18 +8,16 @@ One run on one core. What is compared must agree in every word before any of it 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import neuron_loops as loops
 import numba
 import numpy as np
-from noc import environment, pin
+from harness import Progress, environment, parser_of, pin, print_environment, write_json
 from numpy.typing import NDArray
 
 from neurosim import numbers
@@ -298,41 +296,30 @@ def table(workload: Workload, rows: list[Row]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = parser_of(__doc__, repeat=100, repeat_help="runs of each row")
     parser.add_argument("--neurons", type=int, default=4000, help="of Loihi, default 4000")
     parser.add_argument("--modes", type=int, default=32, help="per channel, default 32")
     parser.add_argument("--channels", type=int, default=128, help="default 128")
     parser.add_argument("--steps", type=int, default=4000, help="per run, default 4000")
-    parser.add_argument("--repeat", type=int, default=100, help="default 100")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     return parser.parse_args()
 
 
 def main() -> None:
     """Print the tables."""
     options = arguments()
-    where = environment(pin())
-    quiet = not sys.stderr.isatty()
-
-    def progress(text: str) -> None:
-        if not quiet:
-            print(f"\r{text:78}", end="", file=sys.stderr)
-
+    where, progress = environment(pin()), Progress()
     random, figures = np.random.default_rng(options.seed), []
     print(f"CPU time, {options.repeat} runs of {options.steps:,} steps: lower quartile; of the ratios, the median")
-    print(", ".join(f"{key} {value}" for key, value in where.items() if value is not None))
+    print_environment(where)
     for make in (lambda: state_spaces(options.modes, options.channels, random),
                  lambda: loihi_neurons(options.neurons, random)):
         progress("compiling, comparing")
         workload = make()
         rows = measure(workload, options.steps, options.repeat, progress)
-        if not quiet:
-            print(f"\r{'':78}\r", end="", file=sys.stderr)
+        progress.clear()
         print(f"\n{table(workload, rows)}")
         figures += [{**vars(row), "updates_per_s": row.updates_per_s} for row in rows]
-    if options.json:
-        options.json.write_text(json.dumps({"environment": where, "rows": figures}, indent=2) + "\n", encoding="utf-8")
+    write_json(options.json, where, figures)
 
 
 if __name__ == "__main__":

@@ -9,22 +9,15 @@ ways to carry them must agree on every arrival time before any of them is timed;
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import numba
 import numpy as np
-import simpy
+from harness import Progress, environment, parser_of, pin, print_environment, write_json
 from noc_contenders import RATE, SIDE, Compiled, Contender, HandWritten, Plain, Reference, uniform_traffic
 
-from neurosim import __version__
 from neurosim.machine import UNLIMITED
 
 DEPTHS = (4, 16)                        # slots of a router's FIFO, with back-pressure
@@ -101,33 +94,6 @@ def run(n_packets: int, n_reference: int, n_repeats: int, seed: int, progress: C
             for contender, cpu_s, rate in zip(contenders, times, rates, strict=True)]
 
 
-def pin() -> int | None:
-    """Keep to one core, the last allowed one; return its number, or None where the system cannot."""
-    if not hasattr(os, "sched_setaffinity"):
-        return None
-    core = max(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {core})
-    return core
-
-
-def environment(core: int | None) -> dict[str, Any]:
-    """Return where and with what this ran."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {"neurosim": __version__, "python": platform.python_version(), "numba": numba.__version__,
-            "numpy": np.__version__, "simpy": simpy.__version__, "system": platform.platform(),
-            "processor": _processor(), "processors": os.cpu_count(), "pinned_to": core, "load_1_min": load}
-
-
-def _processor() -> str:
-    """Return the name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def table(rows: list[Row]) -> str:
     """Return the rows as text."""
     lines = [f"{'':28}{'packets':>10}{'packet-hops/s':>16}{'ns/hop':>9}{'to plain':>10}{'target':>8}"
@@ -140,30 +106,22 @@ def table(rows: list[Row]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = parser_of(__doc__, repeat=7, repeat_help="the best counts")
     parser.add_argument("--packets", type=int, default=1_000_000, help="about so many, default 1000000")
     parser.add_argument("--reference-packets", type=int, default=4000, help="share for SimPy, default 4000")
-    parser.add_argument("--repeat", type=int, default=7, help="the best counts, default 7")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     return parser.parse_args()
 
 
 def main() -> None:
     """Print the table."""
     options = arguments()
-    where = environment(pin())
-    quiet = not sys.stderr.isatty()
-    rows = run(options.packets, options.reference_packets, options.repeat, options.seed,
-               lambda text: None if quiet else print(f"\r{text:60}", end="", file=sys.stderr))
-    if not quiet:
-        print(f"\r{'':60}\r", end="", file=sys.stderr)
+    where, progress = environment(pin()), Progress()
+    rows = run(options.packets, options.reference_packets, options.repeat, options.seed, progress)
+    progress.clear()
     print(f"{SIDE} x {SIDE} mesh, XY, {RATE} one-flit packets per node and cycle; CPU time, best of {options.repeat}")
-    print(", ".join(f"{key} {value}" for key, value in where.items() if value is not None))
+    print_environment(where)
     print(table(rows))
-    if options.json:
-        figures = [{**vars(row), "hops_per_s": row.hops_per_s} for row in rows]
-        options.json.write_text(json.dumps({"environment": where, "rows": figures}, indent=2) + "\n", encoding="utf-8")
+    write_json(options.json, where, [{**vars(row), "hops_per_s": row.hops_per_s} for row in rows])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
+
 
 class NeurosimError(Exception):
     """Base of every error raised on purpose."""
@@ -88,3 +91,11 @@ class CapacityError(MappingError):
 
 class SimulationError(NeurosimError):
     """A run began and could not end well."""
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Raise OptionError where `value` is none of `choices`, with the nearest one."""
+    if value not in choices:
+        close = difflib.get_close_matches(str(value), list(choices), 1)
+        raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices),
+                          mend=f"did you mean {close[0]!r}?" if close else None)

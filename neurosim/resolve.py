@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurosim.errors import DataError, OptionError
+from neurosim.errors import DataError, OptionError, check_choice
 from neurosim.inputs import check_inputs, check_labels, has_labels, load_inputs, load_labels, split_field
 from neurosim.scenario import Scenario, is_scenario, list_scenarios, load_scenario
 
@@ -239,7 +239,7 @@ def quantize_options(choices: Mapping[str, Any]) -> QuantizeOptions:
 def run_options(*, detail: str, numbers: str, engine: str, seed: int, workers: int | None,
                 record: str) -> RunOptions:
     """Return RunOptions; raise OptionError where one is out of range."""
-    _check_choice("record", record, RECORD)
+    check_choice("record", record, RECORD)
     if workers is not None and not (isinstance(workers, int) and 1 <= workers <= 1024):
         raise OptionError(f"workers = {workers!r}", allowed="integer from 1 to 1024")
     if not isinstance(seed, int) or seed < 0:
@@ -247,10 +247,3 @@ def run_options(*, detail: str, numbers: str, engine: str, seed: int, workers: i
     from neurosim.engine import RunOptions
 
     return RunOptions(engine, detail, numbers, workers or 0, seed=seed, **RECORD[record])
-
-
-def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
-    if value not in choices:
-        close = difflib.get_close_matches(value, list(choices), 1)
-        raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices),
-                          mend=f"did you mean {close[0]!r}?" if close else None)

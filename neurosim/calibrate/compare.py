@@ -18,7 +18,7 @@ from neurosim.formats import Coding
 from neurosim.graph import DenseWeights, Network, Population, Projection, SparseWeights
 from neurosim.machine import Float64Array, Int64Array
 from neurosim.mapping.lower_function import lower_neurons
-from neurosim.mapping.quantize_population import COMPLEX, is_over_threshold
+from neurosim.mapping.quantize_population import stored_values
 from neurosim.quantity_specs import MODEL_QUANTITIES
 
 # Spike trains that distances are computed of.
@@ -101,7 +101,7 @@ class _Storing:
         self.found = {name: _Error(coding) for name, coding in population.codings.items()}
         for item in MODEL_QUANTITIES[population.model].quantities:
             if item.role in ("parameter", "gain") and item.name in self.found:
-                self.found[item.name].add(*self._stored(item.name))
+                self.found[item.name].add(stored_values(population, item.name), population.codings[item.name].scale)
 
     def add(self, update: Update) -> None:
         """Add the values of an update of the float run."""
@@ -112,14 +112,6 @@ class _Storing:
     def errors(self) -> list[QuantityError]:
         """Return the errors, in the order of the model's quantities."""
         return [error.result(self.population.name, name) for name, error in self.found.items()]
-
-    def _stored(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return a parameter and its scale, by neuron last."""
-        parameters, scale = self.population.parameters, self.population.codings[name].scale
-        values = np.stack([parameters[f"{name}_real"].T, parameters[f"{name}_imag"].T]) if name in COMPLEX \
-            else parameters[name]
-        divisor = parameters["threshold"] if is_over_threshold(self.population, name) else 1.0
-        return values / divisor, scale
 
 
 def _weight_error(projection: Projection) -> QuantityError:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.fixed import input_format
 from neurosim.errors import OptionError
-from neurosim.formats import OVERFLOWS, ROUNDINGS, Format
+from neurosim.formats import ROUNDINGS
 from neurosim.machine import (
     N_PORT_SLOTS,
     OUTPUT_SLOT,
@@ -99,13 +100,10 @@ class FixedArithmetic(FloatArithmetic):
 
     def taken_in(self, population: int, values: Float64Array) -> tuple[NDArray[Any], int]:
         """Round graded values to the format of the payload; spikes are 0 and 1 already."""
-        slot = self.fixed.constants[population, OUTPUT_SLOT:OUTPUT_SLOT + 4]
-        if slot[SLOT_BITS] == 0:
+        constants = self.fixed.constants[population]
+        if constants[OUTPUT_SLOT + SLOT_BITS] == 0:
             return values.astype(np.int64), 0
-        overflow = OVERFLOWS[slot[SLOT_OVERFLOW]]
-        format_ = Format(int(slot[SLOT_BITS]), 0, bool(slot[SLOT_SIGNED]), ROUNDINGS[slot[SLOT_ROUNDING]],
-                         "saturate" if overflow == "error" else overflow)
-        return quantise(values / self._scale(population), format_)
+        return quantise(values / self._scale(population), input_format(constants))
 
     def given_out(self, population: int, values: NDArray[Any]) -> Float64Array:
         """Multiply by the scale of the payload."""

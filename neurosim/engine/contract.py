@@ -10,14 +10,13 @@ nothing of time; the time pass moves counts and times only.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.errors import DataError, OptionError
+from neurosim.errors import DataError, OptionError, check_choice
 from neurosim.machine import GRADED, Machine
 
 ENGINES = ("compiled", "reference")
@@ -47,11 +46,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         for name, choices in (("engine", ENGINES), ("detail", DETAILS), ("numbers", NUMBERS)):
-            value = getattr(self, name)
-            if value not in choices:
-                near = difflib.get_close_matches(str(value), choices, 1)
-                raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices),
-                                  mend=f"did you mean {near[0]!r}?" if near else None)
+            check_choice(name, getattr(self, name), choices)
         if self.record_packets and self.detail != "event":
             raise OptionError(f"record_packets at detail {self.detail!r}", allowed="detail event",
                               mend="packets have arrival times at detail event only")

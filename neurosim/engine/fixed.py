@@ -72,7 +72,7 @@ def integer_inputs(machine: Machine, sample: int, inputs: NDArray[Any], seed: in
             values[:, columns] = inputs[:, columns]
             continue
         key = stream_key(seed, f"input {machine.population_names[population]} {sample}")
-        kept = _input_format(fixed.constants[population])
+        kept = input_format(fixed.constants[population])
         scaled = np.asarray(inputs[:, columns], np.float64) / fixed.output_scale[output]
         values[:, columns] = quantise(scaled, kept, key=key)[0]
         unlimited = quantise(scaled, replace(kept, bits=MOST_SHIFT, signed=True), key=key)[0]
@@ -80,7 +80,7 @@ def integer_inputs(machine: Machine, sample: int, inputs: NDArray[Any], seed: in
     return values, overflows
 
 
-def _input_format(constants: NDArray[np.int64]) -> Format:
+def input_format(constants: NDArray[np.int64]) -> Format:
     """Return the payload's format, in integers; what does not fit is counted by the caller."""
     slot = constants[OUTPUT_SLOT:OUTPUT_SLOT + 4].tolist()
     overflow = OVERFLOWS[slot[SLOT_OVERFLOW]]

@@ -26,7 +26,7 @@ from neurosim.machine import (
 )
 from neurosim.models.fixed.registry import draws_per_update, update_fixed
 from neurosim.models.registry import INPUT, update
-from neurosim.numbers import fit_rows, shift_rows
+from neurosim.numbers import fit_rows, multiply_shift_rows
 
 
 class FunctionPass:
@@ -118,9 +118,9 @@ class FunctionPass:
         """Return a projection's sums in the scale of the port, each rounded once."""
         start, size = int(fixed.conversion_start[projection]), len(gathered)
         given = np.empty_like(gathered)
-        shift_rows(gathered * fixed.mantissa[start:start + size], fixed.shift[start:start + size],
-                   fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING],
-                   fixed.stream_key[projection], self.first_draw + token * size, given)
+        multiply_shift_rows(gathered, fixed.mantissa[start:start + size], fixed.shift[start:start + size],
+                            fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING],
+                            fixed.stream_key[projection], self.first_draw + token * size, given)
         return given
 
     def _row(self, projection: int, neuron: int, n_post: int) -> tuple[Any, NDArray[Any]]:

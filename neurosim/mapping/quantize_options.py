@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from neurosim.errors import OptionError
+from neurosim.errors import OptionError, check_choice
 from neurosim.formats import OVERFLOWS, ROUNDINGS
 from neurosim.graph import Network
 from neurosim.quantity_specs import MODEL_QUANTITIES
@@ -49,10 +49,10 @@ class QuantizeOptions:
 
     def __post_init__(self) -> None:
         for name, choices in (("method", METHODS), ("granularity", GRANULARITIES), ("scales", SCALES)):
-            _check_choice(name, getattr(self, name), choices)
+            check_choice(name, getattr(self, name), choices)
         for option, allowed in (("rounding", ROUNDINGS), ("overflow", OVERFLOWS)):
             for name, value in getattr(self, option).items():
-                _check_choice(f"{option} of {name}" if name else option, value, allowed)
+                check_choice(f"{option} of {name}" if name else option, value, allowed)
         for name, value in self.bits.items():
             if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 62:
                 raise OptionError(f"bits of {name} = {value!r}", allowed="integer from 2 to 62")
@@ -89,12 +89,6 @@ def quantity_names(network: Network) -> list[str]:
 def _quantities(network: Network) -> dict[str, None]:
     return dict.fromkeys(name for item in network.populations for name in MODEL_QUANTITIES[item.model].names())
 
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        close = difflib.get_close_matches(str(value), choices, 1)
-        raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices),
-                          mend=f"did you mean {close[0]!r}?" if close else None)
 
 
 def _text(value: object) -> str:

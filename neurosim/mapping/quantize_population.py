@@ -151,13 +151,7 @@ class _Population:
         return self._plain(name)
 
     def _values(self, name: str) -> NDArray[np.float64]:
-        """Return a parameter; [..., neuron]. What goes into the membrane of `ssm_lif` is in units of its threshold."""
-        parameters = self.population.parameters
-        values = np.stack([parameters[f"{name}_real"], parameters[f"{name}_imag"]]) if name in COMPLEX \
-            else parameters[name]
-        if values.ndim == 3:
-            values = np.moveaxis(values, 1, 2)
-        return values / parameters["threshold"] if is_over_threshold(self.population, name) else values
+        return stored_values(self.population, name)
 
     def _of_values(self, name: str) -> Float64Array:
         values = self._values(name)
@@ -217,9 +211,13 @@ class _Population:
         return f"population {self.population.name!r}: {name}"
 
 
-def is_over_threshold(population: Population, name: str) -> bool:
-    """Return whether a parameter is stored in units of the threshold."""
-    return population.model == "ssm_lif" and name in ("c", "d")
+def stored_values(population: Population, name: str) -> NDArray[np.float64]:
+    """Return a parameter as stored; [..., neuron]. What drives the membrane of `ssm_lif` counts in its threshold."""
+    parameters = population.parameters
+    values = np.stack([parameters[f"{name}_real"].T, parameters[f"{name}_imag"].T]) if name in COMPLEX \
+        else parameters[name]
+    over_threshold = population.model == "ssm_lif" and name in ("c", "d")
+    return np.asarray(values / parameters["threshold"] if over_threshold else values)
 
 
 def _times_power(scale: Float64Array, needed: Float64Array, at_least: int = -1074) -> Float64Array:

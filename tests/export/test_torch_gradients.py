@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +19,6 @@ torch = pytest.importorskip("torch", reason="PyTorch, the extra `torch`, is not 
 SMOOTH = (("linear", "none"), ("relu", "none"), ("gelu", "none"), ("ssm", "none"), ("ssm", "gelu"), ("ssm", "relu"),
           ("gsu", "none"), ("gsu", "gelu"), ("glu", "none"), ("reduce", "none"), ("center", "none"),
           ("layer_norm", "none"), ("integrator", "none"), ("running_mean", "none"))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors on many threads: more waiting than work, above all beside other tests."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------

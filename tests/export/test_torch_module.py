@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -42,15 +41,6 @@ from tests.export.small_networks import (
 torch = pytest.importorskip("torch", reason="PyTorch, the extra `torch`, is not installed")
 
 KINDS = ("lif", "binary", "gsu")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors on many threads: more waiting than work, above all beside other tests."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def assert_same_as_kernels(network: Network, inputs: np.ndarray, module: Any = None) -> None:
