@@ -13,84 +13,25 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
 from neurosim.errors import NetworkError
 from neurosim.formats import Coding
 from neurosim.model_specs import SPEC_BY_NAME, ModelSpec
 from neurosim.quantity_specs import MODEL_QUANTITIES
+from neurosim.weights import (
+    ConvolutionWeights,
+    DenseWeights,
+    FloatArray,
+    IntArray,
+    OneToOneWeights,
+    SparseWeights,
+    Weights,
+)
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+__all__ = ["ConvolutionWeights", "DenseWeights", "FloatArray", "IntArray", "Network", "OneToOneWeights", "Population",
+           "Projection", "SparseWeights", "Weights"]
 
-
-@dataclass(frozen=True)
-class DenseWeights:
-    """All-to-all weights.
-
-    values : float64[pre, post]
-    """
-
-    values: FloatArray
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(pre, post)"""
-        return self.values.shape[0], self.values.shape[1]
-
-    @property
-    def n_synapses(self) -> int:
-        """Synapses stored, zero weights included."""
-        return int(self.values.size)
-
-
-@dataclass(frozen=True)
-class SparseWeights:
-    """Rows of synapses by source neuron (CSR).
-
-    row_pointer : int64[pre + 1], ascending from 0
-    targets : int64[synapse], ascending within a row and delay
-    values : float64[synapse]
-    n_post : neurons of the target population
-    """
-
-    row_pointer: IntArray
-    targets: IntArray
-    values: FloatArray
-    n_post: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(pre, post)"""
-        return len(self.row_pointer) - 1, self.n_post
-
-    @property
-    def n_synapses(self) -> int:
-        """Synapses stored, zero weights included."""
-        return int(self.values.size)
-
-
-@dataclass(frozen=True)
-class OneToOneWeights:
-    """Neuron i to neuron i.
-
-    values : float64[neuron]
-    """
-
-    values: FloatArray
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(pre, post)"""
-        return len(self.values), len(self.values)
-
-    @property
-    def n_synapses(self) -> int:
-        """Synapses stored, zero weights included."""
-        return int(self.values.size)
-
-
-Weights = DenseWeights | SparseWeights | OneToOneWeights
+DIRECTIONS = ("forward", "reversed")
 
 
 @dataclass(frozen=True)
@@ -101,6 +42,9 @@ class Population:
     attributes : name -> choice; defaults filled in
     n_modes : complex modes of each soma, for models that have them
     codings : quantity -> how it is stored in fixed point (`quantity_specs`); empty: not quantised
+    direction : `forward`, or `reversed`: it takes the tokens of a sample from the last to the first, which needs the
+        whole sequence before it (schedule `whole_sequence`). Delays of what it sends count in its own order: with a
+        delay of 1, token t of the target gets what it sent at token t + 1
     """
 
     name: str
@@ -110,6 +54,7 @@ class Population:
     attributes: Mapping[str, str] = field(default_factory=dict)
     n_modes: int = 0
     codings: Mapping[str, Coding] = field(default_factory=dict)
+    direction: str = "forward"
 
     def __post_init__(self) -> None:
         spec = self.spec
@@ -120,6 +65,7 @@ class Population:
         if spec.has_modes != (self.n_modes > 0):
             allowed = "integer from 1" if spec.has_modes else "0"
             raise NetworkError(f"{self.name}: n_modes = {self.n_modes}", allowed=f"{allowed} for model {self.model}")
+        _check_choice(f"{self.name}: direction", self.direction, list(DIRECTIONS))
         object.__setattr__(self, "parameters", self._full_parameters(spec))
         object.__setattr__(self, "attributes", self._full_attributes(spec))
         quantities = MODEL_QUANTITIES[spec.name].names()

@@ -28,9 +28,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.models", "neurosim.noc", "neurosim.traces"),
     ("neurosim.scales",),
     ("neurosim.numbers",),
-    ("neurosim.graph", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs", "neurosim.quantity_specs",
-     "neurosim.formats",
-     "hw_models"),
+    ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs",
+     "neurosim.quantity_specs", "neurosim.formats", "hw_models"),
     ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel"),
 )
 SOCIABLE = (LAYERS[3], LAYERS[-2], LAYERS[-1])
@@ -39,12 +38,12 @@ BOTTOM = LAYERS[-1]
 # Unit -> the only units of ours that it may see, where that is less than its layer allows.
 ONLY: dict[str, tuple[str, ...]] = {
     "hw_models": (),
-    "importers": ("neurosim.graph", "neurosim.graph_io", "neurosim.model_specs", "neurosim.quantity_specs",
-                  "neurosim.formats", *BOTTOM),
+    "importers": ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "neurosim.model_specs",
+                  "neurosim.quantity_specs", "neurosim.formats", *BOTTOM),
     "neurosim.report": ("neurosim.traces", "hw_models", *BOTTOM),
 }
 NEVER: dict[str, tuple[str, ...]] = {
-    **{unit: ("neurosim.graph", "neurosim.graph_io", "hw_models")
+    **{unit: ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "hw_models")
        for unit in ("neurosim.engine", "neurosim.noc", "neurosim.traces")},
     **{unit: ("hw_models",) for unit in LAYERS[-2] if unit != "hw_models"},
 }
