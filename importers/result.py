@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from neurosim.graph import Network
 
 Action = Literal["mapped", "folded", "dropped"]
+
+
+class Support(NamedTuple):
+    """A row of the documentation's table: what of the source is read, and what it becomes.
+
+    becomes : population models, projections; or `refused`
+    remark : conventions, limits, the reason of a refusal
+    """
+
+    what: str
+    becomes: str
+    remark: str = ""
 
 
 @dataclass(frozen=True)
