@@ -406,8 +406,16 @@ MEANT: dict[str, dict[str, str | Coding]] = {
     "resonator": {"real": "s24.12", "imag": "s24.12", "a": "s16.12", "threshold": "s16.8"},
     "sigma_delta": {"input": "s24.12", "sigma": "s24.12", "threshold": "s16.8", "bias": "s16.8", "graded": "s16.8"},
     "delta": {"input": "s24.12", "threshold": "s16.8", "graded": "s16.8"},
+    "brf": {**{name: coded("s24.12", [1, 0.7, 2, 3]) for name in ("input", "u", "q")}, "omega": "u16.16",
+            "damping": "u16.17", "threshold": coded("s16.8", [1, 0.7, 2, 3]), "refractory_decay": "u16.15",
+            "refractory_gain": "u16.20"},
+    "alif": {**{name: coded("s24.12", [1, 0.7, 2, 3]) for name in ("input", "potential", "adaptation")},
+             "leak": "s16.15", "adaptation_leak": "u16.15", "threshold": coded("s16.8", [1, 0.7, 2, 3]),
+             "beta": "u16.14", "input_gain": "u16.16"},
 }
-RANGES = {"leak": (-1, 1), "current_leak": (0, 1), "threshold": (0, 4), "delta_factor": (0, 1), "delta": (0, 4),
+FACTORS = {"omega": (0, 0.7), "damping": (0, 0.2), "refractory_decay": (0, 1), "refractory_gain": (0, 0.05),
+           "adaptation_leak": (0, 1), "input_gain": (0, 1), "q": (0, 8), "adaptation": (0, 1)}
+RANGES = {**FACTORS, "leak": (-1, 1), "current_leak": (0, 1), "threshold": (0, 4), "delta_factor": (0, 1), "delta": (0, 4),
           "scale": (-2, 2), "epsilon": (0, 0.5), "a": (-0.7, 0.7), "variance": (0, 30), "total": (-100, 100)}
 WHOLE = {"refractory_steps": 3, "refractory": 1, "count": 50}
 SIZE, N_MODES = 400, 3
@@ -555,12 +563,33 @@ def encoder_bounds(meant: Meant) -> Bounds:
     return {"graded": meant.step("graded"), "activation": meant.step("graded") * corrected}
 
 
+def brf_bounds(meant: Meant) -> Bounds:
+    """Two roundings of u and of v, and the damping's: one, and the mantissa's. One of q, and half a step of 1."""
+    before, step = meant.before, meant.step("u")
+    refractory = meant.population.attributes["refractory"] == "on"
+    q = before["q"] * refractory
+    lifted = meant["refractory_gain"] * q
+    error = (meant.step("damping") + lifted * MANTISSA) * refractory
+    rest = meant.before["u"] * (1 - meant["damping"] - lifted) - meant["omega"] * before["v"] + meant.charge["input"]
+    bound = 2 * step + np.abs(before["u"]) * error
+    return {"u": bound, "v": 2 * step + np.abs(before["v"]) * error, "q": 1.5 * meant.step("q") * refractory,
+            "doubt": np.abs(rest - meant["threshold"] - q), "step": bound}
+
+
+def alif_bounds(meant: Meant) -> Bounds:
+    """Two roundings of the potential, one of the level; one of the adaptation, and half a step of its rise."""
+    level = meant["threshold"] + meant["beta"] * meant.before["adaptation"]
+    potential = meant["leak"] * meant.before["potential"] + meant["input_gain"] * meant.charge["input"]
+    step = meant.step("potential")
+    return {"potential": 3 * step, "adaptation": 1.5 * step, "doubt": np.abs(potential - level), "step": 3 * step}
+
+
 BOUNDS: dict[str, Callable[[Meant], Bounds]] = {
     "linear": sums_bounds, "relu": sums_bounds, "reduce": sums_bounds, "gelu": gelu_bounds, "center": center_bounds,
     "layer_norm": layer_norm_bounds, "integrator": integrator_bounds, "running_mean": running_mean_bounds,
     "lif": lif_bounds, "cuba": cuba_bounds, "ternary": ternary_bounds, "glu": glu_bounds, "gsu": gsu_bounds,
     "ssm": ssm_bounds, "ssm_heaviside": ssm_heaviside_bounds, "ssm_lif": ssm_lif_bounds, "resonator": resonator_bounds,
-    "sigma_delta": encoder_bounds, "delta": encoder_bounds,
+    "sigma_delta": encoder_bounds, "delta": encoder_bounds, "brf": brf_bounds, "alif": alif_bounds,
 }
 
 
@@ -570,6 +599,8 @@ def quantity_of(model: str, word: str) -> str:
         return ""
     if word in ("activation", "residue", "error"):
         return {"sigma_delta": "sigma", "delta": "input"}[model]
+    if (model, word) == ("brf", "v"):
+        return "u"
     return word.split("_")[0] if word.endswith(("_real", "_imag")) else word
 
 
