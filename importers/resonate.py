@@ -219,7 +219,8 @@ def _add_hidden(graph: GraphBuilder, checkpoint: Checkpoint, settings: Settings,
     balanced = settings.kind == "brf"
     graph.add("hidden", "brf", size, {
         "omega": omega, "damping": damping, "threshold": settings.threshold,
-        "refractory_decay": settings.refractory_decay, "refractory_gain": settings.dt if balanced else 0.0}, refractory="on" if balanced else "off")
+        "refractory_decay": settings.refractory_decay, "refractory_gain": settings.dt if balanced else 0.0},
+        refractory="on" if balanced else "off")
 
 
 def _turning(checkpoint: Checkpoint, settings: Settings, size: int) -> tuple[FloatArray, FloatArray]:

@@ -415,7 +415,8 @@ MEANT: dict[str, dict[str, str | Coding]] = {
 }
 FACTORS = {"omega": (0, 0.7), "damping": (0, 0.2), "refractory_decay": (0, 1), "refractory_gain": (0, 0.05),
            "adaptation_leak": (0, 1), "input_gain": (0, 1), "q": (0, 8), "adaptation": (0, 1)}
-RANGES = {**FACTORS, "leak": (-1, 1), "current_leak": (0, 1), "threshold": (0, 4), "delta_factor": (0, 1), "delta": (0, 4),
+RANGES = {**FACTORS, "leak": (-1, 1), "current_leak": (0, 1), "threshold": (0, 4), "delta_factor": (0, 1),
+          "delta": (0, 4),
           "scale": (-2, 2), "epsilon": (0, 0.5), "a": (-0.7, 0.7), "variance": (0, 30), "total": (-100, 100)}
 WHOLE = {"refractory_steps": 3, "refractory": 1, "count": 50}
 SIZE, N_MODES = 400, 3
