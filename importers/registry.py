@@ -57,5 +57,7 @@ class Importer(NamedTuple):
 IMPORTERS: tuple[Importer, ...] = (
     Importer("state_space", "SpikingSSM, Binary S4D, GSU and S4D checkpoints", "tensors", "importers.state_space",
              "import_state_space"),
+    Importer("resonate", "balanced resonate-and-fire, resonate-and-fire and adaptive LIF networks", "tensors",
+             "importers.resonate", "import_resonate"),
 )
 IMPORTER_BY_NAME: dict[str, Importer] = {importer.name: importer for importer in IMPORTERS}
