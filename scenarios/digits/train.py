@@ -119,7 +119,7 @@ def train_epoch(training: Training, options: argparse.Namespace, inputs: Tensor,
 
 
 def train(network: Network, options: argparse.Namespace, tensors: Tensors) -> Iterator[list[Record]]:
-    """Train, and yield the records of all epochs after every epoch; go on from `options.checkpoint` where there is one."""
+    """Train, going on from `options.checkpoint` where there is one; yield all epochs' records after every epoch."""
     n_batches = math.ceil(len(tensors.train_labels) / options.batch_size)
     optimizer = make_optimizer(network, options)
     scheduler = torch.optim.lr_scheduler.LambdaLR(

