@@ -16,6 +16,7 @@ from neurosim.recordings.events import RawEvents, Recordings, Sensor, check_n_ev
 from neurosim.recordings.structured import events_of
 
 SUFFIX = ".aedat4"
+MAGIC = b"#!AER-DAT4"
 
 
 def open_aedat4(path: Path, field: str | None) -> Recordings:
@@ -36,7 +37,7 @@ def _event_streams(path: Path) -> dict[int, Sensor]:
     """Return the sensors of a file's streams of events."""
     streams = _decoder(path).id_to_stream()
     return {int(number): Sensor(int(stream["width"]), int(stream["height"]))
-            for number, stream in streams.items() if stream["type"] == "events"}
+            for number, stream in sorted(streams.items()) if stream["type"] == "events"}
 
 
 def _read(path: Path, number: int) -> RawEvents:
@@ -67,6 +68,10 @@ def _packets(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _decoder(path: Path) -> Any:
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise DataError(f"{path}: does not begin with {MAGIC.decode()!r}", allowed="an AEDAT4 file",
+                            mend="AEDAT of earlier versions is not read: save it as AEDAT4")
     try:
         aedat = importlib.import_module("aedat")
     except ImportError:
