@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 MAX_BYTES = 2 * 1024**3
 MAX_TEXT = 4096
-_HEAP_HEADER, _HEAP_OBJECT = 16, 16
+_HEAP_HEADER, _HEAP_OBJECT, _MOST_OBJECTS = 16, 16, 2**16
 _DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 _AGAIN = "copy or download it again, or export it again"
 
@@ -108,7 +108,7 @@ class Hdf5Source:
     def _object(self, name: str) -> Any:
         """Return an object, None if it is not there; refuse links to other places."""
         group: Any = self.file
-        for step in name.split("/"):
+        for step in filter(None, name.split("/")):
             link = group.get(step, getlink=True) if isinstance(group, h5py.Group) else None
             if link is None:
                 return None
@@ -142,7 +142,9 @@ class Hdf5Source:
             end = heap + int.from_bytes(header[8:16], "little")
             if header[:4] == b"GCOL" and end <= self.file_bytes and length <= MAX_TEXT:
                 place = heap + _HEAP_HEADER
-                while place + _HEAP_OBJECT <= end:
+                for _ in range(_MOST_OBJECTS):
+                    if place + _HEAP_OBJECT > end:
+                        break
                     entry = _read_at(file, place, _HEAP_OBJECT)
                     size = int.from_bytes(entry[8:16], "little")
                     if int.from_bytes(entry[:2], "little") == number and length <= size <= end - place:

@@ -6,8 +6,8 @@
            m = d >> 6 where |d| >= vThMant << 12, residue = d - (what was sent)
     RF     re, im <- lambda (re, im) + (W s << 6), each product shifted toward zero on its own
 
-Images are [channel, row, column] as in PyTorch; a convolution is a cross-correlation. A layer takes what the layer before
-it sent `latency` tokens ago, 0 as in training or 1 as in Lava, and recurrent spikes one token later. All int64.
+Images are [channel, row, column] as in PyTorch; a convolution is a cross-correlation. A layer takes what the layer
+before it sent `latency` tokens ago, 0 as in training or 1 as in Lava, and recurrent spikes one token later. All int64.
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ LIMIT = 2**23 - 1
 
 
 class LayerRun(NamedTuple):
-    """What one layer did. spikes: what it sent, [token, ...shape]; state: name -> [token, ...shape], after the update.
-
-    For CUBA, `v` is the potential that was compared with the threshold, before the reset.
-    """
+    """spikes: what a layer sent, [token, ...shape]; state: name -> [token, ...shape], after the update."""
 
     kind: str
     spikes: Ints
@@ -98,8 +95,8 @@ def _layer(layer: dict[str, Any], sent: Ints) -> LayerRun:
     zero = np.zeros(shape, np.int64)
     bias = np.zeros((len(sent), *shape), np.int64) + _wide(layer.get("bias", 0), zero)
     if kind.startswith("RF"):
-        real, imag = (np.array([_synapses(layer, f"weight/{part}", s, shape) for s in sent]) for part in ("real", "imag"))
-        return _resonators(layer, real, imag, zero)
+        charges = [np.array([_synapses(layer, f"weight/{part}", s, shape) for s in sent]) for part in ("real", "imag")]
+        return _resonators(layer, *charges, zero)
     if layer["type"] == "dense_rec":
         assert delay.size == 1, "delays of recurrent layers are single here"
         feed = _delayed(layer, sent, delay, shape)
@@ -187,22 +184,22 @@ class _Cuba:
         self.left = np.zeros_like(zero)
         self.u, self.v = np.zeros_like(zero), np.zeros_like(zero)
 
-    def step(self, charge: Ints, bias: Ints) -> tuple[Ints, Ints]:
-        """Return spikes and the potential before the reset."""
+    def step(self, charge: Ints, bias: Ints) -> Ints:
+        """Return spikes."""
         u = trz(self.u * self.keep_u, 12) + (charge << 6)
         u = np.where(u > LIMIT + 1, u - 2**24, np.where(u <= -LIMIT - 1, u + 2**24, u))
         before = np.clip(trz(self.v * self.keep_v, 12) + u + (bias << 6), -LIMIT, LIMIT)
         spikes = ((before > self.threshold) & (self.left == 0)).astype(np.int64)
         self.u, self.v = u, np.where((spikes == 1) | (self.left > 0), 0, before)
         self.left = np.where(spikes == 1, self.rest, np.maximum(self.left - 1, 0))
-        return spikes, before
+        return spikes
 
     def run(self, kind: str, charge: Ints, bias: Ints) -> LayerRun:
         """Return all tokens."""
         spikes, u, v = np.zeros_like(charge), np.zeros_like(charge), np.zeros_like(charge)
         for token in range(len(charge)):
-            spikes[token], v[token] = self.step(charge[token], bias[token])
-            u[token] = self.u
+            spikes[token] = self.step(charge[token], bias[token])
+            u[token], v[token] = self.u, self.v
         return LayerRun(kind, spikes, {"u": u, "v": v})
 
 
@@ -211,8 +208,8 @@ def _recurrent(layer: dict[str, Any], feed: Ints, bias: Ints, zero: Ints) -> Lay
     spikes, u, v = np.zeros_like(feed), np.zeros_like(feed), np.zeros_like(feed)
     before = zero
     for token in range(len(feed)):
-        spikes[token], v[token] = neurons.step(feed[token] + back @ before, bias[token])
-        u[token], before = neurons.u, spikes[token]
+        before = neurons.step(feed[token] + back @ before, bias[token])
+        spikes[token], u[token], v[token] = before, neurons.u, neurons.v
     return LayerRun("dense_rec", spikes, {"u": u, "v": v})
 
 
