@@ -69,8 +69,9 @@ def recognises(source: h5py.File) -> bool:
     return bool(source.get("layer", getclass=True) is h5py.Group and source.get("layer/0", getclass=True) is h5py.Group)
 
 
-def import_netx(source: str | Path, *, name: str | None = None, inputs: str = "raw", layer_latency: int = 0,
-                readout: str = "auto", input_shape: Iterable[int] | None = None) -> ImportResult:
+def import_netx(source: str | Path, *, name: str | None = None, inputs: str = "raw", hold: bool = False,
+                layer_latency: int = 0, readout: str = "auto", input_shape: Iterable[int] | None = None
+                ) -> ImportResult:
     """Read a network written by lava-dl.
 
     Parameters
@@ -79,6 +80,8 @@ def import_netx(source: str | Path, *, name: str | None = None, inputs: str = "r
     inputs : what an input layer with neurons is given. `raw` (default): what the network was trained on; rounded to
         1/32 and clipped to -4 … 3.97, as lava-dl does, then `weight` x + `bias`. `integers`: the result of that, which
         Lava's input process takes: biases of CUBA neurons, values of SDNN ones
+    hold : CUBA neurons at the input hold what they were given, as they do on the chip, where it is written to their
+        biases once per image: give an image at its first token, zeros afterwards. By default it is given at every token
     layer_latency : logical delay of each layer with synapses: 0 (default) or 1, see above
     readout : last layers of CUBA neurons that cannot fire send their potential (`auto`, default); `potential`: any
         last layer does; `spikes`: none does
@@ -95,15 +98,16 @@ def import_netx(source: str | Path, *, name: str | None = None, inputs: str = "r
         raise OptionError(f"layer_latency = {layer_latency!r}", allowed="0, 1")
     file, shape = NetxFile(source), _shape_option(input_shape)
     try:
-        chain = _Chain(file, inputs, layer_latency, readout, shape)
+        chain = _Chain(file, inputs, hold, layer_latency, readout, shape)
         chain.build()
     except NetworkError as error:
         raise DataError(f"{file.path}: {error}") from error
     lines = file.report_lines()
     settings = {key: f"{value} ({'default' if value == default else 'given'})" for key, value, default in
-                (("inputs", inputs, "raw"), ("layer_latency", layer_latency, 0), ("readout", readout, "auto"))}
+                (("inputs", inputs, "raw"), ("hold", hold, False), ("layer_latency", layer_latency, 0),
+                 ("readout", readout, "auto"))}
     network = Network(name or file.path.stem, tuple(chain.populations), tuple(chain.projections), (chain.stream.name,),
-                      {"importer": "netx", "source": file.path.name, "inputs": inputs,
+                      {"importer": "netx", "source": file.path.name, "inputs": inputs, "hold": str(hold),
                        "layer_latency": str(layer_latency)})
     return ImportResult(network, ImportReport(lines, settings, tuple(chain.notes)))
 
@@ -121,8 +125,9 @@ def _shape_option(given: Iterable[int] | None) -> Shape | None:
 class _Chain:
     """Builds layer after layer; `stream` is what the next one gets."""
 
-    def __init__(self, file: NetxFile, inputs: str, latency: int, readout: str, input_shape: Shape | None) -> None:
-        self.file, self.inputs, self.latency, self.readout = file, inputs, latency, readout
+    def __init__(self, file: NetxFile, inputs: str, hold: bool, latency: int, readout: str, input_shape: Shape | None
+                 ) -> None:
+        self.file, self.inputs, self.hold, self.latency, self.readout = file, inputs, hold, latency, readout
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
         self.notes: list[str] = []
@@ -178,7 +183,7 @@ class _Chain:
 
     def _encoding(self, layer: NetxLayer, shape: Shape) -> Stream:
         """Add an input of values, and the neurons that take them: v += steps (weight x + bias)."""
-        found = input_soma(layer, shape)
+        found = input_soma(layer, shape, hold=self.hold)
         weight, bias, payload = np.ones(()), np.zeros(()), integers(16)
         if self.inputs == "raw":
             weight = numbers(layer, "weight", shape, -256, 254, STATE_STEPS)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from importers.netx_file import NEURON_TYPES, IntArray, NetxLayer, Shape
+from neurosim.errors import OptionError
 from neurosim.formats import Coding, Format
 from neurosim.graph import Population
 
@@ -209,14 +210,17 @@ def _resonator(layer: NetxLayer, shape: Shape, kind: str) -> Soma:
     return Soma(population, STATE_STEPS, complex=True)
 
 
-def input_soma(layer: NetxLayer, shape: Shape) -> Soma:
+def input_soma(layer: NetxLayer, shape: Shape, *, hold: bool) -> Soma:
     """Return the neurons of an input layer. They have no synapses: what is given goes straight into v, or is encoded.
 
-    Lava gives it as the bias of CUBA neurons. Here it is a charge that decays at once, which is the same for v, while u
-    shows it instead of 0.
+    Lava gives it as the bias of CUBA neurons. Here it is a charge that decays at once, or never where `hold`, which is
+    the same for v, while u shows it instead of 0.
     """
     kind = neuron_type(layer)
     if kind == "SDNN":
+        if hold:
+            raise OptionError("hold = True for SDNN neurons at the input", allowed="False",
+                              mend="give them the image at every token: they send its changes")
         layer.drop(("neuron/activation",), "the input is encoded as it is")
         threshold = numbers(layer, "neuron/vThMant", shape, 0, 2**17 - 1)
         codings = {"input": integers(24), "threshold": _threshold_coding(threshold, VALUE_STEPS),
@@ -230,7 +234,7 @@ def input_soma(layer: NetxLayer, shape: Shape) -> Soma:
     layer.drop(("neuron/iDecay", "neuron/wgtExp"), "input neurons have no synapses, so that their current stays 0")
     threshold = numbers(layer, "neuron/vThMant", shape, 0, 2**18 - 1)
     decay = numbers(layer, "neuron/vDecay", shape, 0, 4096)
-    return Soma(_cuba_population(layer, shape, 4096, decay, threshold, 0.0), STATE_STEPS)
+    return Soma(_cuba_population(layer, shape, 0 if hold else 4096, decay, threshold, 0.0), STATE_STEPS)
 
 
 def widened(population: Population, largest: float) -> Population:

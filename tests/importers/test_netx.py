@@ -11,6 +11,7 @@ import pytest
 
 from hw_models.load import load_chip
 from importers.netx import import_netx
+from neurosim.errors import OptionError
 from neurosim.graph import ConvolutionWeights, SparseWeights
 from neurosim.mapping import map_network
 from neurosim.mapping.describe import describe
@@ -310,6 +311,51 @@ def test_raw_inputs(tmp_path: Path, neuron: Layer) -> None:
         potential[spikes] = 0
         np.testing.assert_array_equal(as_image(found.output[token], (2, 3, 4)), spikes)
         np.testing.assert_array_equal(as_image(found.state[1, token], (2, 3, 4)), potential)
+
+
+def test_held_images(tmp_path: Path) -> None:
+    """An image given once does what it does when given at every token."""
+    random = np.random.default_rng(29)
+    layers = [{"type": "input", "shape": [2, 3, 4], **neurons(LOIHI)}, flatten(24), dense(random, 24, 5, neurons(CUBA))]
+    path = write(tmp_path / "n.net", layers)
+    image = random.integers(-20, 60, (1, 2, 3, 4))
+    again = np.concatenate([image, np.zeros((19, 2, 3, 4), np.int64)])
+    [every, once] = [record(import_netx(path, inputs="integers", hold=hold).network, given)
+                     for hold, given in ((False, np.repeat(image, 20, axis=0)), (True, again))]
+    for name in ("layer0", "layer2"):
+        np.testing.assert_array_equal(once[name].output, every[name].output)
+        assert once[name].output.any()
+    layers = [{"type": "input", "shape": [4], **neurons(SDNN)}, dense(random, 4, 3, neurons(SDNN))]
+    sdnn = write(tmp_path / "s.net", layers)
+    with pytest.raises(OptionError, match="hold"):
+        import_netx(sdnn, hold=True)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+@pytest.mark.parametrize("kind", ["cuba", "sdnn"])
+def test_small_networks_on_the_engines(tmp_path: Path, engine: str, kind: str) -> None:
+    """Mapped onto several cores of Loihi 2: convolution, pool, loop with delay, messages; as the oracle has it."""
+    random, image = np.random.default_rng(31), (2, 6, 8)
+    neuron = neurons(CUBA if kind == "cuba" else SDNN)
+    first = conv(random, image, 4, neuron, stride=(1, 2), padding=(1, 0), bias=9)
+    pooled = pool(tuple(first["shape"]), neuron, value=16 if kind == "sdnn" else 64)
+    size = int(np.prod(pooled["shape"]))
+    last = {"cuba": dense(random, size, 6, neuron, type="dense_rec", weight_rec=even(random, (6, 6), 90), delay=3),
+            "sdnn": dense(random, size, 6, neuron, most=8, bias=9)}[kind]
+    path = write(tmp_path / "n.net", [{"type": "input", "shape": list(image), **neuron}, first, pooled, flatten(size),
+                                      last])
+    given = random.integers(-60, 90, (12, *image))
+    machine = map_network(import_netx(path, inputs="integers").network, load_chip("loihi2"),
+                          MappingOptions(max_neurons_per_core=40))
+    [result] = results(machine, as_lava(given).astype(float)[None], numbers="fixed", engine=engine, detail="functional")
+    for population, run in enumerate(run_network(read_layers(path), given), start=1):
+        sent = np.zeros((len(given), int(machine.populations.size[population])), np.int64)
+        own = result.spikes.output == machine.populations.first_output[population]
+        tokens = result.spikes.step[own] - machine.populations.stage[population]
+        unit = 64 if kind == "sdnn" else 1
+        sent[tokens, result.spikes.neuron[own]] = result.spikes.value[own] / unit
+        np.testing.assert_array_equal(sent, as_lava(run.spikes))
+        assert sent.any()
 
 
 def test_float64_is_near(tmp_path: Path) -> None:
