@@ -94,8 +94,10 @@ def import_netx(source: str | Path, *, name: str | None = None, inputs: str = "r
     """
     check_choice("inputs", inputs, INPUTS)
     check_choice("readout", readout, READOUTS)
-    if layer_latency not in (0, 1):
+    if isinstance(layer_latency, bool) or layer_latency not in (0, 1):
         raise OptionError(f"layer_latency = {layer_latency!r}", allowed="0, 1")
+    if not isinstance(hold, bool):
+        raise OptionError(f"hold = {hold!r}", allowed="true, false")
     file, shape = NetxFile(source), _shape_option(input_shape)
     try:
         chain = _Chain(file, inputs, hold, layer_latency, readout, shape)
@@ -115,7 +117,7 @@ def import_netx(source: str | Path, *, name: str | None = None, inputs: str = "r
 def _shape_option(given: Iterable[int] | None) -> Shape | None:
     if given is None:
         return None
-    shape: tuple[Any, ...] = tuple(given)
+    shape: tuple[Any, ...] = tuple(given) if isinstance(given, Iterable) else (given,)
     if len(shape) != 3 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape) \
             or prod(shape) > MAX_NEURONS:
         raise OptionError(f"input_shape = {shape!r}", allowed="three numbers from 1: channels, rows, columns")

@@ -216,7 +216,8 @@ def test_damaged_files(tmp_path: Path, seed: int) -> None:
 
 def test_options(tmp_path: Path) -> None:
     path = write(tmp_path / "n.net", sound())
-    for wrong in ({"inputs": "rows"}, {"readout": "all"}, {"layer_latency": 2}, {"input_shape": (1, 2)}):
+    for wrong in ({"inputs": "rows"}, {"readout": "all"}, {"layer_latency": 2}, {"input_shape": (1, 2)},
+                  {"input_shape": 5}, {"input_shape": "3x4x5"}, {"hold": "yes"}):
         with pytest.raises(OptionError, match=str(next(iter(wrong)))):
             import_netx(path, **wrong)      # type: ignore[arg-type]
     assert "inputs = 'integers'" in fault(write(path, [{**sound()[0], **neurons(SDNN), "shape": [6]},
