@@ -104,7 +104,7 @@ def applied(weights: FloatArray | ConvolutionWeights, values: FloatArray) -> Flo
         return values @ weights
     rows = weights.unrolled()
     source = np.repeat(np.arange(rows.shape[0]), np.diff(rows.row_pointer))
-    return np.bincount(rows.targets, rows.values * values[source], minlength=rows.n_post)
+    return np.bincount(rows.targets, rows.values * values[source], minlength=rows.n_post).astype(np.float64)
 
 
 def _scaled_inputs(weights: ConvolutionWeights, channels: FloatArray) -> ConvolutionWeights:
