@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from importers.nir_build import Builder, assembled, report_lines
+from importers.nir_assemble import assembled, report_lines
+from importers.nir_build import Builder
 from importers.nir_file import read_nir, recognises
 from importers.nir_flat import FlatGraph, flatten
 from importers.nir_primitives import SUPPORTS

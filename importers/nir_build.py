@@ -1,4 +1,4 @@
-"""The populations and projections of a flat NIR graph."""
+"""What each node of a flat NIR graph becomes: a population, or terms of projections."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import numpy as np
 
 from importers.neurons import FloatArray, Neurons
 from importers.nir_cycles import implied_delays, stateless_order
-from importers.nir_flat import PORT, Edge, FlatGraph, FlatNode
+from importers.nir_flat import Edge, FlatGraph, FlatNode
 from importers.nir_neurons import neurons
 from importers.nir_settings import Settings
 from importers.nir_shapes import Shapes, convolution, values
-from importers.nir_terms import Term, constant, identity, synapses
-from importers.result import ReportLine
+from importers.nir_terms import Term, constant, identity
 from neurosim.errors import DataError
-from neurosim.graph import ConvolutionWeights, IntArray, Population, Projection
+from neurosim.graph import ConvolutionWeights, IntArray, Population
 
 # A delay may be off a whole number of steps by this much, for float32.
 DELAY_TOLERANCE = 1e-3
@@ -25,20 +24,25 @@ MAX_DELAY_STEPS = 2**31 - 1
 
 
 class Builder:
-    """Makes the network node by node; afterwards `populations`, `projections`, `readouts`, `lines`, `notes`."""
+    """Goes through a graph node by node.
+
+    made : node -> its population, where it has one
+    incoming : node -> what comes to its population
+    readouts : populations that Outputs read
+    notes : what the user should know
+    """
 
     def __init__(self, graph: FlatGraph, settings: Settings) -> None:
         self.graph, self.settings = graph, settings
         self.shapes = Shapes(graph, settings.weight_layout)
         self.sources = graph.sources()
-        self.names = _population_names(graph)
+        self.names = population_names(graph)
         self.steps = {name: self._delay(node) for name, node in graph.nodes.items() if node.kind == "Delay"}
         delayed = {name for name, steps in self.steps.items() if steps.min() > 0}
         self.implied = implied_delays(graph, delayed, settings.feedback, at_start=settings.recurrent_start == "bias")
         self.terms: dict[str, list[Term]] = {}
-        self.made: dict[str, Neurons | Population] = {}     # node -> its population, if it has one
+        self.made: dict[str, Neurons | Population] = {}
         self.incoming: dict[str, list[Term]] = {}
-        self.folded: dict[str, set[str]] = {}               # stateless node -> targets of the projections it is in
         self.readouts: list[str] = []
         self.notes: list[str] = []
 
@@ -200,84 +204,18 @@ def _bias_apart(terms: list[Term], size: int) -> tuple[FloatArray, list[Term]]:
     return bias, others
 
 
-def assembled(builder: Builder) -> tuple[list[Population], list[Projection]]:
-    """Return populations, inputs first and then in the order of the file, and projections by target."""
-    bias = _free_name("bias", builder.names.values())
-    populations: list[Population] = []
-    projections: list[Projection] = []
-    made = sorted(builder.made.items(), key=lambda item: isinstance(item[1], Neurons) or item[1].model != "input")
-    sizes = {found.output if isinstance(found, Neurons) else found.name:
-             found.population.size if isinstance(found, Neurons) else found.size for _, found in made}
-    needs_bias = False
-    for name, found in made:
-        population = found.population if isinstance(found, Neurons) else found
-        populations.append(population)
-        for term in builder.incoming.get(name, []):
-            weights, delay = synapses(term, sizes.get(term.source or "", 1))
-            projections.append(Projection(term.source or bias, population.name, weights, delay_steps=delay))
-            needs_bias |= term.source is None
-        if isinstance(found, Neurons):
-            projections += found.own_projections()
-            populations += [found.behind[0]] if found.behind else []
-    if needs_bias:
-        populations.append(bias_population(bias))
-        builder.notes.append(f"population {bias!r} fires at every step: it carries the biases that act on synaptic "
-                             "currents, or start later")
-    return populations, projections
-
-
-def bias_population(name: str) -> Population:
-    """Return one neuron that fires at every step."""
-    return Population(name, "lif", 1, {"leak": 0.0, "threshold": 0.5, "bias": 1.0})
-
-
-def report_lines(builder: Builder) -> tuple[ReportLine, ...]:
-    """Return one line per node, in the order of the file, and one per parameter that was not used."""
-    lines = [_line(builder, node) for node in builder.graph.nodes.values()]
-    return (*lines, *builder.graph.dropped)
-
-
-def _line(builder: Builder, node: FlatNode) -> ReportLine:
-    found = builder.made.get(node.name)
-    if isinstance(found, Neurons):
-        named = f"{found.population.model} {found.population.name}"
-        return ReportLine(node.name, "mapped", f"{named}, {found.output}" if found.behind else named, node.kind)
-    if found is not None:
-        return ReportLine(node.name, "mapped", f"{found.model} {found.name}", node.kind)
-    if node.role == "output":
-        return ReportLine(node.name, "mapped", f"readout {', '.join(builder.readouts)}", node.kind)
-    if node.kind == PORT:
-        return ReportLine(node.name, "folded", "the edges through it", "end of an inner graph")
-    behind = ", ".join(_reached(builder, node.name)) or "nothing"
-    what = "the projection" if node.role == "weighted" else "the weights and delay"
-    return ReportLine(node.name, "folded", f"{what} into {behind}", node.kind)
-
-
-def _reached(builder: Builder, name: str) -> list[str]:
-    """Return the populations that a folded node feeds."""
-    targets, found, seen, open_nodes = builder.graph.targets(), [], {name}, [name]
-    while open_nodes:
-        for target in targets[open_nodes.pop()]:
-            if target not in seen:
-                seen.add(target)
-                if target in builder.made:
-                    found.append(builder.names[target])
-                else:
-                    open_nodes.append(target)
-    return sorted(found)
-
-
-def _population_names(graph: FlatGraph) -> dict[str, str]:
+def population_names(graph: FlatGraph) -> dict[str, str]:
     """Return a population name for each node: its own, but for those a network does not allow."""
     taken: dict[str, str] = {}
     for name in graph.nodes:
         plain = name.replace("/", "_")
         label = f"node{plain}" if plain.startswith(".") or not plain else plain
-        taken[name] = _free_name(label, taken.values())
+        taken[name] = free_name(label, taken.values())
     return taken
 
 
-def _free_name(name: str, taken: Iterable[Any]) -> str:
+def free_name(name: str, taken: Iterable[Any]) -> str:
+    """Return a name that is not taken: `name`, or with a number behind it."""
     used, label, number = set(taken), name, 2
     while label in used:
         label, number = f"{name}_{number}", number + 1

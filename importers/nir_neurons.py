@@ -1,8 +1,8 @@
 """NIR's neuron nodes as populations: equations become steps.
 
-With x = dt / tau, one step of tau dv/dt = v_leak - v + r i is v <- leak v + gain i + (1 - leak) v_leak with
+With n = tau / dt and x = 1 / n, one step of tau dv/dt = v_leak - v + r i is v <- leak v + gain i + (1 - leak) v_leak
 
-    euler        leak = 1 - x      gain = r x
+    euler        leak = 1 - x      gain = r / n     exactly 1 where r = n, as exporters of step-wise networks write it
     exact        leak = exp(-x)    gain = r (1 - exp(-x))     the solution for an input constant within the step
     exponential  leak = exp(-x)    gain = r x
     rockpool     leak = exp(-x)    gain = r x exp(x)
@@ -52,7 +52,7 @@ class _Maker:
             return integrate_and_fire(self.name, zeros, self._field("threshold"), gain=ones, bias=zeros, reset="none",
                                       comparator=">")
         if kind in ("I", "IF"):
-            leak, gain, bias = ones, self._field("r") * self.settings.integrator_gain, zeros
+            leak, gain, bias = ones, self._field("r") / self.settings.integrator_steps, zeros
         else:
             leak, gain = self._step("tau", self._field("r"))
             bias = (1.0 - leak) * self._field("v_leak")
@@ -90,15 +90,17 @@ class _Maker:
         tau, step = self._field(name), self.settings.step
         if tau.min() <= 0:
             raise self._wrong(f"{name} reaches {tau.min()}", "numbers above 0")
-        x = step / tau
+        n_steps = tau / step
+        x = 1.0 / n_steps
         if self.settings.integration == "euler":
             # float32 rounds a time constant of one step to a little less.
             if x.max() > 1 + 1e-6:
                 raise self._wrong(f"{name} reaches {tau.min():.6g}, below the time step of {step:.6g}",
                                   "time constants of at least one time step with integration = 'euler'",
                                   "check dt and tau_unit, or give the framework that wrote the file")
-            return 1.0 - x, factor * x
-        leak = np.exp(-x)
+            return 1.0 - x, factor / n_steps
+        with np.errstate(under="ignore"):
+            leak = np.exp(-x)
         return leak, factor * {"exact": -np.expm1(-x), "exponential": x, "rockpool": x * np.exp(np.minimum(x, 700.0))
                                }[self.settings.integration]
 

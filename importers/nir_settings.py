@@ -93,13 +93,13 @@ class Settings:
 
     @property
     def delay_step(self) -> float:
-        """The time step in the unit of the file's delays, and of r of an integrator without leak."""
+        """The time step in the unit of the file's delays."""
         return {"s": self.dt, "ms": self.dt * 1e3, "steps": 1.0, "s*dt": self.dt}[self.tau_unit]
 
     @property
-    def integrator_gain(self) -> float:
-        """What one time step of an integrator without leak multiplies r with."""
-        return 1.0 if self.tau_unit in ("steps", "s*dt") else self.step
+    def integrator_steps(self) -> float:
+        """Time steps in a unit of time: an integrator without leak adds r / integrator_steps times its input."""
+        return 1.0 if self.tau_unit in ("steps", "s*dt") else 1.0 / self.step
 
 
 def resolve(graph: FlatGraph, framework: str, given: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:

@@ -93,6 +93,10 @@ class Shapes:
         dimensions = max((np.ndim(value) for name, value in node.fields.items()
                           if name in (*NEURON_FIELDS, "scale", "delay") and np.size(value) > 1), default=len(given))
         shape = self._fitted(node, given, dimensions)
+        if len(shape) == 1 and dimensions > 1:      # an image of neurons behind a flat layer
+            whole = [np.shape(value) for name, value in node.fields.items()
+                     if name in NEURON_FIELDS and np.ndim(value) == dimensions and np.size(value) == prod(shape)]
+            shape = whole[0] if whole else shape
         for name in node.fields:
             if name in (*NEURON_FIELDS, "scale", "delay"):
                 values(self.graph, node, name, shape)

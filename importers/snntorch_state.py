@@ -25,7 +25,7 @@ import numpy as np
 
 from importers.checkpoint import Checkpoint, FloatArray
 from importers.neurons import Neurons, integrate_and_fire
-from importers.nir_build import bias_population
+from importers.nir_assemble import bias_population
 from importers.result import ImportReport, ImportResult, Support
 from importers.tensors import TensorFile, load_tensors, nearest
 from neurosim.errors import DataError, OptionError, check_choice
