@@ -10,7 +10,7 @@ import numpy as np
 
 from importers.neurons import FloatArray, Neurons
 from importers.nir_cycles import implied_delays, stateless_order
-from importers.nir_flat import Edge, FlatGraph, FlatNode
+from importers.nir_flat import PORT, Edge, FlatGraph, FlatNode
 from importers.nir_neurons import neurons
 from importers.nir_settings import Settings
 from importers.nir_shapes import Shapes, convolution, values
@@ -91,7 +91,7 @@ class Builder:
             arriving = self._over((source, node.name))
             through = [self._behind(term, node, weights, scale) for term in arriving]
             if any(term is None for term in through):
-                self._make_linear(source, f"stands before {node.name!r}, which cannot take up its weights")
+                self._make_linear_above(source, f"stands before {node.name!r}, which cannot take up its weights")
                 through = [self._behind(term, node, weights, scale) for term in self._over((source, node.name))]
             leaving += [term for term in through if term is not None]
         bias = self._bias(node)
@@ -142,6 +142,17 @@ class Builder:
 
     def _values(self, node: FlatNode, name: str) -> FloatArray:
         return values(self.graph, node, name, self.shapes.into[node.name])
+
+    def _make_linear_above(self, name: str, reason: str) -> None:
+        """Make the node a population whose values `name` passes on as they are, so that it carries its name."""
+        passing = []
+        while self.graph.nodes[name].kind in ("Flatten", PORT) and len(self.sources[name]) == 1 \
+                and self.sources[name][0] not in self.made:
+            passing.append(name)
+            name = self.sources[name][0]
+        self._make_linear(name, reason)
+        for above in reversed(passing):
+            self.terms[above] = self._through(self.graph.nodes[above])
 
     def _make_linear(self, name: str, reason: str) -> None:
         """Make a stateless node a population of model `linear`."""

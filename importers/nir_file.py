@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.nir_heap import check_heaps
+from importers.hdf5_bytes import REFERENCE_BYTES, Hdf5Bytes
 from neurosim.errors import DataError
 
 Array = NDArray[Any]
@@ -35,7 +37,6 @@ MAX_DEPTH = 16
 MAX_NAME = 512
 # Arrays may take 256 MB in all, or 20 times the file where that is more: honest weights compress 2 to 10 times.
 FREE_BYTES, MAX_RATIO = 256 * 1024**2, 20
-FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_LZF)
 _DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError, NotImplementedError,
            RecursionError, zlib.error)
 _MEND = "write the file again with nir.write, or export it again"
@@ -99,10 +100,9 @@ def read_nir(path: str | Path, *, unfinished: bool = False) -> NirFile:
         raise DataError(f"{path}: no such file", mend="check the path")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise DataError(f"{path}: {path.stat().st_size} bytes", allowed=f"at most {MAX_FILE_BYTES} bytes")
-    check_heaps(path)
     try:
-        with h5py.File(path, "r") as file:
-            return _Reader(path, file, unfinished).read()
+        with h5py.File(path, "r") as file, Hdf5Bytes(path) as content:
+            return _Reader(path, file, content, unfinished).read()
     except _DAMAGE as error:
         reason = str(error).strip("'\"") or type(error).__name__
         raise DataError(f"{path}: cannot be read as NIR: {reason}", allowed="an HDF5 file written by nir.write",
@@ -110,8 +110,8 @@ def read_nir(path: str | Path, *, unfinished: bool = False) -> NirFile:
 
 
 class _Reader:
-    def __init__(self, path: Path, file: h5py.File, unfinished: bool) -> None:
-        self.path, self.file, self.unfinished = path, file, unfinished
+    def __init__(self, path: Path, file: h5py.File, content: Hdf5Bytes, unfinished: bool) -> None:
+        self.path, self.file, self.content, self.unfinished = path, file, content, unfinished
         self.budget = max(FREE_BYTES, MAX_RATIO * path.stat().st_size)
         self.n_nodes = 0
 
@@ -119,7 +119,8 @@ class _Reader:
         """Return the whole file."""
         if not isinstance(self._link(self.file, "node", "node"), h5py.Group):
             raise self._fault("node", "is missing", "a group `node` of type NIRGraph")
-        version = self._text(self.file["version"], "version") if "version" in self.file else ""
+        version = self._link(self.file, "version", "version")
+        version = "" if version is None else self._text(version, "version")
         root = self.file["node"]
         kind = self._kind(root, "node") or GRAPH
         if kind != GRAPH:
@@ -141,8 +142,8 @@ class _Reader:
     def _names(self, group: h5py.Group, label: str) -> list[str]:
         names = list(group)
         for name in names:
-            if len(name) > MAX_NAME or not name.isprintable():
-                raise self._fault(label, f"holds a name of {len(name)} letters that cannot be printed or is too long",
+            if not isinstance(name, str) or len(name) > MAX_NAME or not name.isprintable():
+                raise self._fault(label, f"holds a name of {len(name)} letters that is too long or no text",
                                   f"printable names of at most {MAX_NAME} letters")
         return names
 
@@ -182,26 +183,17 @@ class _Reader:
         if stored.shape is None or stored.ndim != 2 or stored.shape[1] != 2 or stored.dtype.kind not in "OS":
             raise self._fault(f"{label}: edges", f"has shape {stored.shape} and type {stored.dtype}",
                               "an array (edge, 2) of names")
-        self._check_storage(stored, f"{label}: edges", max(16, stored.dtype.itemsize))
-        rows = stored[()].tolist()
-        return tuple((self._name(source, label), self._name(target, label)) for source, target in rows)
-
-    def _name(self, stored: Any, label: str) -> str:
-        text = stored.decode("utf8", "replace") if isinstance(stored, bytes) else stored
-        if not isinstance(text, str) or len(text) > MAX_NAME:
-            raise self._fault(f"{label}: edges", "holds something that is no name", "names of nodes")
-        return text
+        self._check_storage(stored, f"{label}: edges", max(REFERENCE_BYTES, stored.dtype.itemsize))
+        with self._naming(f"{label}: edges"):
+            names = self.content.texts(stored, MAX_NAME)
+        return tuple(zip(names[::2], names[1::2], strict=True))
 
     def _text(self, stored: Any, where: str) -> str:
-        if not isinstance(stored, h5py.Dataset) or stored.shape not in ((), (1,)) or stored.dtype.kind not in "OS" \
-                or (stored.dtype.kind == "O" and h5py.check_string_dtype(stored.dtype) is None):
+        if not isinstance(stored, h5py.Dataset) or stored.shape not in ((), (1,)) or stored.dtype.kind not in "OS":
             raise self._fault(where, "is no text", "one string")
-        self._check_storage(stored, where, max(16, stored.dtype.itemsize))
-        value = stored[()] if stored.shape == () else stored[0]
-        text = value.decode("utf8", "replace") if isinstance(value, bytes) else str(value)
-        if len(text) > MAX_NAME:
-            raise self._fault(where, f"is a text of {len(text)} letters", f"at most {MAX_NAME}")
-        return text
+        self._check_storage(stored, where, max(REFERENCE_BYTES, stored.dtype.itemsize))
+        with self._naming(where):
+            return self.content.texts(stored, MAX_NAME)[0]
 
     def _value(self, stored: h5py.Dataset, where: str) -> Value:
         if stored.dtype.kind in "OS":
@@ -209,7 +201,8 @@ class _Reader:
         if stored.shape is None or stored.dtype.kind not in "biuf" or stored.ndim > 8:
             raise self._fault(where, f"has type {stored.dtype} and shape {stored.shape}", "numbers")
         self._check_storage(stored, where, stored.dtype.itemsize)
-        values = np.asarray(stored[()])
+        with self._naming(where):
+            values = self.content.numbers(stored)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             index = np.argwhere(~np.isfinite(values))[0].tolist()
             raise DataError(f"{self.path}: {where}{index} = {values[tuple(index)]}", allowed="finite numbers",
@@ -217,21 +210,20 @@ class _Reader:
         return values
 
     def _check_storage(self, stored: h5py.Dataset, where: str, item_bytes: int) -> None:
-        """Check that the data lie in this file, and book what they will take in memory."""
+        """Check that the data lie in this file, and book the memory that they will take."""
         if stored.is_virtual or stored.external:
             raise self._fault(where, "lies in another file", "data in this file")
-        plan = stored.id.get_create_plist()
-        filters = [plan.get_filter(index)[0] for index in range(plan.get_nfilters())]
-        if any(number not in FILTERS for number in filters):
-            raise self._fault(where, f"is packed with HDF5 filters {filters}", "gzip, lzf, shuffle, or none")
-        if stored.chunks is not None and math.prod(stored.chunks) > 2 * max(1, stored.size) + 2**20:
-            raise self._fault(where, f"has chunks {stored.chunks}", f"chunks that suit its shape {stored.shape}")
         n_bytes = math.prod(stored.shape) * item_bytes
-        held = stored.id.get_storage_size()
-        if n_bytes > self.budget or (not filters and held < n_bytes):
-            raise self._fault(where, f"claims {n_bytes} bytes, of which {held} are stored",
-                              f"data that are there, and at most {self.budget} bytes more")
+        if n_bytes > self.budget:
+            raise self._fault(where, f"claims {n_bytes} bytes", f"at most {self.budget} bytes more for its size")
         self.budget -= n_bytes
+
+    @contextmanager
+    def _naming(self, where: str) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError, zlib.error, OSError, RuntimeError) as error:
+            raise self._fault(where, str(error), "an array as nir.write stores it") from error
 
     def _link(self, group: h5py.Group, name: str, where: str) -> Any:
         """Return a member of a group, or None; refuse links that lead elsewhere."""
