@@ -10,7 +10,7 @@ import numpy as np
 
 from importers.neurons import FloatArray, Neurons
 from importers.nir_cycles import implied_delays, stateless_order
-from importers.nir_flat import PORT, Edge, FlatGraph, FlatNode
+from importers.nir_flat import Edge, FlatGraph, FlatNode
 from importers.nir_neurons import neurons
 from importers.nir_settings import Settings
 from importers.nir_shapes import Shapes, convolution, values
@@ -88,11 +88,15 @@ class Builder:
         scale = self._values(node, "scale") if node.kind == "Scale" else None
         leaving: list[Term] = []
         for source in self.sources[node.name]:
-            arriving = self._over((source, node.name))
-            through = [self._behind(term, node, weights, scale) for term in arriving]
-            if any(term is None for term in through):
-                self._make_linear_above(source, f"stands before {node.name!r}, which cannot take up its weights")
-                through = [self._behind(term, node, weights, scale) for term in self._over((source, node.name))]
+            def taken(source: str = source) -> list[Term | None]:
+                return [self._behind(term, node, weights, scale) for term in self._over((source, node.name))]
+
+            through = taken()
+            for above in self._above(source) if None in through else ():
+                self._make_linear(above, f"stands before {node.name!r}, which cannot take up its weights")
+                through = taken()
+                if None not in through:
+                    break
             leaving += [term for term in through if term is not None]
         bias = self._bias(node)
         return leaving if bias is None else [*leaving, constant(bias)]
@@ -143,16 +147,14 @@ class Builder:
     def _values(self, node: FlatNode, name: str) -> FloatArray:
         return values(self.graph, node, name, self.shapes.into[node.name])
 
-    def _make_linear_above(self, name: str, reason: str) -> None:
-        """Make the node a population whose values `name` passes on as they are, so that it carries its name."""
-        passing = []
-        while self.graph.nodes[name].kind in ("Flatten", PORT) and len(self.sources[name]) == 1 \
+    def _above(self, name: str) -> list[str]:
+        """Return the nodes that can become a population before a node behind `name`: the weighted one first."""
+        found = [name]
+        while self.graph.nodes[name].role == "light" and len(self.sources[name]) == 1 \
                 and self.sources[name][0] not in self.made:
-            passing.append(name)
             name = self.sources[name][0]
-        self._make_linear(name, reason)
-        for above in reversed(passing):
-            self.terms[above] = self._through(self.graph.nodes[above])
+            found.append(name)
+        return found[::-1]
 
     def _make_linear(self, name: str, reason: str) -> None:
         """Make a stateless node a population of model `linear`."""
@@ -161,6 +163,18 @@ class Builder:
         bias, self.incoming[name] = _bias_apart(self.terms[name], self.shapes.size(name))
         self.made[name] = Population(self.names[name], "linear", self.shapes.size(name), {"bias": bias})
         self.notes.append(f"node {name!r} is a `linear` population of its own: it {reason}")
+        for behind in self.graph.targets()[name]:       # what was passed on as its terms is now what it sends
+            if behind in self.terms and self.graph.nodes[behind].role == "light":
+                self._again(behind)
+
+    def _again(self, name: str) -> None:
+        """Find the terms of light nodes anew, from `name` on."""
+        open_nodes = [name]
+        while open_nodes:
+            name = open_nodes.pop()
+            if name in self.terms and name not in self.made and self.graph.nodes[name].role == "light":
+                self.terms[name] = self._through(self.graph.nodes[name])
+                open_nodes += self.graph.targets()[name]
 
     def _feed_neurons(self, name: str) -> None:
         found = self.made[name]

@@ -18,7 +18,8 @@ from neurosim.graph import ConvolutionWeights
 
 Shape = tuple[int, ...]
 MAX_NEURONS = 2**31 - 1
-NEURON_FIELDS = ("tau", "tau_mem", "tau_syn", "r", "w_in", "v_leak", "v_threshold", "v_reset", "threshold")
+ELEMENTWISE = ("tau", "tau_mem", "tau_syn", "r", "w_in", "v_leak", "v_threshold", "v_reset", "threshold", "scale",
+               "delay")
 
 
 class Shapes:
@@ -91,14 +92,14 @@ class Shapes:
 
     def _elementwise(self, node: FlatNode, given: Shape) -> tuple[Shape, Shape]:
         dimensions = max((np.ndim(value) for name, value in node.fields.items()
-                          if name in (*NEURON_FIELDS, "scale", "delay") and np.size(value) > 1), default=len(given))
+                          if name in ELEMENTWISE and np.size(value) > 1), default=len(given))
         shape = self._fitted(node, given, dimensions)
-        if len(shape) == 1 and dimensions > 1:      # an image of neurons behind a flat layer
+        if len(shape) == 1 and dimensions > 1:      # an image behind a flat layer
             whole = [np.shape(value) for name, value in node.fields.items()
-                     if name in NEURON_FIELDS and np.ndim(value) == dimensions and np.size(value) == prod(shape)]
+                     if name in ELEMENTWISE and np.ndim(value) == dimensions and np.size(value) == prod(shape)]
             shape = whole[0] if whole else shape
         for name in node.fields:
-            if name in (*NEURON_FIELDS, "scale", "delay"):
+            if name in ELEMENTWISE:
                 values(self.graph, node, name, shape)
         return shape, shape
 

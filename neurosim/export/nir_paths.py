@@ -132,14 +132,20 @@ class PathMaker:
     def _convolution(self, label: str, item: Projection, weights: ConvolutionWeights, biases: dict[int, FloatArray],
                      late: int) -> str:
         n_out, bias = weights.output_shape[0], biases.get(late)
+        pool = _pool(weights)
+        if pool and (bias is None or not bias.any()) and _floored(weights) == weights.output_shape[1:]:
+            return self.nodes.add(label, pool, kernel_size=np.array(weights.values.shape[2:], np.int64),
+                                  stride=np.array(weights.stride, np.int64),
+                                  padding=np.array(weights.padding, np.int64))
+        if weights.groups > 1:
+            self.notes.append(f"projection {item.name}: nir 1.0.8 takes no convolution in groups for whole: read it with "
+                              "type_check=False")
         by_channel = np.zeros(n_out)
         if bias is not None and bias.any():
             table = bias.reshape(n_out, -1)
             if (table == table[:, :1]).all():
                 by_channel, biases[late] = table[:, 0].copy(), np.zeros(len(bias))
-        size = tuple((length + 2 * pad - step * (taps - 1) - 1) // stride + 1 for length, pad, step, taps, stride in
-                     zip(weights.input_shape[1:], weights.padding, weights.dilation, weights.values.shape[2:],
-                         weights.stride, strict=True))
+        size = _floored(weights)
         padding: Any = np.array(weights.padding, np.int64)
         if size != weights.output_shape[1:]:
             span = tuple(step * (taps - 1) // 2 for step, taps in
@@ -153,6 +159,22 @@ class PathMaker:
                               input_shape=np.array(weights.input_shape[1:], np.int64),
                               stride=np.array(weights.stride, np.int64), groups=weights.groups,
                               dilation=np.array(weights.dilation, np.int64))
+
+
+def _floored(weights: ConvolutionWeights) -> tuple[int, ...]:
+    """Return the height and width that NIR infers, with the same padding on both sides."""
+    return tuple((length + 2 * pad - step * (taps - 1) - 1) // stride + 1 for length, pad, step, taps, stride in
+                 zip(weights.input_shape[1:], weights.padding, weights.dilation, weights.values.shape[2:],
+                     weights.stride, strict=True))
+
+
+def _pool(weights: ConvolutionWeights) -> str:
+    """Return the pool that a convolution is, or nothing."""
+    values, n_channels = weights.values, weights.input_shape[0]
+    if weights.groups != n_channels or len(values) != n_channels or weights.dilation != (1, 1):
+        return ""
+    area = values.shape[2] * values.shape[3]
+    return "SumPool2d" if (values == 1).all() else "AvgPool2d" if (values == 1 / area).all() else ""
 
 
 def _is_diagonal(weights: Any) -> bool:

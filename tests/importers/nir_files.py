@@ -63,3 +63,17 @@ def unrolled(network: Network) -> Network:
     projections = tuple(Projection(p.source, p.target, p.weights.unrolled(), p.port, p.output, p.delay_steps, p.name)
                         if isinstance(p.weights, ConvolutionWeights) else p for p in network.projections)
     return Network(network.name, network.populations, projections, network.readouts)
+
+
+def convolutional(path: Path, shape: tuple[int, ...] = (2, 6, 6)) -> Path:
+    """Convolution, spikes, pool, flatten, dense, spikes: as vision networks are exported."""
+    random = np.random.default_rng(5)
+    image = np.ones((3, 4, 4))
+    convolution = {"weight": random.normal(size=(3, 2, 3, 3)), "bias": random.normal(size=3) * 0.1,
+                   "stride": np.array([1, 1]), "padding": np.array([0, 0]), "dilation": np.array([1, 1]), "groups": 1,
+                   "input_shape": np.array([6, 6])}
+    neurons = {"tau": 5e-4 * image, "r": 5 * image, "v_leak": 0 * image, "v_threshold": 0.5 * image}
+    pool = {"kernel_size": np.array([2, 2]), "stride": np.array([2, 2]), "padding": np.array([0, 0])}
+    flatten = {"start_dim": 0, "end_dim": -1, "input_type": np.array([3, 2, 2])}
+    return line(path, shape, ("Conv2d", convolution), ("LIF", neurons), ("AvgPool2d", pool), ("Flatten", flatten),
+                ("Linear", {"weight": random.normal(size=(5, 12))}), lif(5, 5e-4, 0.3), output=[5])

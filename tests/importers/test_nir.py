@@ -196,7 +196,7 @@ def test_norse_export(outside_data: Find) -> None:
 
 
 def test_sinabs_export(outside_data: Find, tmp_path: Path) -> None:
-    """nir cannot write sinabs' numbers without dimensions: the file ends in the middle. Whole, it reads the same."""
+    """Numbers without dimensions made its writer stop half way; a whole file reads the same."""
     path = outside_data("framework_exports/sinabs_3.1.3.nir")
     with pytest.raises(DataError, match=r"(?s)no `type`: its writer stopped half way.*unfinished=True"):
         import_nir(path)
@@ -219,7 +219,7 @@ def test_sinabs_export(outside_data: Find, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("decay_input", [True, False])
 def test_spikingjelly(decay_input: bool, tmp_path: Path) -> None:
-    """tau dt, and r = 1 or tau."""
+    """Time constants tau dt, and r = 1 or tau."""
     random, tau = np.random.default_rng(4), 4.0
     weight, ones = random.normal(size=(5, 7)), np.ones(5)
     path = write_nir(tmp_path / "jelly.nir", {

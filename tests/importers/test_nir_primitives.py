@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from importers.nir import import_nir
 from importers.nir_primitives import PRIMITIVES, SUPPORTS
 from neurosim.graph import ConvolutionWeights, DenseWeights, Network, OneToOneWeights
-from tests.importers.nir_files import Node, chain, lif, line, unrolled, write_nir
+from tests.importers.nir_files import Node, chain, convolutional, lif, line, unrolled, write_nir
 from tests.importers.running import spikes_on_chip
 from tests.oracle.models import evaluate_network
 
@@ -23,9 +23,9 @@ DT = 1e-4
 
 def sent(network: Network, x: FloatArray) -> FloatArray:
     """What the read-out population sends, by the plain-Python oracle."""
-    (name,) = network.readouts
+    (name,), (given,) = network.readouts, network.inputs
     output = network.population(name).spec.outputs[0].name
-    return evaluate_network(unrolled(network), {"input": x.reshape(len(x), -1)})[name, output]
+    return evaluate_network(unrolled(network), {given.name: x.reshape(len(x), -1)})[name, output]
 
 
 def values(size: int, n_steps: int = 30) -> FloatArray:
@@ -210,20 +210,6 @@ def test_pools(kind: str, size: tuple[int, int], stride: tuple[int, int], paddin
     np.testing.assert_allclose(sent(network, x), expected.reshape(3, -1), rtol=1e-12, atol=1e-12)
 
 
-def convolutional(path: Path, shape: tuple[int, ...] = (2, 6, 6)) -> Path:
-    """Convolution, spikes, pool, flatten, dense, spikes: as vision networks are exported."""
-    random = np.random.default_rng(5)
-    image = np.ones((3, 4, 4))
-    convolution = {"weight": random.normal(size=(3, 2, 3, 3)), "bias": random.normal(size=3) * 0.1,
-                   "stride": np.array([1, 1]), "padding": np.array([0, 0]), "dilation": np.array([1, 1]), "groups": 1,
-                   "input_shape": np.array([6, 6])}
-    neurons = {"tau": 5e-4 * image, "r": 5 * image, "v_leak": 0 * image, "v_threshold": image}
-    pool = {"kernel_size": np.array([2, 2]), "stride": np.array([2, 2]), "padding": np.array([0, 0])}
-    flatten = {"start_dim": 0, "end_dim": -1, "input_type": np.array([3, 2, 2])}
-    return line(path, shape, ("Conv2d", convolution), ("LIF", neurons), ("AvgPool2d", pool), ("Flatten", flatten),
-                ("Linear", {"weight": random.normal(size=(5, 12))}), lif(5, 5e-4), output=[5])
-
-
 def test_convolutional_network(tmp_path: Path) -> None:
     """The pool becomes a population of graded values before the dense layer; the chip computes what the oracle does."""
     result = import_nir(convolutional(tmp_path / "n.nir"))
@@ -292,3 +278,26 @@ def test_order_of_edges_does_not_matter(tmp_path: Path) -> None:
     assert len(first.projections) == 2
     for one, other in zip(first.projections, second.projections, strict=True):
         np.testing.assert_array_equal(one.weights.values, other.weights.values)
+
+
+def test_files_of_the_reference_package(tmp_path: Path) -> None:
+    """What nir.write writes, with its own types and packing."""
+    nir = pytest.importorskip("nir", reason="nir, the reference package, is not installed")
+    weight, kernel = RANDOM.normal(size=(2, 12)), RANDOM.normal(size=(3, 1, 2, 2))
+    nodes = {
+        "in": nir.Input({"input": np.array([1, 5, 5])}),
+        "conv": nir.Conv2d((5, 5), kernel, 1, 0, 1, 1, np.zeros(3)),
+        "pool": nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+        "flat": nir.Flatten({"input": np.array([3, 2, 2])}, 0, -1),
+        "fc": nir.Affine(weight, np.array([0.5, -1.0])), "delay": nir.Delay(np.full(2, 2e-4)),
+        "scale": nir.Scale(np.array([2.0, 3.0])), "v": nir.I(np.full(2, 1 / DT)),
+        "out": nir.Output({"output": np.array([2])})}
+    nir.write(tmp_path / "n.nir", nir.NIRGraph(nodes, chain(*nodes), type_check=False))
+    x = values(25, 6)
+    image = x.reshape(6, 5, 5)
+    pooled = np.zeros((6, 3, 2, 2))
+    for row, column, i, j in np.ndindex(4, 4, 2, 2):
+        pooled[:, :, row // 2, column // 2] += image[:, None, row + i, column + j] * kernel[:, 0, i, j]
+    after = (pooled.reshape(6, 12) @ weight.T + [0.5, -1.0]) * [2.0, 3.0]
+    expected = np.cumsum(np.concatenate([np.zeros((2, 2)), after[:4]]), axis=0)
+    np.testing.assert_allclose(sent(import_nir(tmp_path / "n.nir").network, x), expected, rtol=1e-9, atol=1e-12)
