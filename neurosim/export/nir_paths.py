@@ -138,7 +138,7 @@ class PathMaker:
                                   stride=np.array(weights.stride, np.int64),
                                   padding=np.array(weights.padding, np.int64))
         if weights.groups > 1:
-            self.notes.append(f"projection {item.name}: nir 1.0.8 takes no convolution in groups for whole: read it with "
+            self.notes.append(f"projection {item.name}: nir 1.0.8 misjudges convolutions in groups: read it with "
                               "type_check=False")
         by_channel = np.zeros(n_out)
         if bias is not None and bias.any():
