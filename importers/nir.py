@@ -22,6 +22,7 @@ from importers.nir_flat import FlatGraph, flatten
 from importers.nir_primitives import SUPPORTS
 from importers.nir_repair import repaired
 from importers.nir_settings import Settings, resolve
+from importers.option_values import listed
 from importers.result import ImportReport, ImportResult
 from neurosim.errors import DataError, NetworkError
 from neurosim.graph import Network
@@ -34,7 +35,7 @@ def import_nir(
     tau_unit: str | None = None, integration: str | None = None, synapse: str | None = None,
     current: str | None = None, comparator: str | None = None, reset: str | None = None,
     recurrent_start: str | None = None, layer_delay_steps: int | None = None, weight_layout: str | None = None,
-    payload: str | None = None, feedback: Sequence[str] | None = None, unfinished: bool = False,
+    payload: str | None = None, feedback: str | Sequence[str] | None = None, unfinished: bool = False,
 ) -> ImportResult:
     """Read a NIR graph. What is not given comes from the framework's preset; the report says which.
 
@@ -54,7 +55,8 @@ def import_nir(
     layer_delay_steps : 1: every projection into neurons takes a step, as on Lava
     weight_layout : `out,in`, or `in,out` as Rockpool wrote them
     payload : of the inputs: `graded` values or `spike`
-    feedback : edges `source->target` that carry a delay of one step, for loops through several neuron nodes
+    feedback : edges `source->target`, listed or with commas between, that carry a delay of one step, for loops through
+        several neuron nodes
     unfinished : read a file whose writer stopped half way, as sinabs 3.1 leaves it: types are told by parameters,
         edges by order
 
@@ -66,7 +68,7 @@ def import_nir(
     given = {"dt": dt, "tau_unit": tau_unit, "integration": integration, "synapse": synapse, "current": current,
              "comparator": comparator, "reset": reset, "recurrent_start": recurrent_start,
              "layer_delay_steps": layer_delay_steps, "weight_layout": weight_layout, "payload": payload,
-             "feedback": None if feedback is None else feedback if isinstance(feedback, str) else tuple(feedback)}
+             "feedback": listed(feedback)}
     stored = read_nir(source, unfinished=unfinished)
     notes: list[str] = []
     graph = flatten(repaired(stored.graph, stored.path, notes) if unfinished else stored.graph, stored.path)

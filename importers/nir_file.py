@@ -117,6 +117,8 @@ class _Reader:
 
     def read(self) -> NirFile:
         """Return the whole file."""
+        if self.file.userblock_size:
+            raise self._fault("header", f"lies behind a user block of {self.file.userblock_size} bytes", "none")
         if not isinstance(self._link(self.file, "node", "node"), h5py.Group):
             raise self._fault("node", "is missing", "a group `node` of type NIRGraph")
         version = self._link(self.file, "version", "version")

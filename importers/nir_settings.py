@@ -137,7 +137,7 @@ def _check(name: str, value: Any) -> None:
     elif name == "layer_delay_steps":
         if isinstance(value, bool) or value not in (0, 1):
             raise OptionError(f"layer_delay_steps = {value!r}", allowed="0 or 1")
-    elif isinstance(value, str) or not all(isinstance(item, str) and "->" in item for item in value):
+    elif not isinstance(value, tuple) or not all(isinstance(item, str) and "->" in item for item in value):
         raise OptionError(f"feedback = {value!r}", allowed="edges that carry a delay of one step, as ('lif2->lif1',)")
 
 

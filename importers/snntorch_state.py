@@ -9,7 +9,8 @@
 
 A state dict does not hold `forward`: whatever is done there besides passing values from layer to layer is not seen.
 The same goes for `reset_delay`: by default snnTorch subtracts the threshold in the step after the spike; with
-`reset_mechanism = "zero"` that step's update of recurrent or synaptic neurons is lost as a whole.
+`reset_mechanism = "zero"` that step's update of recurrent or synaptic neurons is lost as a whole. Given False, and
+subtracting, spikes are equal as long as one subtraction takes the potential below the threshold.
 
 Source: snnTorch 1.0.0, snntorch/_neurons/{leaky,synaptic,rleaky,rsynaptic}.py; Eshraghian et al., "Training spiking
 neural networks using lessons from deep learning", Proceedings of the IEEE 111 (2023).
@@ -26,6 +27,7 @@ import numpy as np
 from importers.checkpoint import Checkpoint, FloatArray
 from importers.neurons import Neurons, integrate_and_fire
 from importers.nir_assemble import bias_population
+from importers.option_values import listed
 from importers.result import ImportReport, ImportResult, Support
 from importers.tensors import TensorFile, load_tensors, nearest
 from neurosim.errors import DataError, OptionError, check_choice
@@ -48,15 +50,15 @@ def recognises(source: TensorFile) -> bool:
 
 
 def import_snntorch_state(source: str | Path | TensorFile, *, name: str | None = None,
-                          order: Sequence[str] | None = None, reset_delay: bool = True, comparator: str = ">",
+                          order: str | Sequence[str] | None = None, reset_delay: bool = True, comparator: str = ">",
                           payload: str = "graded") -> ImportResult:
     """Read a state dict of linear layers and snnTorch neurons in turn; the last layer's spikes are read out.
 
     Parameters
     ----------
     name : of the network; the file's name by default
-    order : names of the layers from the input on; by default by the numbers in them, a linear layer before the neurons
-        of the same number, or as in the file where a name has no number
+    order : names of the layers from the input on, listed or with commas between; by default by the numbers in them, a
+        linear layer before the neurons of the same number, or as in the file where a name has no number
     reset_delay : as given to snnTorch's neurons; their default is True
     comparator : `>` as in snnTorch, or `>=`
     payload : of the input: `graded` values or `spike`
@@ -72,7 +74,7 @@ def import_snntorch_state(source: str | Path | TensorFile, *, name: str | None =
         raise OptionError(f"reset_delay = {reset_delay!r}", allowed="True, False")
     loaded = source if isinstance(source, TensorFile) else load_tensors(source)
     reader = _Reader(Checkpoint(loaded), reset_delay, comparator)
-    layers = reader.layers(order)
+    layers = reader.layers(listed(order))
     reader.add_input(layers, payload)
     for index in range(0, len(layers), 2):
         reader.add(layers[index], layers[index + 1])

@@ -246,7 +246,8 @@ def test_settings_say_where_they_come_from(outside_data: Find) -> None:
 @pytest.mark.parametrize(("options", "message"), [
     ({"framework": "norsk"}, r"(?s)framework = 'norsk'.*did you mean 'norse'"), ({"dt": 0.0}, "dt = 0.0"),
     ({"integration": "eulr"}, "did you mean 'euler'"), ({"reset": "none"}, "reset = 'none'"),
-    ({"layer_delay_steps": 2}, "layer_delay_steps = 2"), ({"feedback": "a->b"}, "feedback = 'a->b'"),
+    ({"layer_delay_steps": 2}, "layer_delay_steps = 2"),
+    ({"feedback": "a"}, r"feedback = \('a',\)"), ({"feedback": 3}, "feedback = 3"),
     ({"feedback": ("0->2",)}, r"(?s)feedback = '0->2' is no edge.*did you mean '0->1'")])
 def test_options(options: dict[str, Any], message: str, outside_data: Find) -> None:
     with pytest.raises(OptionError, match=message):

@@ -100,7 +100,7 @@ def test_graphs(nodes: dict[str, Node], edges: list[tuple[str, str]], message: s
 def test_feedback_closes_a_loop(tmp_path: Path) -> None:
     nodes = {"input": INPUT, "a": lif(3), "b": lif(3), "output": OUTPUT}
     path = write_nir(tmp_path / "n.nir", nodes, chain("input", "a", "b", "a", "output"))
-    network = import_nir(path, feedback=("b->a",)).network
+    network = import_nir(path, feedback="b -> a").network
     assert {(p.source, p.target): p.delay_steps for p in network.projections} == {
         ("input", "a"): 0, ("a", "b"): 0, ("b", "a"): 1}
 

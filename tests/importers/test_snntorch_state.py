@@ -129,7 +129,7 @@ def test_order() -> None:
     mixed = import_snntorch_state(TensorFile("net.pt", dict(sorted(state.items())))).network
     assert [population.name for population in mixed.populations] == ["input", "lif1", "lif2"]
     named = {key.replace("fc", "a").replace("lif1", "z").replace("lif2", "y"): value for key, value in state.items()}
-    given = import_snntorch_state(TensorFile("net.pt", named), order=("a1", "z", "a2", "y")).network
+    given = import_snntorch_state(TensorFile("net.pt", named), order="a1, z, a2, y").network
     assert given.readouts == ("y",)
 
 
