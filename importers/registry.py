@@ -59,6 +59,9 @@ IMPORTERS: tuple[Importer, ...] = (
              "import_state_space"),
     Importer("resonate", "balanced resonate-and-fire, resonate-and-fire and adaptive LIF networks", "tensors",
              "importers.resonate", "import_resonate"),
+    Importer("snntorch", "state dicts of snnTorch whose order is plain", "tensors", "importers.snntorch_state",
+             "import_snntorch_state"),
+    Importer("nir", "NIR graphs (`.nir`) of any framework", "hdf5", "importers.nir", "import_nir"),
     Importer("netx", "lava-dl netx networks (`.net`)", "hdf5", "importers.netx", "import_netx"),
 )
 IMPORTER_BY_NAME: dict[str, Importer] = {importer.name: importer for importer in IMPORTERS}
