@@ -79,7 +79,7 @@ def import_state_space(
     graph = build(weights, settings, fold_b=fold_b)
     network = Network(name or Path(loaded.path).stem, tuple(graph.populations), tuple(graph.projections), ("readout",),
                       _metadata(loaded, settings))
-    return ImportResult(network, ImportReport(lines, resolver.found, tuple(resolver.notes)))
+    return ImportResult(network, ImportReport(lines, resolver.found, (*loaded.notes, *resolver.notes)))
 
 
 def _metadata(source: TensorFile, settings: Settings) -> dict[str, str]:

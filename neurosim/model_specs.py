@@ -101,6 +101,7 @@ _COMPARATOR = AttributeSpec("comparator", (">=", ">"), ">=")
 _RESET = AttributeSpec("reset", ("hard", "soft", "none"), "hard")
 _SPIKE = (OutputSpec("spike", "spike"),)
 _GRADED = (OutputSpec("graded", "graded"),)
+_BOTH_PARTS = (OutputSpec("graded_real", "graded"), OutputSpec("graded_imag", "graded"))
 _INPUT = (PortSpec("input"),)
 _SSM_PARAMETERS = (
     ParameterSpec("a_real", None, per_mode=True),
@@ -187,6 +188,15 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
               needs=frozenset({"programmable"})),
     ModelSpec("delta", "sends the change of its input", _INPUT, _GRADED, (ParameterSpec("threshold", 0.0, low=0),),
               _ENCODER_STATE, (_CODING,), needs=frozenset({"programmable"})),
+    ModelSpec("mode", "one complex mode of a state space: turns and decays, sends both parts",
+              (PortSpec("real"), PortSpec("imag")), _BOTH_PARTS,
+              (ParameterSpec("a_real", None), ParameterSpec("a_imag", None)),
+              (StateSpec("h_real"), StateSpec("h_imag")), needs=frozenset({"programmable", "multiply"})),
+    ModelSpec("event_mode", "one complex mode of a state space, decaying over the interval that each token brings",
+              (PortSpec("real"), PortSpec("imag"), PortSpec("interval")), _BOTH_PARTS,
+              (ParameterSpec("rate_real", None, high=0.0), ParameterSpec("rate_imag", None)),
+              (StateSpec("h_real"), StateSpec("h_imag")), (AttributeSpec("hold", ("none", "zero"), "none"),),
+              needs=frozenset({"programmable", "multiply", "lookup_table"})),
 )
 SPEC_BY_NAME: dict[str, ModelSpec] = {spec.name: spec for spec in MODEL_SPECS}
 MODEL_INDEX: dict[str, int] = {spec.name: index for index, spec in enumerate(MODEL_SPECS)}

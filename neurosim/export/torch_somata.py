@@ -160,6 +160,8 @@ def unsupported(codings: Codings) -> NetworkError:
         "resonator": "it fires where its phase passes through 0, for which there is no surrogate gradient here",
         "sigma_delta": "what it sends depends on what it sent before, and so would every gradient",
         "delta": "what it sends depends on what it sent before, and so would every gradient",
+        "mode": "modes as neurons of their own have no module here; `ssm` has",
+        "event_mode": "its decay is a table of powers of the interval, for which there is no gradient here",
     }
     model = codings.population.model
     return NetworkError(f"{codings.where}: model {model} cannot be trained: {reasons[model]}",

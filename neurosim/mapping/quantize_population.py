@@ -12,6 +12,7 @@ from neurosim.formats import Coding, fraction_for
 from neurosim.graph import Population
 from neurosim.machine import Float64Array
 from neurosim.mapping.choose_scale import coding_of, holding, needed_scale, power_above
+from neurosim.mapping.fixed_modes import interval_powers
 from neurosim.mapping.quantize_rules import Choices, Rules
 from neurosim.mapping.ranges import Given, Magnitudes
 from neurosim.numbers import MOST_SHIFT
@@ -214,6 +215,9 @@ class _Population:
 def stored_values(population: Population, name: str) -> NDArray[np.float64]:
     """Return a parameter as stored; [..., neuron]. What drives the membrane of `ssm_lif` counts in its threshold."""
     parameters = population.parameters
+    if population.model == "event_mode":        # powers of a decay: the largest is 1, or close to it
+        powers = interval_powers(population) if "interval" in population.codings else np.ones((1, population.size))
+        return np.stack([powers.real, powers.imag])
     values = np.stack([parameters[f"{name}_real"].T, parameters[f"{name}_imag"].T]) if name in COMPLEX \
         else parameters[name]
     over_threshold = population.model == "ssm_lif" and name in ("c", "d")

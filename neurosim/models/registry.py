@@ -9,6 +9,7 @@ from neurosim.kernel import kernel
 from neurosim.models.center import step_center
 from neurosim.models.cuba import step_cuba
 from neurosim.models.delta import step_delta
+from neurosim.models.event_mode import step_event_mode
 from neurosim.models.gelu import step_gelu
 from neurosim.models.glu import step_glu
 from neurosim.models.gsu import step_gsu
@@ -16,6 +17,7 @@ from neurosim.models.integrator import step_integrator
 from neurosim.models.layer_norm import step_layer_norm
 from neurosim.models.lif import step_lif
 from neurosim.models.linear import step_linear
+from neurosim.models.mode import step_mode
 from neurosim.models.reduce import step_reduce
 from neurosim.models.relu import step_relu
 from neurosim.models.resonator import step_resonator
@@ -28,7 +30,7 @@ from neurosim.models.ternary import step_ternary
 
 INPUT, LIF, CUBA, LINEAR, RELU, GELU, SSM, SSM_HEAVISIDE, SSM_LIF = 0, 1, 2, 3, 4, 5, 6, 7, 8
 TERNARY, GSU, GLU, REDUCE, CENTER, LAYER_NORM, INTEGRATOR, RUNNING_MEAN = 9, 10, 11, 12, 13, 14, 15, 16
-RESONATOR, SIGMA_DELTA, DELTA = 17, 18, 19
+RESONATOR, SIGMA_DELTA, DELTA, MODE, EVENT_MODE = 17, 18, 19, 20, 21
 
 KERNELS = {
     "lif": step_lif,
@@ -50,6 +52,8 @@ KERNELS = {
     "resonator": step_resonator,
     "sigma_delta": step_sigma_delta,
     "delta": step_delta,
+    "mode": step_mode,
+    "event_mode": step_event_mode,
 }
 
 
@@ -106,3 +110,7 @@ def update(model, options, n_modes, parameters, state, charge, output, active):
         step_sigma_delta(options, n_modes, parameters, state, charge, output, active)
     elif model == DELTA:
         step_delta(options, n_modes, parameters, state, charge, output, active)
+    elif model == MODE:
+        step_mode(options, n_modes, parameters, state, charge, output, active)
+    elif model == EVENT_MODE:
+        step_event_mode(options, n_modes, parameters, state, charge, output, active)

@@ -24,7 +24,7 @@ def coded(network: Network, random: np.random.Generator) -> Network:
 
 
 def with_other_models(network: Network, random: np.random.Generator) -> Network:
-    """Return the network with a resonator, a sigma-delta and a delta neuron behind its inputs."""
+    """Return the network with a resonator, delta and sigma-delta neurons and both kinds of modes behind its inputs."""
     source, size = network.populations[0], 3
     angle = random.uniform(0.2, 1.5, size)
     turned = {"a_real": 0.9 * np.cos(angle), "a_imag": 0.9 * np.sin(angle), "threshold": 0.3}
@@ -34,7 +34,11 @@ def with_other_models(network: Network, random: np.random.Generator) -> Network:
                         {"coding": str(random.choice(["corrected", "plain"]))}),
              Population("sigma_delta", "sigma_delta", size, {"threshold": 0.5, "bias": 0.25},
                         {"activation": str(random.choice(["relu", "none"])),
-                         "coding": str(random.choice(["corrected", "plain", "cumulative"]))}))
+                         "coding": str(random.choice(["corrected", "plain", "cumulative"]))}),
+             Population("mode", "mode", size, {"a_real": turned["a_real"], "a_imag": turned["a_imag"]}),
+             Population("event_mode", "event_mode", size, {"rate_real": -random.uniform(0.05, 0.5, size),
+                                                           "rate_imag": angle},
+                        {"hold": str(random.choice(["none", "zero"]))}))
 
     def weights(pre: int) -> DenseWeights:
         return DenseWeights(np.round(random.normal(0.4, 0.6, (pre, size)), 2))
@@ -42,7 +46,13 @@ def with_other_models(network: Network, random: np.random.Generator) -> Network:
     joins = (Projection(source.name, "resonator", weights(source.size), "real"),
              Projection(source.name, "delta", weights(source.size)),
              Projection("delta", "sigma_delta", weights(size)),
-             Projection("resonator", "sigma_delta", weights(size), delay_steps=1))
+             Projection("resonator", "sigma_delta", weights(size), delay_steps=1),
+             Projection(source.name, "mode", weights(source.size), "real"),
+             Projection("resonator", "mode", weights(size), "imag"),
+             Projection("mode", "event_mode", weights(size), "real", "graded_real"),
+             Projection("mode", "event_mode", weights(size), "imag", "graded_imag"),
+             Projection(source.name, "event_mode", weights(source.size), "interval"),
+             Projection("event_mode", "sigma_delta", weights(size), output="graded_imag"))
     return replace(network, populations=(*network.populations, *added), projections=(*network.projections, *joins),
                    readouts=(*network.readouts, "sigma_delta"))
 

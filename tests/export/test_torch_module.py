@@ -24,6 +24,7 @@ from neurosim.graph import DenseWeights, Network, Population, Projection, Sparse
 from neurosim.mapping import MappingOptions, map_network
 from neurosim.mapping.lower_function import lower_neurons
 from neurosim.mapping.quantize_options import QuantizeOptions
+from neurosim.model_specs import SPEC_BY_NAME
 from neurosim.scenario import load_scenario
 from neurosim.traces.recorder import MemoryRecorder
 from tests.engine.cases import fixed_case
@@ -277,9 +278,10 @@ def test_the_sum_of_all_projections_of_a_port_is_bounded() -> None:
         to_torch(replace(network, projections=tuple(replace(first, name=str(index)) for index in range(9))))
 
 
-@pytest.mark.parametrize("model", ["resonator", "sigma_delta", "delta"])
+@pytest.mark.parametrize("model", ["resonator", "sigma_delta", "delta", "mode", "event_mode"])
 def test_models_without_a_gradient(model: str) -> None:
-    parameters = {"a_real": 0.5, "a_imag": 0.5} if model == "resonator" else {}
+    needed = [item.name for item in SPEC_BY_NAME[model].parameters if item.default is None]
+    parameters = dict.fromkeys(needed, 0.5) if model != "event_mode" else dict.fromkeys(needed, -0.5)
     bare = Population("p", model, 2, parameters)
     wide = in_wide_formats(Network("n", (bare,), ()), 1.0)
     with pytest.raises(NetworkError, match=rf"population 'p': model {model} cannot be trained: .*\n  mend:"):

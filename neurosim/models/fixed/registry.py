@@ -20,6 +20,7 @@ from neurosim.models.fixed.conversion import MODE_DRAWS, SOMA_DRAWS, into_slot
 from neurosim.models.fixed.gates import step_fixed_glu, step_fixed_gsu, step_fixed_ternary
 from neurosim.models.fixed.integrate_and_fire import step_fixed_lif
 from neurosim.models.fixed.loihi_lif import BIAS_MANTISSA, LoihiLifOptions, step_loihi_lif
+from neurosim.models.fixed.mode import step_fixed_event_mode, step_fixed_mode
 from neurosim.models.fixed.resonator import ResonatorOptions, step_resonator
 from neurosim.models.fixed.sigma_delta import SigmaDeltaOptions, step_delta, step_sigma_delta
 from neurosim.models.fixed.state_space import step_fixed_ssm, step_fixed_ssm_heaviside, step_fixed_ssm_lif
@@ -36,6 +37,7 @@ from neurosim.models.registry import (
     CENTER,
     CUBA,
     DELTA,
+    EVENT_MODE,
     GELU,
     GLU,
     GSU,
@@ -43,6 +45,7 @@ from neurosim.models.registry import (
     LAYER_NORM,
     LIF,
     LINEAR,
+    MODE,
     REDUCE,
     RELU,
     RESONATOR,
@@ -116,6 +119,10 @@ def update_fixed(model, constants, table, options, n_modes, parameters, state, c
         return _step_sigma_delta(constants, options, parameters, state, charge, output, active)
     if model == DELTA:
         return _step_delta(constants, options, parameters, state, charge, output, active)
+    if model == MODE:
+        return step_fixed_mode(constants, parameters, state, charge, output, active, first)
+    if model == EVENT_MODE:
+        return step_fixed_event_mode(constants, options, parameters, state, charge, output, active, first)
     return np.int64(0)
 
 

@@ -251,6 +251,9 @@ ROWS: dict[str, Callable[[Draw], list[Ints]]] = {
     "resonator": lambda draw: [*draw.signed(16, 2), *draw.signed(24)],
     "sigma_delta": lambda draw: [draw.row(0, 2**23 - 1), *draw.signed(24)],
     "delta": lambda draw: [draw.row(0, 2**23 - 1), np.zeros(draw.size, np.int64)],
+    "mode": lambda draw: [*draw.signed(16, 2), *draw.sent(draw.state_bits), *draw.sent(draw.state_bits)],
+    "event_mode": lambda draw: [*draw.signed(16, 2 * int(draw.random.choice([1, 5, 23]))),
+                                *draw.sent(draw.state_bits), *draw.sent(draw.state_bits)],
 }
 
 TAILS: dict[str, Callable[[Draw], list[Ints]]] = {
