@@ -1,8 +1,8 @@
 """Named tensors out of a file, safely: nothing in the file is ever executed.
 
 Told apart by content and not by ending: safetensors, NumPy's npz (read without pickle), PyTorch's zip container
-(`torch_files`) and Flax's MessagePack (`msgpack_files`). Whatever is wrong with a file becomes one `DataError` that names
-the file, the key, the value, what is allowed and how to mend it.
+(`torch_files`) and Flax's MessagePack (`msgpack_files`). Whatever is wrong with a file becomes one `DataError` that
+names the file, the key, the value, what is allowed and how to mend it.
 """
 
 from __future__ import annotations
