@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from importers.state_space import import_state_space
 from importers.tensors import TensorFile
 from neurosim.errors import DataError, OptionError
 from neurosim.graph import DenseWeights
+from tests.importers.official import Drawn
 from tests.importers.state_dicts import Outcome, Tensors, evaluate, random_network
 from tests.oracle.models import evaluate_network
 
@@ -125,10 +127,16 @@ def test_last_pooling() -> None:
     np.testing.assert_allclose(values, tensors["decoder.weight"] @ last + tensors["decoder.bias"], rtol=1e-6)
 
 
+def surrogate() -> Tensors:
+    drawn = Drawn(0)
+    drawn.surrogate("s4_layers.0")
+    return drawn.tensors
+
+
 @KINDS
 def test_every_key_is_accounted_for(kind: str) -> None:
     tensors = random_network(kind, "batch", seed=3)
-    tensors["s4_layers.0.neuron.model.conv1.weight"] = np.zeros((8, 1, 8), np.float32)
+    tensors |= surrogate()
     report = imported(tensors, kind=kind).report
     assert [line.key for line in report.lines] == list(tensors)
     actions = {line.key: line.action for line in report.lines}
@@ -178,11 +186,34 @@ def test_kind_that_keys_do_not_tell() -> None:
         imported(random_network("binary", "none", seed=3))
 
 
-def test_bidirectional_is_refused() -> None:
+def with_second_outputs(tensors: Tensors) -> None:
+    tensors["s4_layers.0.D"] = np.ones((2, 6), np.float32)
+
+
+def with_three_directions(tensors: Tensors) -> None:
+    tensors["s4_layers.0.kernel.C"] = np.repeat(tensors["s4_layers.0.kernel.C"], 3, 0)
+
+
+REFUSED: list[tuple[Callable[[Tensors], object], str]] = [
+    (lambda t: t.update({"s4_layers.0.kernel.P": np.ones((1, 3, 2))}), r"kernel.P: an S4 kernel with a low-rank part"),
+    (lambda t: t.update({"s4_layers.1.kernel.l_kernel": np.array(64)}), "low-rank part"),
+    (lambda t: t.update({"decoder.0.retrieval.classifier.0.weight": np.ones((2, 2))}), "compares two documents"),
+    (with_second_outputs, r"s4_layers.0.D has shape \(2, 6\): 2 outputs per channel"),
+    (with_three_directions, r"kernel.C has shape \(3, 6, 3, 2\)\n  allowed: \(1, 6, 3, 2\)"),
+    (lambda t: t.update({"s4_layers.0.neuron.model.conv1.weight": np.ones((8, 1, 5))}),
+     "conv1.weight has shape .*\n  allowed: .*the surrogate of a membrane with leak 0.125 and hard reset, 153 numbers"),
+    (lambda t: t.update({"s4_layers.0.neuron.tau": np.ones(1)}), "neuron.model.conv1.weight' is missing"),
+    (lambda t: t.pop("s4_layers.0.kernel.C"), "kernel.C' is missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), REFUSED)
+def test_what_no_graph_can_do(change: Callable[[Tensors], object], words: str) -> None:
     tensors = random_network("lif", "none", seed=3)
-    tensors["s4_layers.0.kernel.C"] = np.repeat(tensors["s4_layers.0.kernel.C"], 2, 0)
-    with pytest.raises(DataError, match="bidirectional"):
+    change(tensors)
+    with pytest.raises(DataError, match=words) as error:
         imported(tensors)
+    assert "\n  mend: " in str(error.value) and error.value.allowed or "missing" in words
 
 
 @pytest.mark.parametrize(("key", "shape", "words"), [
@@ -252,7 +283,8 @@ def test_numbers_that_make_no_network(key: str, value: float, words: str) -> Non
     ({"norm": "layer_pre"}, "has the keys of a batch norm"), ({"leak": -0.5}, "leak = -0.5"),
     ({"leak": float("nan")}, "leak = nan"), ({"threshold": 2.0}, "the file has thresholds"),
     ({"comparator": "<"}, "allowed: >=, >"), ({"delta_factor": 0.1}, "with kind gsu"),
-    ({"pooling": "max"}, "mean, last"),
+    ({"pooling": "max"}, "mean, last"), ({"dt_transform": "relu"}, "allowed: exp, softplus"),
+    ({"real_transform": "relu"}, "allowed: exp, softplus, none"), ({"delta": 0.3}, "with kind gsu"),
 ])
 def test_bad_options(options: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
@@ -265,6 +297,26 @@ def test_metadata_that_cannot_be_met(metadata: dict[str, str]) -> None:
     (key, value), = metadata.items()
     with pytest.raises(DataError, match=f"net.safetensors: metadata {key} = '{value}'"):
         imported(random_network("lif", "batch", seed=3), metadata)
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"delta_scope": "tensor"}, "without `delta`: the largest magnitude of a whole sequence is known only behind"),
+    ({"delta": 0.3}, "allowed: with delta_scope tensor"), ({"delta_scope": "row"}, "allowed: vector, tensor"),
+    ({"delta_scope": "tensor", "delta": -1.0}, "delta = -1.0\n  allowed: a number from 0")])
+def test_bad_options_of_gsu(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        imported(random_network("gsu", "none", seed=3), **options)
+
+
+def test_metadata_of_both_directions() -> None:
+    tensors = random_network("lif", "none", seed=3)
+    both = tensors | {f"s4_layers.{layer}.kernel.C": np.repeat(tensors[f"s4_layers.{layer}.kernel.C"], 2, 0)
+                      for layer in range(2)}
+    result = imported(both, {"causal": "false"})
+    assert result.network.needs_whole_sequence
+    assert any("whole_sequence; padding behind a sequence changes the result" in note for note in result.report.notes)
+    with pytest.raises(DataError, match="metadata causal = 'true'"):
+        imported(both, {"causal": "true"})
 
 
 def test_layers_without_gaps() -> None:
