@@ -19,8 +19,6 @@ What the published networks expect, and the graph does not do for the user:
 * With `pooling_stride` above 1, a layer passes on index 0 of each window of tokens, and the sum of their intervals:
   later layers then see fewer tokens, which a network with one rate of tokens cannot do. Such networks are refused.
 
-A GELU here is the exact one; JAX takes the approximation by tanh unless told otherwise, up to 5e-4 away.
-
 Source: Schöne et al., arXiv 2404.18508; Efficient-Scalable-Machine-Learning/event-ssm (d9ceb07).
 """
 
@@ -35,7 +33,7 @@ from importers.graph_builder import GraphBuilder
 from importers.mimo import Block, read_space
 from importers.parameter_trees import STATISTICS, Tree, tree_key
 from importers.result import ImportReport, ImportResult, Support
-from importers.s5 import EPSILONS, GELU_NOTE, PLACES, add_block, add_encoder, space_options
+from importers.s5 import EPSILONS, FORMS, PLACES, add_block, add_encoder, space_options
 from importers.state_space_settings import Resolver
 from importers.tensors import TensorFile, load_tensors
 from neurosim.errors import DataError, OptionError
@@ -65,7 +63,7 @@ def import_event_ssm(
     source: str | Path | TensorFile, *, name: str | None = None, discretization: str | None = None,
     norm_place: str | None = None, norm_epsilon: float | None = None, pooling: str | None = None,
     pooling_stride: int = 1, conj_sym: bool | None = None, clip_eigs: bool | None = None,
-    step_rescale: float | None = None,
+    step_rescale: float | None = None, gelu: str | None = None,
 ) -> ImportResult:
     """Read a trained Event-SSM network.
 
@@ -78,7 +76,7 @@ def import_event_ssm(
     norm_epsilon : default 1e-6 of a LayerNorm, 1e-5 of a BatchNorm
     pooling : of the head: `mean` (default), `last`, or `timepool`, which weighs every token by its interval
     pooling_stride : of the stages, which no file tells; above 1 is refused
-    conj_sym, clip_eigs, step_rescale : as in `importers.s5`
+    conj_sym, clip_eigs, step_rescale, gelu : as in `importers.s5`
 
     Raises
     ------
@@ -90,7 +88,8 @@ def import_event_ssm(
     tree = Tree(loaded)
     prefixes = _prefixes(tree)
     resolver = Resolver(tree)
-    resolver.notes += [GELU_NOTE, "pooling_stride = 1 is an assumption: no file tells it"]
+    resolver.notes.append("pooling_stride = 1 is an assumption: no file tells it")
+    form = resolver.choice("gelu", gelu, "tanh", FORMS)
     spaces = space_options(resolver, step_rescale=step_rescale, clip_eigs=clip_eigs, conj_sym=conj_sym)
     method = resolver.choice("discretization", discretization, "async", METHODS)
     place = resolver.choice("norm_place", norm_place, "pre", PLACES)
@@ -99,7 +98,7 @@ def import_event_ssm(
     graph = GraphBuilder()
     stream, width = _add_inputs(graph, tree, prefixes[0])
     for layer, prefix in enumerate(prefixes):
-        block = _read_block(tree, prefix, f"layer{layer}", width, spaces, epsilon, place)
+        block = _read_block(tree, prefix, f"layer{layer}", width, spaces, epsilon, place, form)
         stream = add_block(graph, stream, f"layer{layer}", block, method, place, epsilon, residual=True,
                            intervals="interval")
         width = graph.size(stream)
@@ -134,7 +133,7 @@ def _prefixes(tree: Tree) -> list[str]:
 
 
 def _read_block(tree: Tree, prefix: str, target: str, width: int, spaces: dict[str, float | bool], epsilon: float,
-                place: str) -> Block:
+                place: str, form: str) -> Block:
     space = read_space(tree, f"{prefix}S5SSM_0.", f"{target}.modes", step_rescale=float(spaces["step_rescale"]),
                        clip_eigs=bool(spaces["clip_eigs"]), conj_sym=bool(spaces["conj_sym"]))
     if np.any(space.poles.real > 0):
@@ -157,7 +156,7 @@ def _read_block(tree: Tree, prefix: str, target: str, width: int, spaces: dict[s
                         mend="save the collection batch_stats beside params")
     norm_width = width if place == "pre" else n_outputs
     norm = tree.norm(names[0], norm_width, epsilon, f"{target}.norm") if names else None
-    return Block(space, "half_glu2", None, opening, skip, norm)
+    return Block(space, "half_glu2", None, opening, skip, norm, form)
 
 
 def _add_inputs(graph: GraphBuilder, tree: Tree, prefix: str) -> tuple[str, int]:

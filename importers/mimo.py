@@ -45,7 +45,7 @@ class StateSpace:
 class Block:
     """A state space with what stands around it.
 
-    gate : half_glu1, half_glu2, full_glu, gelu, or none
+    gate : half_glu1, half_glu2, full_glu, gelu, or none;  gelu : its form, tanh or exact
     value, opening : the Dense layers of the gate; skip : that of the residual stream where the width changes
     """
 
@@ -55,6 +55,7 @@ class Block:
     opening: Affine | None = None
     skip: Affine | None = None
     norm: Norm | None = None
+    gelu: str = "tanh"
 
 
 def read_space(tree: Tree, prefix: str, target: str, *, step_rescale: float, clip_eigs: bool, conj_sym: bool
@@ -100,11 +101,11 @@ def _read_c(tree: Tree, prefix: str, n_modes: int, target: str) -> tuple[Complex
     return (c[:, :n_modes], c[:, n_modes:]) if n_columns > n_modes else (c, None)
 
 
-def add_space(graph: GraphBuilder, source: str, name: str, space: StateSpace, discretization: str, *, model: str,
+def add_space(graph: GraphBuilder, source: str, name: str, space: StateSpace, discretization: str, *, gelu: str = "",
               intervals: str = "") -> str:
     """Add the modes and the population `name`.y that sums what they send; return its name.
 
-    model : of y, `linear` or `gelu`
+    gelu : the form of the GELU that y is; empty: none
     intervals : the input population that sends each token's interval; without one, all steps are alike
     """
     width, modes = len(space.c), [f"{name}.modes"]
@@ -118,7 +119,7 @@ def add_space(graph: GraphBuilder, source: str, name: str, space: StateSpace, di
         graph.dense(source, population, "imag", weights.imag)
         if intervals:
             graph.dense(intervals, population, "interval", np.ones((1, len(gain))))
-    y = graph.add(f"{name}.y", model, width)
+    y = graph.add(f"{name}.y", "gelu", width, form=gelu) if gelu else graph.add(f"{name}.y", "linear", width)
     for population, c in zip(modes, (space.c, space.c_reversed), strict=False):
         assert c is not None
         graph.dense(population, y, "input", space.parts * c.real.T, "graded_real")
@@ -158,15 +159,15 @@ def add_gate(graph: GraphBuilder, source: str, name: str, block: Block, discreti
     half_glu1   g = gelu(y);  g sigmoid(opening(g))          full_glu   g = gelu(y);  value(g) sigmoid(opening(g))
     half_glu2   y sigmoid(opening(gelu(y)))                  gelu       gelu(y)
     """
-    model = "linear" if block.gate in ("half_glu2", "none") else "gelu"
-    y = add_space(graph, source, name, block.space, discretization, model=model, intervals=intervals)
+    form = "" if block.gate in ("half_glu2", "none") else block.gelu
+    y = add_space(graph, source, name, block.space, discretization, gelu=form, intervals=intervals)
     if block.gate in ("gelu", "none"):
         return y
     assert block.opening is not None
     width = len(block.opening.bias)
     curved = y
     if block.gate == "half_glu2":
-        curved = graph.add(f"{name}.gelu", "gelu", width)
+        curved = graph.add(f"{name}.gelu", "gelu", width, form=block.gelu)
         graph.one_to_one(y, curved, "input", np.ones(width))
     value_bias = block.value.bias if block.value else np.zeros(width)
     glu = graph.add(f"{name}.glu", "glu", width, {"value_bias": value_bias, "gate_bias": block.opening.bias})

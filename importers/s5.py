@@ -14,8 +14,6 @@ Also the stack alone (`layers_i/…`), and one layer alone (`seq/…` or `Lambda
 own. With C1 and C2, or a C of twice as many columns as there are modes, the network is bidirectional: a second set of
 modes takes the sequence from its end, the token itself included (unlike S4's reversed kernel, which is shifted by one).
 
-A GELU here is the exact one; JAX takes the approximation by tanh unless told otherwise, up to 5e-4 away.
-
 Source: Smith, Warrington, Linderman, arXiv 2208.04933; https://github.com/lindermanlab/S5 (3c18fdb).
 """
 
@@ -49,7 +47,7 @@ GATES = ("half_glu1", "half_glu2", "full_glu", "gelu")
 PLACES = ("pre", "post")
 # Flax's own defaults.
 EPSILONS = {"batch": 1e-5, "layer": 1e-6}
-GELU_NOTE = "GELU is the exact one; JAX's default, the approximation by tanh, is up to 5e-4 away"
+FORMS = ("tanh", "exact")
 _LAYER = re.compile(r"^((?:encoder\.)?layers_(\d+)\.)seq\.Lambda_re$")
 
 
@@ -75,7 +73,7 @@ def import_s5(
     source: str | Path | TensorFile, *, name: str | None = None, discretization: str | None = None,
     activation: str | None = None, norm_place: str | None = None, norm_epsilon: float | None = None,
     pooling: str | None = None, conj_sym: bool | None = None, clip_eigs: bool | None = None,
-    step_rescale: float | None = None,
+    step_rescale: float | None = None, gelu: str | None = None,
 ) -> ImportResult:
     """Read a trained S5 network.
 
@@ -91,6 +89,7 @@ def import_s5(
     conj_sym : one of each pair of conjugate modes is stored, and y = 2 Re(C h) (default); else y = Re(C h)
     clip_eigs : real parts of the poles are at most -1e-4; default no
     step_rescale : factor of all steps, such as 2 for every second sample; default 1
+    gelu : `tanh` (default, as JAX's is) or `exact`, up to 5e-4 away
 
     Raises
     ------
@@ -101,12 +100,12 @@ def import_s5(
     tree = Tree(loaded)
     layout = _layout(tree)
     resolver = Resolver(tree)
-    resolver.notes.append(GELU_NOTE)
+    form = resolver.choice("gelu", gelu, "tanh", FORMS)
     spaces = space_options(resolver, step_rescale=step_rescale, clip_eigs=clip_eigs, conj_sym=conj_sym)
     method = resolver.choice("discretization", discretization, "zoh", METHODS)
     gate = _resolve_gate(resolver, layout, activation)
     place, epsilon = _resolve_norm(resolver, layout, norm_place, norm_epsilon)
-    blocks = [_read_block(tree, layout, layer, gate, spaces, epsilon) for layer in range(len(layout.prefixes))]
+    blocks = [_read_block(tree, layout, layer, gate, form, spaces, epsilon) for layer in range(len(layout.prefixes))]
     graph = GraphBuilder()
     stream = _add_input(graph, tree, layout, blocks[0])
     for layer, block in enumerate(blocks):
@@ -173,8 +172,8 @@ def _resolve_norm(resolver: Resolver, layout: Layout, place: str | None, epsilon
     return found, resolver.from_zero("norm_epsilon", epsilon, EPSILONS[family])
 
 
-def _read_block(tree: Tree, layout: Layout, layer: int, gate: str, spaces: dict[str, float | bool], epsilon: float
-                ) -> Block:
+def _read_block(tree: Tree, layout: Layout, layer: int, gate: str, form: str, spaces: dict[str, float | bool],
+                epsilon: float) -> Block:
     prefix, target = "" if layout.alone else layout.prefixes[layer], f"layer{layer}"
     space = read_space(tree, layout.space(layer), f"{target}.modes", step_rescale=float(spaces["step_rescale"]),
                        clip_eigs=bool(spaces["clip_eigs"]), conj_sym=bool(spaces["conj_sym"]))
@@ -182,7 +181,7 @@ def _read_block(tree: Tree, layout: Layout, layer: int, gate: str, spaces: dict[
     value = tree.dense(f"{prefix}out1", f"{target}.glu value", width, width) if gate == "full_glu" else None
     opening = tree.dense(f"{prefix}out2", f"{target}.glu gate", width, width) if "glu" in gate else None
     norm = tree.norm(f"{prefix}norm", width, epsilon, f"{target}.norm") if f"{prefix}norm.scale" in tree else None
-    return Block(space, gate, value, opening, None, norm)
+    return Block(space, gate, value, opening, None, norm, form)
 
 
 def add_block(graph: GraphBuilder, stream: str, name: str, block: Block, method: str, place: str, epsilon: float, *,

@@ -98,6 +98,7 @@ def _index(name: str, names: list[str]) -> int:
 
 
 _COMPARATOR = AttributeSpec("comparator", (">=", ">"), ">=")
+_STRICT = AttributeSpec("comparator", _COMPARATOR.choices, ">")
 _RESET = AttributeSpec("reset", ("hard", "soft", "none"), "hard")
 _SPIKE = (OutputSpec("spike", "spike"),)
 _GRADED = (OutputSpec("graded", "graded"),)
@@ -136,7 +137,8 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
     ModelSpec("relu", "rectified sum of inputs plus bias", _INPUT, _GRADED, (ParameterSpec("bias", 0.0),),
               needs=frozenset({"programmable"})),
     ModelSpec("gelu", "Gaussian error linear unit of the sum of inputs plus bias", _INPUT, _GRADED,
-              (ParameterSpec("bias", 0.0),), needs=frozenset({"programmable", "multiply", "lookup_table"})),
+              (ParameterSpec("bias", 0.0),), (), (AttributeSpec("form", ("exact", "tanh"), "exact"),),
+              needs=frozenset({"programmable", "multiply", "lookup_table"})),
     ModelSpec("ssm", "S4D channel: complex diagonal state space, real output", _INPUT, _GRADED, _SSM_PARAMETERS,
               _SSM_STATE, (AttributeSpec("activation", ("none", "gelu", "relu"), "none"),), needs=_SSM_NEEDS,
               has_modes=True),
@@ -188,6 +190,18 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
               needs=frozenset({"programmable"})),
     ModelSpec("delta", "sends the change of its input", _INPUT, _GRADED, (ParameterSpec("threshold", 0.0, low=0),),
               _ENCODER_STATE, (_CODING,), needs=frozenset({"programmable"})),
+    ModelSpec("brf", "balanced resonate-and-fire: turns, decays, and is held back after each spike; no reset", _INPUT,
+              _SPIKE,
+              (ParameterSpec("omega", None), ParameterSpec("damping", None), ParameterSpec("threshold", 1.0),
+               ParameterSpec("refractory_decay", 0.9), ParameterSpec("refractory_gain", 0.01)),
+              (StateSpec("u"), StateSpec("v"), StateSpec("q")),
+              (_STRICT, AttributeSpec("refractory", ("on", "off"), "on")),
+              needs=frozenset({"programmable", "multiply"})),
+    ModelSpec("alif", "leaky integrate-and-fire with a threshold that rises with each spike", _INPUT, _SPIKE,
+              (ParameterSpec("leak", None), ParameterSpec("adaptation_leak", None), ParameterSpec("threshold", 0.01),
+               ParameterSpec("beta", 1.8), ParameterSpec("input_gain", 1.0)),
+              (StateSpec("potential"), StateSpec("adaptation")), (_STRICT,),
+              needs=frozenset({"programmable", "multiply"})),
     ModelSpec("mode", "one complex mode of a state space: turns and decays, sends both parts",
               (PortSpec("real"), PortSpec("imag")), _BOTH_PARTS,
               (ParameterSpec("a_real", None), ParameterSpec("a_imag", None)),

@@ -28,6 +28,7 @@ class Form(NamedTuple):
     step_rescale: float = 1.0
     epsilon: float = 1e-6
     pooling: str = "mean"
+    gelu: str = "tanh"
 
 
 class Outcome(NamedTuple):
@@ -94,7 +95,7 @@ def normalised(p: Tree, start: str, x: Array, epsilon: float) -> Array:
 
 def gated(p: Tree, first: str, second: str, form: Form, y: Array) -> Array:
     """Return the block's output; `first` and `second` are the Dense layers of value and gate."""
-    g = gelu(y)
+    g = gelu(y) if form.gelu == "exact" else 0.5 * y * (1 + np.tanh((2 / np.pi) ** 0.5 * (y + 0.044715 * y**3)))
     if form.gate == "half_glu2":
         return y * sigmoid(dense(p, second, g))
     if form.gate == "half_glu1":

@@ -37,6 +37,7 @@ MODELS = tuple(oracle.MODELS)
 STATE_SPACES = ("ssm_lif", "ssm_heaviside", "ssm")
 GATES = ("glu", "gsu", "ternary")
 FAMILIES = {"state_spaces": STATE_SPACES, "lif": ("lif", "cuba"), "gates": GATES}
+SECOND_STATES = {"ssm_lif": ("potential",), "cuba": ("potential",), "brf": ("q",), "alif": ("adaptation",)}
 # Their only state may be unsigned.
 ONE_STATE = ("lif", "integrator", "running_mean")
 SLOTS = {"value": machine.PORT_SLOT, "state": machine.STATE_SLOT, "second_state": machine.SECOND_STATE_SLOT,
@@ -234,6 +235,19 @@ def gsu_rows(draw: Draw) -> list[Ints]:
             *draw.sent(draw.charge_bits), *draw.kept(2 * draw.x_bits)]
 
 
+def brf_rows(draw: Draw) -> list[Ints]:
+    """Rates of 16 bits; q times the gain is a damping of up to 18 bits."""
+    mantissa, shift = draw.conversion(draw.state_bits, 16, 18)
+    decay_shift = draw.shift(15 if draw.tame else 0, 15)
+    return [*draw.signed(16, 2), draw.steps(), *draw.signed(16), decay_shift, mantissa, shift,
+            draw.row(0, 2**draw.state_bits - 1 if not draw.tame else 2**(draw.state_bits - 1))]
+
+
+def alif_rows(draw: Draw) -> list[Ints]:
+    return [*draw.signed(16, 2), draw.steps(), *draw.signed(16), draw.shift(0, 15), *draw.signed(16), draw.shift(0, 15),
+            draw.row(0, 2**(draw.state_bits - 1))]
+
+
 ROWS: dict[str, Callable[[Draw], list[Ints]]] = {
     "linear": lambda draw: [draw.steps(), *draw.sent(draw.x_bits)],
     "relu": lambda draw: [draw.steps(), *draw.sent(draw.x_bits)],
@@ -251,6 +265,8 @@ ROWS: dict[str, Callable[[Draw], list[Ints]]] = {
     "resonator": lambda draw: [*draw.signed(16, 2), *draw.signed(24)],
     "sigma_delta": lambda draw: [draw.row(0, 2**23 - 1), *draw.signed(24)],
     "delta": lambda draw: [draw.row(0, 2**23 - 1), np.zeros(draw.size, np.int64)],
+    "brf": brf_rows,
+    "alif": alif_rows,
     "mode": lambda draw: [*draw.signed(16, 2), *draw.sent(draw.state_bits), *draw.sent(draw.state_bits)],
     "event_mode": lambda draw: [*draw.signed(16, 2 * int(draw.random.choice([1, 5, 23]))),
                                 *draw.sent(draw.state_bits), *draw.sent(draw.state_bits)],
@@ -269,7 +285,7 @@ def random_state(draw: Draw, model: str, n_modes: int) -> Ints:
     small = {"refractory": 3, "count": 4096}
     rows = []
     for word in spec.state:
-        slot = "second_state" if model in ("ssm_lif", "cuba") and word.name == "potential" else "state"
+        slot = "second_state" if word.name in SECOND_STATES.get(model, ()) else "state"
         for _ in range(n_modes if word.per_mode else 1):
             rows.append(draw.row(0, small[word.name]) if word.name in small else draw.within(slot))
     return np.stack(rows) if rows else np.zeros((0, draw.size), np.int64)
@@ -398,7 +414,8 @@ def test_silence(model: str, seed: int) -> None:
         table[:] = 0
     case.parameters[[6 * case.setting.n_modes + row for row in oracle.BIASES.get(model, [])]] = 0
     if SPEC_BY_NAME[model].outputs[0].kind == "spike":
-        threshold = {"lif": 1, "cuba": 2, "resonator": 2}.get(model, -2 if model == "ssm_lif" else -1)
+        rows = {"lif": 1, "cuba": 2, "resonator": 2, "brf": 2, "alif": 2, "ssm_lif": -2}
+        threshold = rows.get(model, -1)
         case.parameters[threshold] = np.maximum(case.parameters[threshold], 1)
     for number, token in enumerate(run_kernel(case)):
         assert not np.any(token.output) and token.n_overflows == 0
@@ -411,7 +428,8 @@ def test_silence(model: str, seed: int) -> None:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 FUNCTIONS = {"sigmoid": (lookup.sigmoid_of, oracle.sigmoid_above_half),
-             "normal": (lookup.normal_of, oracle.normal_above_half)}
+             "normal": (lookup.normal_of, oracle.normal_above_half),
+             "tanh": (lookup.tanh_normal_of, oracle.tanh_above_half)}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -427,7 +445,7 @@ def test_a_table_is_close_to_its_function(name: str) -> None:
     """Half a step of the entries, one of the floor, and what a chord over 1/16 leaves: 1/8 F'' / 16**2."""
     function, above_half = FUNCTIONS[name]
     table = oracle.table_of(above_half)
-    curvature = {"sigmoid": 0.0963, "normal": 0.242}[name]
+    curvature = {"sigmoid": 0.0963, "normal": 0.242, "tanh": 0.25}[name]
     bound = 1.5 * 2.0**-15 + curvature / 8 / 16**2
     for x in range(-17 * 1024, 17 * 1024):
         assert abs(oracle.looked_up(table, x) / 2**15 - function(x / 1024)) <= bound
