@@ -136,7 +136,7 @@ class _Population:
     def _adjust(self) -> None:
         """Bring scales together that must differ by powers of two only."""
         scales, model = self.scales, self.population.model
-        if "h" in scales:               # so that b can be a power of two of their ratio
+        if "b" in self.specs:           # so that it can be a power of two of their ratio
             scales["h"] = _one(_times_power(scales["input"], scales["h"]))
         if model in _ENCODERS:
             scales["graded"] = _times_power(scales[_ENCODERS[model]], scales["graded"], at_least=0)
