@@ -62,7 +62,7 @@ def read_space(tree: Tree, prefix: str, target: str, *, step_rescale: float, cli
                ) -> StateSpace:
     """Read Lambda_re, Lambda_im, B, C (or C1, C2), D, log_step below `prefix`."""
     shape = tree.shape(f"{prefix}B")
-    if len(shape) != 3:
+    if len(shape) != 3 or 0 in shape:
         raise DataError(f"{tree.path}: {prefix}B has shape {shape}", allowed="(modes, inputs, 2)")
     n_modes, n_inputs = shape[:2]
     real = tree.take(f"{prefix}Lambda_re", (n_modes,), target=f"{target} poles")
@@ -92,7 +92,7 @@ def _read_c(tree: Tree, prefix: str, n_modes: int, target: str) -> tuple[Complex
     """Return C of the forward modes and, of a bidirectional network, that of the reversed ones."""
     to = f"weights from {target}"
     if f"{prefix}C1" in tree:
-        n_outputs = tree.shape(f"{prefix}C1")[0]
+        n_outputs = (tree.shape(f"{prefix}C1") or (1,))[0]
         return (_pairs(tree, f"{prefix}C1", (n_outputs, n_modes), to),
                 _pairs(tree, f"{prefix}C2", (n_outputs, n_modes), to))
     shape = tree.shape(f"{prefix}C")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from importers.checkpoint import Checkpoint
 from importers.graph_builder import Affine, Norm
 from importers.tensors import TensorFile
@@ -48,7 +50,7 @@ class Tree(Checkpoint):
         expected = (shape[0] if n_inputs is None else n_inputs, shape[1] if n_outputs is None else n_outputs)
         weights = self.take(f"{prefix}.kernel", expected, target=target)
         if f"{prefix}.bias" not in self:
-            return Affine(weights, weights[0] * 0.0)
+            return Affine(weights, np.zeros(expected[1]))
         return Affine(weights, self.take(f"{prefix}.bias", (expected[1],), target=target))
 
     def norm(self, prefix: str, width: int, epsilon: float, target: str) -> Norm:

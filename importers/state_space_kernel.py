@@ -33,7 +33,7 @@ def kernel_width(checkpoint: Checkpoint, layout: Layout) -> int:
     """Return the channels of a network."""
     key = layout.key("kernel", 0, "C")
     shape = checkpoint.shape(key)
-    if len(shape) not in (3, 4):
+    if len(shape) not in (3, 4) or 0 in shape:
         raise DataError(f"{checkpoint.path}: {key} has shape {shape}",
                         allowed="(channels, modes, 2), (1, channels, modes, 2), or (2, channels, modes, 2) in both "
                                 "directions")
