@@ -51,7 +51,7 @@ SUPPORTS = (
 METHODS = ("async", "dirac", "zoh")
 POOLINGS = ("mean", "last", "timepool")
 SHORTEST = 1e-6     # added to every interval by which `timepool` weighs
-_LAYER = re.compile(r"^((?:encoder\.)?stages_(\d+)\.SequenceLayer_(\d+)\.)S5SSM_0\.Lambda_re$")
+_LAYER = re.compile(r"^((?:encoder\.)?stages_(\d+)\.SequenceLayer_(\d+)\.)S5SSM_0\.")
 
 
 def recognises(source: TensorFile) -> bool:
@@ -118,8 +118,8 @@ def _check_stride(stride: int) -> None:
 
 
 def _prefixes(tree: Tree) -> list[str]:
-    found = sorted((int(match.group(2)), int(match.group(3)), match.group(1))
-                   for match in map(_LAYER.match, tree.tensors) if match)
+    found = sorted({(int(match.group(2)), int(match.group(3)), match.group(1))
+                    for match in map(_LAYER.match, tree.tensors) if match})
     places = [place[:2] for place in found]
     expected: list[tuple[int, int]] = []
     for stage, layer in places:

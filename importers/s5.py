@@ -48,7 +48,7 @@ PLACES = ("pre", "post")
 # Flax's own defaults.
 EPSILONS = {"batch": 1e-5, "layer": 1e-6}
 FORMS = ("tanh", "exact")
-_LAYER = re.compile(r"^((?:encoder\.)?layers_(\d+)\.)seq\.Lambda_re$")
+_LAYER = re.compile(r"^((?:encoder\.)?layers_(\d+)\.)seq\.(?:Lambda_re|Lambda_im|B|log_step)$")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def space_options(resolver: Resolver, *, step_rescale: float | None, clip_eigs: 
 
 
 def _layout(tree: Tree) -> Layout:
-    found = sorted((int(match.group(2)), match.group(1)) for match in map(_LAYER.match, tree.tensors) if match)
+    found = sorted({(int(match.group(2)), match.group(1)) for match in map(_LAYER.match, tree.tensors) if match})
     if not found:
         return Layout(("seq." if "seq.Lambda_re" in tree else "",), True)
     numbers = [number for number, _ in found]

@@ -52,7 +52,7 @@ def test_any_key_missing(case: str) -> None:
         rest = {name: values for name, values in tensors.items() if name != key}
         try:
             importer(TensorFile("net.pt", rest), **options)
-        except OptionError as error:        # without a gate, there is none to choose
-            assert key.endswith("out2.kernel") and "by the keys of the file" in str(error)
+        except OptionError:                 # what was chosen is not in the file
+            assert key.endswith(("out2.kernel", "norms.0.running_mean"))
         except InputError as error:
             assert "net.pt" in str(error)
