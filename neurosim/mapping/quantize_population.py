@@ -200,6 +200,8 @@ class _Population:
         fraction = fraction_for(largest, bits, signed=signed, where=self._where(name))
         holds_one = not signed and not (name in _SMALL and largest < 1)
         fraction = min(fraction, bits - 1 if holds_one else MOST_SHIFT)
+        if self.population.model == "event_mode":       # holds 1 itself: over a short interval nothing may decay
+            fraction = min(fraction, bits - 2)
         if largest > 0 and not np.any(np.rint(np.ldexp(values, fraction))):
             raise OptionError(f"{self._where(name)}: {fraction} bits behind the point: the largest value {largest:g} "
                               f"is below half a step of {2.0**-fraction:g} and would be 0", mend="give it more bits")
