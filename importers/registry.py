@@ -62,5 +62,6 @@ IMPORTERS: tuple[Importer, ...] = (
     Importer("s5", "S5 parameter trees: state spaces that mix channels", "tensors", "importers.s5", "import_s5"),
     Importer("resonate", "balanced resonate-and-fire, resonate-and-fire and adaptive LIF networks", "tensors",
              "importers.resonate", "import_resonate"),
+    Importer("netx", "lava-dl netx networks (`.net`)", "hdf5", "importers.netx", "import_netx"),
 )
 IMPORTER_BY_NAME: dict[str, Importer] = {importer.name: importer for importer in IMPORTERS}
