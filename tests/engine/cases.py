@@ -123,11 +123,9 @@ def build_case(choose: Choose, random: np.random.Generator) -> Case:
     """Return a case; structure comes from `choose`, numbers from `random`."""
     network = build_network(choose, random)
     chip = build_chip(choose)
-    mapping = build_mapping(choose)
     if choose((False, False, False, True)):
         network = with_reversed(network, random)
-        mapping |= {"schedule": "whole_sequence", "sequence_length": 6}
-    return Case(network, chip, mapping, build_inputs(network, choose, random),
+    return Case(network, chip, build_mapping(choose, network), build_inputs(network, choose, random),
                 choose(("float64", "float64", "float32")), choose((False, True)))
 
 
@@ -270,9 +268,11 @@ def _shortest_link(chip: dict[str, Any]) -> float:
 # -- mapping and inputs --------------------------------------------------------------------------------------------
 
 
-def build_mapping(choose: Choose) -> dict[str, Any]:
+def build_mapping(choose: Choose, network: Network) -> dict[str, Any]:
     """Return options of the mapping."""
-    return {"schedule": choose(("pipelined", "fall_through")), "placement": choose(("naive", "random", "linear")),
+    streaming = () if network.needs_whole_sequence else ("pipelined", "pipelined", "fall_through", "fall_through")
+    return {"schedule": choose((*streaming, "whole_sequence")), "sequence_length": 6,
+            "placement": choose(("naive", "random", "linear")),
             "strategy": choose(("pack", "balanced")), "seed": choose(range(4)),
             "max_neurons_per_core": choose((1, 2, 5, None)), "readout_every_token": choose((False, True))}
 

@@ -20,6 +20,7 @@ from neurosim.mapping.lower_function import lower_neurons
 from neurosim.mapping.quantize_options import GRANULARITIES, METHODS, SCALES, QuantizeOptions
 from neurosim.numbers import STOCHASTIC
 from tests.engine.cases import fixed_case, machine_of, make_chip
+from tests.engine.results import results
 
 SEEDS = range(60)
 
@@ -53,6 +54,19 @@ def test_floats_are_those_of_the_reference_engine(seed: int) -> None:
                                        rtol=1e-12, atol=1e-12)
             np.testing.assert_allclose(update.state[:, index], reference.state[update.population],
                                        rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_readouts_of_all_tokens_are_those_of_the_engines(seed: int) -> None:
+    case = fixed_case(seed)
+    network = quantized(case.network, make_chip(case.chip), case.inputs)
+    machine = machine_of(network, make_chip(case.chip), case.mapping)
+    found = BatchPass(lower_neurons(network), case.inputs, "fixed", n_together=2, readout_tokens=True).run()
+    assert found.readout_tokens is not None
+    for sample, result in enumerate(results(machine, case.inputs, numbers="fixed", readout_tokens=True)):
+        np.testing.assert_array_equal(found.readout_tokens[sample], result.readout_tokens)
+    np.testing.assert_array_equal(found.readout_tokens[:, -1], found.readout)
+    assert BatchPass(lower_neurons(network), case.inputs, "fixed").run().readout_tokens is None
 
 
 def drawn_options(seed: int) -> QuantizeOptions:
@@ -108,7 +122,7 @@ def test_stochastic_rounding_is_left_to_the_engines() -> None:
 def test_groups_of_samples_change_nothing(seed: int) -> None:
     network = jittered(fixed_case(seed).network, seed)
     neurons = lower_neurons(replace(network, readouts=tuple(
-        item.name for item in network.populations if item.model != "input")))
+        item.name for item in network.populations if item.model != "input" and item.direction == "forward")))
     inputs = inputs_of(neurons, seed)
     whole = BatchPass(neurons, inputs, n_together=5).run()
     for n_together in (1, 2, 3):

@@ -114,7 +114,7 @@ def test_function_depends_on_network_and_input_alone(case: Case, data: st.DataOb
     def choose(options):
         return data.draw(st.sampled_from(options))
 
-    machine = machine_of(case.network, make_chip(build_chip(choose)), build_mapping(choose))
+    machine = machine_of(case.network, make_chip(build_chip(choose)), build_mapping(choose, case.network))
     for engine, detail in (("compiled", choose(DETAILS)), ("reference", choose(("functional", "analytic")))):
         found = results(machine, case.inputs, engine=engine, detail=detail, numbers=case.numbers, readout_tokens=True)
         assert [function_of(machine, result) for result in found] == expected
@@ -147,7 +147,7 @@ def test_a_run_repeats_itself(case: Case) -> None:
 
 # -- mutations: a wrong order of ties has to show ------------------------------------------------------------------
 
-CONTENDED = tuple(range(40))      # a handful of these have ties of every kind
+CONTENDED = tuple(range(70))      # a handful of these have ties of every kind
 
 
 def test_fixed_cases_agree() -> None:
