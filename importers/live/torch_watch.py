@@ -1,0 +1,366 @@
+"""Runs a PyTorch module once and writes down what each layer of neurons reads and sends.
+
+Layers of neurons are watched by hooks. Between them every function of PyTorch passes through `Watch`
+(a `TorchFunctionMode`), which knows the operations that become synapses, those that only move elements, sums and
+factors; see `torch_shadow`. Nothing of the module is changed: hooks are taken off, and states of its neurons reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from importers.live import torch_shadow as shadows
+from importers.live.neurons import Rule, Unsupported
+from importers.live.origin import NOWHERE, Call, IntArray, Layer, Read, Registry, Source, Unclear
+from importers.live.record import NeuronLayer
+from importers.live.torch_operations import Operation, operation
+from importers.live.torch_shadow import CannotFollow, Lost, Shadow, place, tensors_in
+
+OUTSIDE = "outside"
+MATRICES = ("linear", "convolution")
+
+
+class Watch(TorchFunctionMode):  # type: ignore[misc]
+    """Follows tensors from layer to layer.
+
+    Parameters
+    ----------
+    n_samples : items of the batch
+    rules : module -> what its neurons do, or why they cannot be simulated
+    """
+
+    def __init__(self, module: nn.Module, n_samples: int, rules: dict[nn.Module, Rule | Unsupported]) -> None:
+        super().__init__()
+        self.n_samples, self.rules = n_samples, rules
+        self.names = {item: name or "network" for name, item in module.named_modules()}
+        self.registry = Registry()
+        self.neurons: dict[nn.Module, NeuronLayer] = {}
+        self.operations: list[tuple[Layer, tuple[Any, ...]]] = []
+        self.problems: dict[str, None] = {}
+        self._outside: dict[tuple[int, ...], Layer] = {}
+        self._known: Any = WeakTensorKeyDictionary()
+        self._path: list[str] = []
+        self._within = 0                    # depth of layers of neurons that are running
+        self._stack = ExitStack()
+
+    # -- beginning and end -----------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Watch:
+        for item, name in self.names.items():
+            before, after = ((self._enter_neurons, self._leave_neurons) if item in self.rules
+                             else (self._enter(name), self._leave))
+            hooks = (item.register_forward_pre_hook(before, with_kwargs=True),
+                     item.register_forward_hook(after, with_kwargs=True))
+            for hook in hooks:
+                self._stack.callback(hook.remove)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        self._stack.close()
+
+    def give(self, tensor: Tensor, samples: IntArray) -> Tensor:
+        """Declare a tensor to come from outside: [position …, element …], `samples` [position …]."""
+        self._send_outside(tensor, samples)
+        return tensor
+
+    # -- hooks -----------------------------------------------------------------------------------------------------
+
+    def _enter(self, name: str) -> Callable[..., None]:
+        def enter(*_: Any) -> None:
+            self._path.append(name)
+        return enter
+
+    def _leave(self, *_: Any) -> None:
+        self._path.pop()
+
+    def _enter_neurons(self, *_: Any) -> None:
+        self._within += 1
+
+    def _leave_neurons(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        try:
+            if self._within == 1:           # not a part of another layer of neurons
+                self._take_call(module, args, kwargs, output)
+        finally:
+            self._within -= 1
+
+    def _take_call(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        name, rule = self.names[module], self.rules[module]
+        try:
+            if isinstance(rule, Unsupported):
+                raise rule
+            self._fire(module, name, rule, args, kwargs, output)
+        except (Unsupported, Unclear) as error:
+            if str(error):
+                self.problems[f"{name} ({type(module).__name__}): {error}"] = None
+            for tensor in tensors_in(output):
+                self._known[tensor] = Lost("")
+
+    def _fire(self, module: nn.Module, name: str, rule: Rule, args: Any, kwargs: Any, output: Any) -> None:
+        """Write down one call of a layer of neurons."""
+        given, states = rule.arguments(args, kwargs)
+        sent, returned = rule.results(output)
+        n_leading, reads = self._read(given, None)
+        layer = self.neurons.get(module)
+        shape = tuple(given.shape[n_leading:])
+        if layer is None:
+            layer = self.neurons[module] = NeuronLayer(Layer(name, "neurons", shape), rule)
+        self._check_states(layer, states)
+        layer.check_shape(shape)
+        sample = self._samples(reads, given, n_leading)
+        step = layer.steps_of(sample, given.shape, self.n_samples)
+        number = layer.n_calls - 1
+        layer.take(self.registry, reads, sample, step, sent.detach().numpy().reshape(len(sample), -1))
+        self._register(sent, Call(layer.layer, sample, step))
+        for tensor in returned:
+            self._known[tensor] = Lost(f"is a state of {name}, which only its own neurons can read", (layer, number))
+
+    def _check_states(self, layer: NeuronLayer, states: Iterable[Any]) -> None:
+        for tensor in tensors_in(list(states)):
+            known = self._known.get(tensor)
+            came_back = isinstance(known, Lost) and known.state == (layer, layer.n_calls - 1)
+            if not (came_back or self._is_last_of(layer, known) or (layer.n_calls == 0 and layer.rule.is_rest(tensor))):
+                raise Unsupported("is given a state that is neither at rest nor the one that it returned before: give each "
+                                  "layer a module of its own, and hand its state on as it came")
+
+    def _is_last_of(self, layer: NeuronLayer, known: Any) -> bool:
+        """Return whether a tensor is what the neurons sent last, as layers with recurrences of their own take it."""
+        if not isinstance(known, Shadow) or len(known.terms) != 1:
+            return False
+        _, reads = self.registry.read(known.terms[0][0].numpy(), None, 1.0)
+        steps = [self.registry.calls[call].step.max() for read in reads for call in np.unique(read.call).tolist()]
+        return {id(read.source.layer) for read in reads} == {id(layer.layer)} and min(steps) == layer.n_steps - 1
+
+    # -- functions -------------------------------------------------------------------------------------------------
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if self._within or func.__name__ in shadows.FRESH:
+            return result
+        known = [self._known[tensor] for tensor in tensors_in((args, kwargs)) if tensor in self._known]
+        results = list(tensors_in(result))
+        if not results or not (known or self._is_of_zeros(func.__name__, args, kwargs)):
+            return result
+        lost = next((item for item in known if isinstance(item, Lost)), None)
+        if lost is not None:
+            self._lose(func, args, kwargs, results, lost)
+            return result
+        try:
+            self._follow(func, args, kwargs, results, known)
+        except CannotFollow as error:
+            self._all(results, Lost(f"{self._where(func)} {error}"))
+        except (Unclear, Unsupported) as error:
+            self._all(results, Lost(f"{self._where(func)}: {error}"))
+        return result
+
+    def _is_of_zeros(self, name: str, args: Any, kwargs: Any) -> bool:
+        """Return whether this is an operation on the zeros that a recurrence begins with."""
+        found = _operation(name, args, kwargs)
+        return (found is not None and found.n_trailing is not None and found.given not in self._known
+                and found.given.shape[:found.given.ndim - found.n_trailing] == (self.n_samples,)
+                and shadows.is_zero(found.given))
+
+    def _lose(self, func: Any, args: Any, kwargs: Any, results: list[Tensor], lost: Lost) -> None:
+        """Mark what is made of a lost tensor; synapses that read one would be missing, which is told."""
+        found = _operation(func.__name__, args, kwargs)
+        if found is not None and found.kind in MATRICES and lost.reason:
+            name = self._path[-1] if self._path else "network"
+            self.problems[f"{name} ({func.__name__}): cannot be followed: {lost.reason}"] = None
+            lost = Lost("")
+        self._all(results, Lost(lost.reason, lost.state if func.__name__ in shadows.SAME else None))
+
+    def _where(self, func: Any) -> str:
+        """Return what is done, where: `sigmoid at net.py:12 (in block1)`."""
+        inside = f" in {self._path[-1]}" if self._path else ""
+        return f"{func.__name__.strip('_')} ({place()}{inside})"
+
+    def _all(self, results: list[Tensor], known: Any) -> None:
+        for tensor in results:
+            self._known[tensor] = known
+
+    def readouts(self) -> list[NeuronLayer]:
+        """Return the synapses that nobody reads, as layers that send what they receive."""
+        found: dict[int, NeuronLayer] = {}
+        for number, call in enumerate(self.registry.calls):
+            if call.is_used or call.layer.kind not in MATRICES:
+                continue
+            step = self.registry.last_step(call)
+            if np.all(step < 0):
+                continue                    # of the inputs alone
+            size = int(np.prod(call.layer.shape, dtype=np.int64))
+            layer = found.setdefault(id(call.layer), NeuronLayer(
+                Layer(call.layer.name, "neurons", call.layer.shape), Rule("linear", {})))
+            order = np.arange(len(step))
+            read = Read(Source(call.layer, np.arange(size), 1.0), np.full(len(step), number), order)
+            layer.take(self.registry, (read,), call.sample, step, None)
+        return list(found.values())
+
+    def _follow(self, func: Any, args: Any, kwargs: Any, results: list[Tensor], known: list[Shadow]) -> None:
+        """Give the results of a function their shadows; raise CannotFollow."""
+        name = func.__name__
+        if name in shadows.SAME or (name in shadows.DROPOUTS and self._is_idle_dropout(func, args, kwargs)):
+            self._all(results, known[0])
+        elif name in shadows.MOVES:
+            for tensor, shadow in zip(results, shadows.moved(func, args, kwargs, self._shadow), strict=True):
+                if tensor.shape != shadow.terms[0][0].shape:
+                    raise CannotFollow("changes the shape in an unknown way")
+                self._known[tensor] = shadow
+        elif (found := operation(name, args, kwargs)) is not None:
+            self._operate(found, results[0])
+        elif all(shadow.is_outside for shadow in known):
+            self._derive(results, args, kwargs)
+        elif name in shadows.ADD | shadows.SUBTRACT and not set(kwargs) - {"other"}:
+            sign = -1.0 if name in shadows.SUBTRACT else 1.0
+            self._known[results[0]] = shadows.added(args[0], _second(args, kwargs), sign, self._shadow)
+        elif name in shadows.MULTIPLY | shadows.DIVIDE and not set(kwargs) - {"other"}:
+            self._known[results[0]] = shadows.scaled(args[0], _second(args, kwargs), self._shadow,
+                                                     divides=name in shadows.DIVIDE)
+        else:
+            raise CannotFollow("is no operation that neurons and synapses can do")
+
+    def _is_idle_dropout(self, func: Any, args: Any, kwargs: Any) -> bool:
+        chance = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
+        training = kwargs.get("training", args[2] if len(args) > 2 else True)
+        if training and chance > 0:
+            raise CannotFollow(f"drops values at random (p = {chance}): call module.eval() first")
+        return True
+
+    def _operate(self, found: Operation, result: Tensor) -> None:
+        """Write down an operation that becomes synapses or a population."""
+        kind, given, n_trailing, settings, raw = found
+        name = self._path[-1] if self._path else "network"
+        n_leading, reads = self._read(given, None if n_trailing is None else given.ndim - n_trailing)
+        sample = self._samples(reads, given, n_leading)
+        sources = tuple(read.source for read in reads)
+        shape = tuple(result.shape[n_leading:])
+        layer = self._operation_layer(name, kind, shape, sources, settings, raw)
+        layer.settings.setdefault("input_shape", tuple(given.shape[n_leading:]))
+        self._register(result, Call(layer, sample, np.full(len(sample), NOWHERE), reads))
+
+    def _operation_layer(self, name: str, kind: str, shape: tuple[int, ...], sources: tuple[Source, ...],
+                         settings: Callable[[], dict[str, Any]], raw: tuple[Any, ...]) -> Layer:
+        """Return the layer of an operation: the one of an earlier step, or a new one."""
+        for layer, known in self.operations:
+            if layer.name == name and layer.kind == kind and layer.shape == shape and _are_same(known, raw) and (
+                    not layer.sources or not sources or _are_like(layer.sources, sources)):
+                layer.sources = layer.sources or sources
+                return layer
+        layer = Layer(name, kind, shape, settings(), sources)
+        self.operations.append((layer, raw))
+        return layer
+
+    def _derive(self, results: list[Tensor], args: Any, kwargs: Any) -> None:
+        """Take what a function makes of values from outside for other values from outside."""
+        for given in tensors_in((args, kwargs)):
+            shadow = self._shadow(given)
+            if shadow is None:
+                continue
+            samples = self.registry.samples(shadow.terms[0][0].numpy())
+            for tensor in results:
+                self._send_outside(tensor, self._samples_like(samples, tuple(tensor.shape)))
+            return
+
+    def _samples_like(self, samples: IntArray, shape: tuple[int, ...]) -> IntArray:
+        """Return the samples of the leading positions of a tensor of `shape`, made from one whose elements have them."""
+        for n_leading in range(min(samples.ndim, len(shape)) + 1):
+            rows = samples.reshape(*samples.shape[:n_leading], -1)
+            if samples.shape[:n_leading] == shape[:n_leading] and rows.size and np.all(rows == rows[..., :1]):
+                return np.ascontiguousarray(rows[..., 0])
+        raise CannotFollow("mixes samples of the batch")
+
+    # -- tensors ---------------------------------------------------------------------------------------------------
+
+    def _shadow(self, tensor: Tensor) -> Shadow | None:
+        known = self._known.get(tensor)
+        return known if isinstance(known, Shadow) else None
+
+    def _register(self, tensor: Tensor, call: Call) -> None:
+        first = self.registry.add(call)
+        numbers = torch.arange(first, first + tensor.numel()).view(tensor.shape)
+        self._known[tensor] = Shadow(((numbers, 1.0),), call.layer.kind == OUTSIDE)
+
+    def _send_outside(self, tensor: Tensor, samples: IntArray) -> None:
+        positions, shape = samples.reshape(-1), tuple(tensor.shape[samples.ndim:])
+        layer = self._outside.setdefault(shape, Layer(OUTSIDE, OUTSIDE, shape))
+        values = tensor.detach().to(torch.float64).numpy().reshape(len(positions), -1)
+        self._register(tensor, Call(layer, positions, np.full(len(positions), NOWHERE), (), values))
+
+    def _read(self, tensor: Tensor, n_leading: int | None) -> tuple[int, tuple[Read, ...]]:
+        """Return how many dimensions of a layer's input are positions, and what it reads."""
+        known = self._known.get(tensor)
+        if isinstance(known, Lost):
+            raise Unsupported(f"its input cannot be followed: {known.reason}" if known.reason else "")
+        if known is None:
+            if not shadows.is_zero(tensor):
+                raise Unsupported("reads a tensor that comes neither from the inputs nor from a layer: a constant, or "
+                                  "what an autograd.Function of your own made")
+            return (min(1, tensor.ndim) if n_leading is None else n_leading), ()
+        reads: list[Read] = []
+        for numbers, factor in known.terms:
+            n_leading, more = self.registry.read(numbers.numpy(), n_leading, factor)
+            reads += more
+        assert n_leading is not None
+        if any(read.source.is_like(other.source) for index, read in enumerate(reads) for other in reads[:index]):
+            raise Unclear("adds the same values twice")
+        for read in reads:
+            for call in np.unique(read.call[read.call >= 0]).tolist():
+                self.registry.calls[call].is_used = True
+        return n_leading, tuple(reads)
+
+    def _samples(self, reads: tuple[Read, ...], given: Tensor, n_leading: int) -> IntArray:
+        """Return the sample at each position."""
+        n_positions = int(np.prod(given.shape[:n_leading], dtype=np.int64))
+        found = np.full(n_positions, NOWHERE, np.int64)
+        for read in reads:
+            for call in np.unique(read.call[read.call >= 0]).tolist():
+                here = read.call == call
+                samples = self.registry.calls[call].sample[read.position[here]]
+                if np.any((found[here] >= 0) & (found[here] != samples)):
+                    raise Unclear("samples are mixed")
+                found[here] = samples
+        if np.all(found < 0) and n_positions == self.n_samples:
+            return np.arange(self.n_samples)
+        if np.any(found < 0):
+            raise Unclear("cannot tell the samples apart")
+        return found
+
+
+def _operation(name: str, args: Any, kwargs: Any) -> Operation | None:
+    try:
+        return operation(name, args, kwargs)
+    except CannotFollow:
+        return None
+
+
+def _second(args: Any, kwargs: Any) -> Any:
+    return args[1] if len(args) > 1 else kwargs["other"]
+
+
+def _are_same(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
+    """Return whether two operations were given the same: the same tensors, or equal ones."""
+    return len(left) == len(right) and all(
+        a is b or (isinstance(a, Tensor) and isinstance(b, Tensor) and torch.equal(a, b))
+        or (not isinstance(a, Tensor) and not isinstance(b, Tensor) and a == b)
+        for a, b in zip(left, right, strict=True))
+
+
+def _are_like(left: tuple[Source, ...], right: tuple[Source, ...]) -> bool:
+    return len(left) == len(right) and all(a.is_like(b) for a, b in zip(left, right, strict=True))
+
+
+def reset(modules: Iterable[tuple[nn.Module, Rule | Unsupported]]) -> None:
+    """Bring the states of all neurons to rest."""
+    for module, rule in modules:
+        if isinstance(rule, Rule):
+            with suppress(AttributeError):
+                rule.reset(module)
