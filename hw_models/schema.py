@@ -104,6 +104,9 @@ class Capabilities(Strict):
     gated_update: bool = Field(description="`true` where a population may skip the update of a time step")
     programmable: bool = Field(description="`true` where the soma is microcode rather than a fixed function")
     refractory: bool = Field(description="`true` where a soma can rest after a spike")
+    convolution: bool = Field(
+        default=False, description="`true` where a core keeps a convolution's kernel once for all neurons that share it"
+    )
     max_state_words: Annotated[int, Field(ge=1, le=65536)] | None = Field(
         description="the most state words of one neuron, or null where only memory bounds it"
     )

@@ -25,7 +25,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurosim.errors import OptionError
-from neurosim.resolve import Data, Resolved, find_data, find_source, mapping_options, resolve, run_options
+from neurosim.resolve import (
+    Data,
+    Resolved,
+    find_data,
+    find_source,
+    mapping_options,
+    resolve,
+    run_options,
+    with_sequence_length,
+)
 
 if TYPE_CHECKING:
     from hw_models.schema import Chip
@@ -122,7 +131,7 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     detail : "functional", "analytic" or "event"
     numbers : "float64", "float32" or "fixed": a network without formats gets them first, as by `quantize`, from the
         scenario's calibration inputs, or else from the first inputs of the run
-    schedule : "pipelined" or "fall_through"
+    schedule : "pipelined", "fall_through", or "whole_sequence" for networks that read backward too
     engine : "compiled" or "reference"
     seed : of placement and engine
     workers : samples that run at once; as many as there are processor cores where left out
@@ -144,6 +153,7 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     options = run_options(detail=detail, numbers=numbers, engine=engine, seed=seed, workers=workers, record=record)
     resolved = resolve(source, chip, network=network, schedule=schedule, seed=seed, overrides=overrides)
     data = find_data(resolved, inputs, labels, samples)
+    resolved = with_sequence_length(resolved, data)
     provenance = _provenance(source, resolved, command)
     if options.numbers == "fixed":
         resolved, provenance["calibration"] = _with_formats(resolved, data)

@@ -65,7 +65,7 @@ class Population:
         if spec.has_modes != (self.n_modes > 0):
             allowed = "integer from 1" if spec.has_modes else "0"
             raise NetworkError(f"{self.name}: n_modes = {self.n_modes}", allowed=f"{allowed} for model {self.model}")
-        _check_choice(f"{self.name}: direction", self.direction, list(DIRECTIONS))
+        _check_choice(f"{self.name}: direction", self.direction, list(DIRECTIONS)[:1 + (self.model != "input")])
         object.__setattr__(self, "parameters", self._full_parameters(spec))
         object.__setattr__(self, "attributes", self._full_attributes(spec))
         quantities = MODEL_QUANTITIES[spec.name].names()
@@ -170,7 +170,9 @@ class Network:
             raise NetworkError(f"population names used twice: {', '.join(doubled)}", mend="rename one of them")
         object.__setattr__(self, "projections", tuple(self._checked(p, i) for i, p in enumerate(self.projections)))
         for readout in self.readouts:
-            self.population(readout)
+            if self.population(readout).direction != "forward":
+                raise NetworkError(f"readout {readout}: direction = 'reversed'", allowed="forward",
+                                   mend="read a population out that takes the tokens from the first to the last")
 
     @property
     def inputs(self) -> tuple[Population, ...]:
@@ -189,6 +191,11 @@ class Network:
     def is_quantised(self) -> bool:
         """Whether anything of it has a fixed-point format."""
         return any(item.codings for item in self.populations) or any(item.coding for item in self.projections)
+
+    @property
+    def needs_whole_sequence(self) -> bool:
+        """Whether a population takes the tokens from the last to the first."""
+        return any(population.direction == "reversed" for population in self.populations)
 
     @property
     def n_neurons(self) -> int:
@@ -221,7 +228,9 @@ class Network:
         _check_weights(projection.weights, label)
         delay_steps = _checked_delay(projection, label)
         if projection.coding is not None:
-            _check_gain(projection.coding, target.size, f"{label}: weights")
+            weights = projection.weights
+            n_gains = weights.output_shape[0] if isinstance(weights, ConvolutionWeights) else target.size
+            _check_gain(projection.coding, n_gains, f"{label}: weights")
         return Projection(source.name, target.name, projection.weights, projection.port, output, delay_steps,
                           projection.name or f"{index}:{source.name}->{target.name}.{projection.port}",
                           projection.coding)

@@ -1,8 +1,9 @@
-"""The network file: HDF5, schema version 1, or 2 where it is quantised.
+"""The network file: HDF5, schema version 1, 2 where it is quantised, 3 with convolutions or reversed populations.
 
     /header                      uint8[…]   JSON: everything that is not an array
     /populations/<i>/<parameter> float64[neuron] or float64[neuron, mode]
-    /projections/<i>/values      float64: [pre, post] dense, [synapse] sparse, [neuron] one-to-one
+    /projections/<i>/values      float64: [pre, post] dense, [synapse] sparse, [neuron] one-to-one,
+                                 [out, in / groups, height, width] convolution, whose other numbers stand in the header
     /projections/<i>/row_pointer int64[pre + 1]   (sparse)
     /projections/<i>/targets     int64[synapse]   (sparse)
     /projections/<i>/delay_steps int64[synapse]   (where delays differ by synapse)
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from neurosim.errors import DataError, NetworkError, OptionError
 from neurosim.formats import Coding, Format
 from neurosim.graph import (
+    ConvolutionWeights,
     DenseWeights,
     Network,
     OneToOneWeights,
@@ -42,9 +44,12 @@ from neurosim.model_specs import SPEC_BY_NAME
 from neurosim.quantity_specs import MODEL_QUANTITIES
 
 FORMAT = "neurosim-network"
-SCHEMA_VERSIONS = (1, 2)
+SCHEMA_VERSIONS = (1, 2, 3)
 MAX_HEADER_BYTES = 16 * 2**20
-_KIND = {DenseWeights: "dense", SparseWeights: "sparse", OneToOneWeights: "one_to_one"}
+_KIND = {DenseWeights: "dense", SparseWeights: "sparse", OneToOneWeights: "one_to_one",
+         ConvolutionWeights: "convolution"}
+# Of a convolution: field -> how many numbers it has.
+_CONVOLUTION = {"input_shape": 3, "output_shape": 3, "stride": 2, "padding": 2, "dilation": 2}
 _MEND = "write the file again with neurosim.graph_io.save_network"
 
 
@@ -94,7 +99,7 @@ def load_network(path: str | Path) -> Network:
 
 def _write(file: h5py.File, network: Network) -> None:
     file.attrs["format"] = np.bytes_(FORMAT)
-    file.attrs["schema_version"] = SCHEMA_VERSIONS[network.is_quantised]
+    file.attrs["schema_version"] = _schema_version(network)
     text = json.dumps(_header(network), ensure_ascii=True, sort_keys=True).encode()
     file.create_dataset("header", data=np.frombuffer(text, np.uint8))
     file["header"].attrs["description"] = np.bytes_("JSON: everything that is not an array")
@@ -109,6 +114,12 @@ def _write(file: h5py.File, network: Network) -> None:
     for name, coding in _codings(network):
         if np.any(coding.gain != 1):
             file.create_dataset(f"gains/{name}", data=np.atleast_1d(coding.gain))
+
+
+def _schema_version(network: Network) -> int:
+    """Return the first version that has what the network needs."""
+    shared = any(isinstance(item.weights, ConvolutionWeights) for item in network.projections)
+    return 3 if shared or network.needs_whole_sequence else 2 if network.is_quantised else 1
 
 
 def _codings(network: Network) -> Iterator[tuple[str, Coding]]:
@@ -131,8 +142,7 @@ def _header(network: Network) -> dict[str, Any]:
         "name": network.name,
         "readouts": list(network.readouts),
         "metadata": {str(key): str(value) for key, value in network.metadata.items()},
-        "populations": [{"name": item.name, "model": item.model, "size": int(item.size), "n_modes": int(item.n_modes),
-                         "attributes": dict(item.attributes)} for item in network.populations],
+        "populations": [_population_header(item) for item in network.populations],
         "projections": [_projection_header(item) for item in network.projections],
     }
     if network.is_quantised:
@@ -140,9 +150,20 @@ def _header(network: Network) -> dict[str, Any]:
     return header
 
 
+def _population_header(population: Population) -> dict[str, Any]:
+    header = {"name": population.name, "model": population.model, "size": int(population.size),
+              "n_modes": int(population.n_modes), "attributes": dict(population.attributes)}
+    return header if population.direction == "forward" else {**header, "direction": population.direction}
+
+
 def _projection_header(projection: Projection) -> dict[str, Any]:
     single = np.ndim(projection.delay_steps) == 0
-    return {"name": projection.name, "source": projection.source, "target": projection.target,
+    weights = projection.weights
+    convolution = {} if not isinstance(weights, ConvolutionWeights) else {"convolution": {
+        "kernel_shape": list(weights.values.shape), "groups": int(weights.groups), "order": weights.order,
+        **{name: [int(number) for number in getattr(weights, name)] for name in _CONVOLUTION}}}
+    return {**convolution,
+            "name": projection.name, "source": projection.source, "target": projection.target,
             "port": projection.port, "output": projection.output, "kind": _KIND[type(projection.weights)],
             "n_synapses": projection.weights.n_synapses,
             "delay_steps": int(projection.delay_steps) if single else None}
@@ -225,7 +246,9 @@ class _Reader:
             fields = _mapping(entry)
             name, model, size, n_modes = (_text(fields, "name"), _text(fields, "model"), _integer(fields, "size"),
                                           _integer(fields, "n_modes"))
-            attributes = _strings(fields, "attributes")
+            attributes, direction = _strings(fields, "attributes"), "forward"
+            if "direction" in fields:
+                direction = _text(fields, "direction")
             if model not in SPEC_BY_NAME:
                 raise ValueError(f"{name}: model = {model!r}; allowed: {', '.join(SPEC_BY_NAME)}")
         parameters = {}
@@ -235,7 +258,7 @@ class _Reader:
         quantities = MODEL_QUANTITIES[model].names()
         codings = {name: self.codings.pop(f"population_{index}_{name}") for name in quantities
                    if f"population_{index}_{name}" in self.codings}
-        return Population(name, model, size, parameters, attributes, n_modes, codings)
+        return Population(name, model, size, parameters, attributes, n_modes, codings, direction)
 
     def _projection(self, index: int, entry: Any, by_name: Mapping[str, Population]) -> Projection:
         with self._field(f"header: projections[{index}]"):
@@ -248,7 +271,10 @@ class _Reader:
             if kind not in _KIND.values():
                 raise ValueError(f"kind = {kind!r}; allowed: {', '.join(_KIND.values())}")
         base = f"projections/{index}"
-        weights = self._weights(base, kind, pre, post, n_synapses)
+        if kind == "convolution":
+            weights: Weights = self._convolution(base, f"header: projections[{index}]", fields)
+        else:
+            weights = self._weights(base, kind, pre, post, n_synapses)
         if delay is None:
             delay = self._array(f"{base}/delay_steps", np.int64, (n_synapses,))
         with self._field(f"header: projections[{index}]"):
@@ -281,6 +307,15 @@ class _Reader:
         return SparseWeights(self._array(f"{base}/row_pointer", np.int64, (pre + 1,)),
                              self._array(f"{base}/targets", np.int64, (n_synapses,)),
                              self._array(f"{base}/values", np.float64, (n_synapses,)), post)
+
+    def _convolution(self, base: str, place: str, fields: Mapping[str, Any]) -> ConvolutionWeights:
+        with self._field(place):
+            found = _mapping(fields.get("convolution"))
+            kernel_shape = _integers(found, "kernel_shape", 4)
+            numbers = {name: _integers(found, name, count) for name, count in _CONVOLUTION.items()}
+            groups, order = _integer(found, "groups"), _text(found, "order")
+        values = self._array(f"{base}/values", np.float64, kernel_shape)
+        return ConvolutionWeights(values, groups=groups, order=order, **numbers)  # type: ignore[arg-type]
 
     def _array(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
         dataset = self._dataset(name, dtype)
@@ -355,6 +390,13 @@ def _integer(fields: Mapping[str, Any], name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
         raise ValueError(f"{name} = {value!r} is no integer from 0")
     return value
+
+
+def _integers(fields: Mapping[str, Any], name: str, count: int) -> tuple[int, ...]:
+    values = _list(fields, name)
+    if len(values) != count:
+        raise ValueError(f"{name} = {values!r} has not {count} numbers")
+    return tuple(_integer({name: value}, name) for value in values)
 
 
 def _strings(fields: Mapping[str, Any], name: str) -> dict[str, str]:

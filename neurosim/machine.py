@@ -28,7 +28,7 @@ Int64Array = NDArray[np.int64]
 Float64Array = NDArray[np.float64]
 
 # Projection kinds
-DENSE, SPARSE, ONE_TO_ONE = 0, 1, 2
+DENSE, SPARSE, ONE_TO_ONE, CONVOLUTION = 0, 1, 2, 3
 # Port operators
 SUM, MAX, MAX_ABS = 0, 1, 2
 # Output kinds
@@ -37,6 +37,11 @@ SPIKE, TERNARY, GRADED = 0, 1, 2
 EAST, WEST, NORTH, SOUTH = 0, 1, 2, 3
 N_OPTIONS = 4
 UNLIMITED = -1
+# Numbers that describe a convolution, in row_pointer. A shape is channels, height, width; strides say by how much a
+# neuron's number rises per channel, row, column.
+(GEOMETRY_IN_SHAPE, GEOMETRY_IN_STRIDE, GEOMETRY_OUT_SHAPE, GEOMETRY_OUT_STRIDE, GEOMETRY_KERNEL, GEOMETRY_STEP,
+ GEOMETRY_PADDING, GEOMETRY_DILATION, GEOMETRY_GROUPS) = 0, 3, 6, 9, 12, 14, 16, 18, 20
+N_GEOMETRY = 21
 
 
 class Populations(NamedTuple):
@@ -51,6 +56,8 @@ class Populations(NamedTuple):
     first_neuron: Int64Array      # neuron id of its neuron 0
     first_row: Int64Array         # output row of its neuron 0
     stage: Int64Array             # pipeline stage: token k is updated in time step stage + k * interval
+    phase: Int64Array             # whole sequences that pass before its first token; 0 on streaming schedules
+    backward: Int8Array           # 1: takes the tokens of a sample from the last to the first
     n_modes: Int64Array
     n_ports: Int64Array
     n_outputs: Int64Array
@@ -78,11 +85,12 @@ class Projections(NamedTuple):
     target: Int64Array
     port: Int64Array
     output: Int64Array            # of the source, 0 … n_outputs − 1
-    delay_tokens: Int64Array      # logical delay d
+    delay_tokens: Int64Array      # logical delay d, in the order in which the source takes tokens
     delay_steps: Int64Array       # machine delay: interval * d + stage(target) − stage(source), at least 1
-    kind: Int8Array               # DENSE, SPARSE, ONE_TO_ONE
-    weight_start: Int64Array      # into Synapses.weights; dense rows are [pre, post]
-    pointer_start: Int64Array     # into Synapses.row_pointer (sparse); n_pre + 1 entries relative to weight_start
+    kind: Int8Array               # DENSE, SPARSE, ONE_TO_ONE, CONVOLUTION
+    weight_start: Int64Array      # into Synapses.weights; dense rows are [pre, post], a kernel [height, width, in, out]
+    pointer_start: Int64Array     # into Synapses.row_pointer; sparse: n_pre + 1 entries relative to weight_start;
+                                  # convolution: N_GEOMETRY numbers, GEOMETRY_…
     target_start: Int64Array      # [population + 1] the projections into each population
 
 
@@ -219,15 +227,19 @@ class Schedule:
 
     interval : time steps between two tokens
     depth : stages, so that n tokens take (n − 1) * interval + depth time steps
+    n_phases : times that a whole sequence passes, one after the other; 1 on streaming schedules
+    sequence_length : tokens of the longest sequence that buffers hold; 0 on streaming schedules: any
     """
 
     name: str
     interval: int
     depth: int
+    n_phases: int = 1
+    sequence_length: int = 0
 
     def n_steps(self, n_tokens: int) -> int:
         """Return the time steps of a sample of `n_tokens`."""
-        return (n_tokens - 1) * self.interval + self.depth
+        return (self.n_phases * n_tokens - 1) * self.interval + self.depth
 
 
 @dataclass(frozen=True)

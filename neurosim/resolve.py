@@ -182,15 +182,31 @@ def mapping_options(choices: Mapping[str, Any]) -> MappingOptions:
     """Return MappingOptions; raise OptionError naming the nearest option where one is unknown."""
     from neurosim.mapping.options import MappingOptions
 
-    defaults = {field.name: field.default for field in dataclasses.fields(MappingOptions)}
-    for name, value in choices.items():
+    defaults = {field.name: {} if field.default is dataclasses.MISSING else field.default
+                for field in dataclasses.fields(MappingOptions)}
+    found: dict[str, Any] = {}
+    for path, value in choices.items():
+        name, _, key = path.partition(".")
+        if key and isinstance(defaults.get(name), dict):
+            found.setdefault(name, {})[key] = value
+            continue
+        name = path
         if name not in defaults:
             close = difflib.get_close_matches(name, defaults, 1)
             raise OptionError(f"{MAPPING_PREFIX}{name}: no such option", allowed=", ".join(defaults),
                               mend=f"did you mean {MAPPING_PREFIX}{close[0]}?" if close else None)
         if isinstance(defaults[name], bool) and not isinstance(value, bool):
             raise OptionError(f"{MAPPING_PREFIX}{name} = {value!r}", allowed="true, false")
-    return MappingOptions(**choices)
+        found[name] = value
+    return MappingOptions(**found)
+
+
+def with_sequence_length(found: Resolved, data: Data) -> Resolved:
+    """Return buffers of schedule `whole_sequence` for the sequences of the data, unless their length was given."""
+    mapping = found.mapping
+    if mapping.schedule != "whole_sequence" or mapping.sequence_length is not None:
+        return found
+    return found._replace(mapping=dataclasses.replace(mapping, sequence_length=data.inputs.shape[1]))
 
 
 def split_settings(overrides: Sequence[str]) -> Settings:

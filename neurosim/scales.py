@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.errors import InputError, NetworkError, OptionError
 from neurosim.formats import OVERFLOWS, ROUNDINGS, Coding, Format
-from neurosim.graph import Population, SparseWeights, Weights
+from neurosim.graph import ConvolutionWeights, Population, SparseWeights, Weights
 from neurosim.machine import Float64Array, Int64Array
 from neurosim.numbers import MOST_SHIFT, quantise, stream_key
 from neurosim.quantity_specs import FAMILY_OVERFLOW, FAMILY_ROUNDING, MODEL_QUANTITIES
@@ -34,10 +34,22 @@ def quantised(values: ArrayLike, format_: Format, key: int, where: str) -> Int64
 
 def integer_weights(weights: Weights, coding: Coding, name: str) -> Int64Array:
     """Return weights as integers of their coding, in the shape of `weights.values`."""
-    gain = coding.gain
-    if isinstance(weights, SparseWeights) and gain.ndim:
-        gain = gain[weights.targets]
+    gain = gain_of_synapses(weights, coding.gain)
     return quantised(weights.values / gain, coding.format, stream_key(0, f"weights {name}"), f"projection {name!r}")
+
+
+def gain_of_synapses(weights: Weights, gain: Float64Array) -> Float64Array:
+    """Return a gain, or gains by target neuron (of a convolution: by output channel), to go with `weights.values`."""
+    if gain.ndim and isinstance(weights, SparseWeights):
+        return np.asarray(gain[weights.targets])
+    if gain.ndim and isinstance(weights, ConvolutionWeights):
+        return gain[:, None, None, None]
+    return gain
+
+
+def by_neuron(weights: Weights, scale: Float64Array) -> Float64Array:
+    """Return one number, or one per target neuron, of numbers that a convolution has by output channel."""
+    return weights.by_neuron(scale) if isinstance(weights, ConvolutionWeights) and scale.ndim else scale
 
 
 def conversion(factor: Float64Array, bound: ArrayLike, where: str) -> tuple[Int64Array, Int64Array]:

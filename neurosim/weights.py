@@ -116,7 +116,7 @@ class ConvolutionWeights:
     @property
     def n_synapses(self) -> int:
         """Synapses that the kernel stands for: every tap that lands inside the input, zero weights included."""
-        return int(self.taps().sum()) * self.values.shape[1] * self.output_shape[0]
+        return int(self.taps().sum()) * int(self.values.shape[1]) * self.output_shape[0]
 
     def taps(self) -> IntArray:
         """Return how many rows and columns of the kernel land inside the input; int64[output y, output x]."""
@@ -142,6 +142,11 @@ class ConvolutionWeights:
             found[axis] = step
             step *= shape["cyx".index(axis)]
         return found["c"], found["y"], found["x"]
+
+    def by_neuron(self, values: NDArray[np.float64]) -> FloatArray:
+        """Return values[output channel] for each neuron of the target."""
+        channel = np.arange(self.shape[1]) // self.strides(self.output_shape)[0] % self.output_shape[0]
+        return np.asarray(values[channel], np.float64)
 
     def unrolled(self) -> SparseWeights:
         """Return every synapse by itself, zero weights included, in the order of source neurons."""

@@ -15,11 +15,12 @@ from neurosim.calibrate.probes import Probe
 from neurosim.calibrate.report import OutputError, QuantityError, QuantizeReport
 from neurosim.engine.batch import BatchPass, Update
 from neurosim.formats import Coding
-from neurosim.graph import DenseWeights, Network, Population, Projection, SparseWeights
+from neurosim.graph import Network, Population, Projection
 from neurosim.machine import Float64Array, Int64Array
 from neurosim.mapping.lower_function import lower_neurons
 from neurosim.mapping.quantize_population import stored_values
 from neurosim.quantity_specs import MODEL_QUANTITIES
+from neurosim.scales import gain_of_synapses
 
 # Spike trains that distances are computed of.
 N_TRAIN_SAMPLES, N_TRAIN_NEURONS = 8, 32
@@ -116,11 +117,8 @@ class _Storing:
 
 def _weight_error(projection: Projection) -> QuantityError:
     assert projection.coding is not None
-    weights, error, scale = projection.weights, _Error(projection.coding), projection.coding.scale
-    if isinstance(weights, SparseWeights) and scale.ndim:
-        scale = scale[np.asarray(weights.targets)]
-    values = weights.values if isinstance(weights, DenseWeights) else weights.values.reshape(-1)
-    error.add(values, scale)
+    weights, error = projection.weights, _Error(projection.coding)
+    error.add(weights.values, gain_of_synapses(weights, projection.coding.scale))
     return error.result(projection.name, "weight")
 
 

@@ -14,7 +14,8 @@ Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE"
     "Change the chip (core.weight_bits=4), the mapping (mapping.placement=linear) or the choice of formats "
     "(quantize.bits.h=16). Repeatable."))]
 Network = Annotated[str | None, typer.Option("--network", metavar="NAME", help="Which network of a scenario.")]
-Schedule = Annotated[str | None, typer.Option("--schedule", metavar="NAME", help="pipelined or fall_through.")]
+Schedule = Annotated[str | None, typer.Option("--schedule", metavar="NAME", help=(
+    "pipelined, fall_through, or whole_sequence for networks that read backward too."))]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the placement and the engine.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that exists.")]

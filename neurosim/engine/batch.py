@@ -71,8 +71,12 @@ class BatchPass:
         self.inputs = _checked_inputs(neurons, inputs)
         self.arithmetic = FixedArithmetic(neurons) if numbers == "fixed" else FloatArithmetic(neurons)
         self.dendrites = Dendrites(neurons, self.arithmetic)
+        self.depth = self.dendrites.depth.copy()
+        self.depth[self.dendrites.buffered] = self.inputs.shape[1]
         self.n_together = min(n_together or self._suggested(), len(self.inputs))
-        self.order = np.argsort(neurons.populations.stage, kind="stable")
+        order = np.argsort(neurons.populations.stage, kind="stable")
+        self.phases = [order[neurons.populations.phase[order] == phase].tolist()
+                       for phase in range(int(neurons.populations.phase.max(initial=0)) + 1)]
         sizes = [int(neurons.populations.size[population]) for population in neurons.readouts]
         self.readout = np.zeros((len(self.inputs), sum(sizes)))
         self.overflows = np.zeros(len(neurons.population_names), np.int64)
@@ -85,22 +89,28 @@ class BatchPass:
         return BatchResult(self.readout, self.overflows)
 
     def updates(self) -> Iterator[Update]:
-        """Yield every update: samples by their groups, tokens in order, populations by stage."""
+        """Yield every update: samples by their groups, phases, tokens in order, populations by stage."""
         self.readout[:] = 0
         self.overflows[:] = 0
+        n_tokens = self.inputs.shape[1]
         for first in range(0, len(self.inputs), self.n_together):
             samples = slice(first, min(first + self.n_together, len(self.inputs)))
             group = _Group(self, samples)
-            for token in range(self.inputs.shape[1]):
-                for population in self.order.tolist():
-                    yield group.update(population, token)
-                group.read_out(token)
+            for phase in self.phases:
+                for order in range(n_tokens):
+                    for population in phase:
+                        yield group.update(population, self._token(population, order))
+                    group.read_out(phase, order)
+
+    def _token(self, population: int, order: int) -> int:
+        """Return the token that a population takes when it has taken `order` others."""
+        return self.inputs.shape[1] - 1 - order if self.neurons.populations.backward[population] else order
 
     def _suggested(self) -> int:
         """Return how many samples to hold: rows of all tables, past outputs, and what dendrites need beside them."""
         populations = self.neurons.populations
         rows = (self.arithmetic.n_parameter_rows + populations.n_state_rows + populations.n_ports
-                + populations.n_outputs * (self.dendrites.depth + 1))
+                + populations.n_outputs * (self.depth + 1))
         return max(1, HELD_AT_ONCE // int((rows * populations.size).sum() + self.dendrites.n_held + 1))
 
 
@@ -116,7 +126,7 @@ class _Group:
         self.state = [np.zeros((int(populations.n_state_rows[p]), widths[p]), dtype) for p in n_populations]
         self.charge = [np.zeros((int(populations.n_ports[p]), widths[p]), dtype) for p in n_populations]
         self.active = [np.zeros(widths[p], np.uint8) for p in n_populations]
-        self.past = [np.zeros((int(whole.dendrites.depth[p]), int(populations.n_outputs[p]), widths[p]), dtype)
+        self.past = [np.zeros((int(whole.depth[p]), int(populations.n_outputs[p]), widths[p]), dtype)
                      for p in n_populations]
         self.parameters = [np.tile(whole.arithmetic.parameters(p), (1, self.n_samples)) for p in n_populations]
 
@@ -136,25 +146,29 @@ class _Group:
         return Update(token, population, self.samples, self._by_sample(self.charge[population]),
                       self._by_sample(self.state[population]), self._by_sample(output))
 
-    def read_out(self, token: int) -> None:
-        """Add the spikes of this token to the answer, or set the answer to its graded values."""
+    def read_out(self, populations: list[int], token: int) -> None:
+        """Add the spikes of this token to the answer, or set the answer to its graded values, of `populations`."""
         whole, column = self.whole, 0
         for population in whole.neurons.readouts:
+            size = int(whole.neurons.populations.size[population])
+            if population not in populations:
+                column += size
+                continue
             values = whole.arithmetic.given_out(population, self._output(population, token)[0])
-            part = whole.readout[self.samples, column:column + len(values) // self.n_samples]
+            part = whole.readout[self.samples, column:column + size]
             if is_graded(whole.neurons, population, 0):
                 part[:] = 0
             part += values.reshape(self.n_samples, -1)
-            column += part.shape[1]
+            column += size
 
     def _gather(self, population: int, token: int) -> int:
         """Sum what reaches each port, projection by projection; return the charges that did not fit."""
         projections, charge = self.whole.neurons.projections, self.charge[population]
         charge[:] = 0
         for index in range(int(projections.target_start[population]), int(projections.target_start[population + 1])):
-            sent = token - int(projections.delay_tokens[index])
-            if sent >= 0:
-                source = int(projections.source[index])
+            source, delay = int(projections.source[index]), int(projections.delay_tokens[index])
+            sent = token + delay if self.whole.neurons.populations.backward[source] else token - delay
+            if 0 <= sent < self.whole.inputs.shape[1]:
                 values = self._by_sample(self._output(source, sent))[int(projections.output[index])]
                 port = charge[int(projections.port[index])].reshape(self.n_samples, -1)
                 self.whole.dendrites.add(index, values, port)

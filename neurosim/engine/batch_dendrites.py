@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.batch_arithmetic import FloatArithmetic
-from neurosim.machine import DENSE, MAX_ABS, SPARSE, SUM, Int64Array, Neurons
+from neurosim.engine.convolution import Convolution
+from neurosim.machine import CONVOLUTION, DENSE, MAX_ABS, N_GEOMETRY, SPARSE, SUM, Int64Array, Neurons
 
 
 class Dendrites:
     """The synapses of all projections, ready for products over many samples.
 
     depth : int64[population] tokens for which its outputs are kept
+    buffered : populations whose outputs of the whole sequence are kept instead
     n_held : numbers per sample that `add` and the conversions hold beside their arguments
     """
 
@@ -23,9 +25,14 @@ class Dendrites:
         projections = neurons.projections
         self.depth = np.ones(len(neurons.population_names), np.int64)
         np.maximum.at(self.depth, projections.source, projections.delay_tokens + 1)
+        phase = neurons.populations.phase
+        self.buffered = np.unique(projections.source[phase[projections.target] > phase[projections.source]])
+        self._convolution = {int(index): self._geometry(int(index))
+                             for index in np.flatnonzero(projections.kind == CONVOLUTION)}
         self._sparse = {int(index): self._by_target(int(index)) for index in np.flatnonzero(projections.kind == SPARSE)}
         self.n_held = 2 * int(neurons.populations.size[projections.target].sum()) + \
-            max((len(sources) for sources, _, _ in self._sparse.values()), default=0)
+            max((len(sources) for sources, _, _ in self._sparse.values()), default=0) + \
+            max((item.n_held for item in self._convolution.values()), default=0)
 
     def add(self, projection: int, values: NDArray[Any], charge: NDArray[Any]) -> None:
         """Add what a projection makes of `values` [sample, pre] to one port, `charge` [sample, post]."""
@@ -39,6 +46,11 @@ class Dendrites:
             sums = self._dense(projection, operator, values, charge.shape[1])
         elif kind == SPARSE:
             sums = self._listed(projection, operator, values, charge.shape[1])
+        elif kind == CONVOLUTION:
+            convolution = self._convolution[projection]
+            kernel = self._weights(projection, convolution.n_weights)
+            sums = convolution.sums(values, kernel, self.arithmetic.product) if operator == SUM else \
+                convolution.largest(values, kernel, lambda products: _resting(operator, products))
         else:
             sums = _resting(operator, values * self._weights(projection, values.shape[1]))
         sums = self.arithmetic.converted(projection, sums)
@@ -77,6 +89,10 @@ class Dendrites:
         else:
             sums[:, targets[starts]] = np.maximum.reduceat(_resting(operator, products), starts, axis=1)
         return sums
+
+    def _geometry(self, projection: int) -> Convolution:
+        start = int(self.neurons.projections.pointer_start[projection])
+        return Convolution(self.neurons.synapses.row_pointer[start:start + N_GEOMETRY])
 
     def _by_target(self, projection: int) -> tuple[Int64Array, Int64Array, Int64Array]:
         """Return source, place and target of each synapse, sorted by target, then by source."""

@@ -121,20 +121,30 @@ def _ring_depths(machine: Machine) -> NDArray[np.int64]:
     return depth
 
 
-def _function_state(compiled: CompiledMachine) -> FunctionState:
-    """Return an empty state for one worker."""
+def _buffered_outputs(machine: Machine) -> NDArray[np.bool_]:
+    """Return the outputs that are kept for a whole sequence, since a later phase takes them."""
+    projections, phase = machine.projections, machine.populations.phase
+    buffered = np.zeros(len(machine.output_names), bool)
+    later = phase[projections.target] > phase[projections.source]
+    buffered[(machine.populations.first_output[projections.source] + projections.output)[later]] = True
+    return buffered
+
+
+def _function_state(compiled: CompiledMachine, n_tokens: int) -> FunctionState:
+    """Return an empty state for one worker and samples of `n_tokens`."""
     populations = compiled.machine.populations
+    ring_depth = np.where(_buffered_outputs(compiled.machine), n_tokens, compiled.ring_depth)
     dtype = dtype_of(compiled.options.numbers)
     size = populations.size
-    ring_sizes = compiled.ring_depth * size[compiled.machine.output_population]
+    ring_sizes = ring_depth * size[compiled.machine.output_population]
     starts = np.concatenate(([0], np.cumsum(ring_sizes))).astype(np.int64)
-    count_starts = np.concatenate(([0], np.cumsum(compiled.ring_depth))).astype(np.int64)
+    count_starts = np.concatenate(([0], np.cumsum(ring_depth))).astype(np.int64)
     return FunctionState(
         np.zeros(int((populations.n_state_rows * size).sum()), dtype),
         np.zeros(int((populations.n_ports * size).sum()), dtype),
         np.zeros(int((populations.n_outputs * size).sum()), dtype),
         np.zeros(int(size.sum()), np.uint8),
-        np.ascontiguousarray(np.stack([compiled.ring_depth, starts[:-1], count_starts[:-1]], axis=1)),
+        np.ascontiguousarray(np.stack([ring_depth, starts[:-1], count_starts[:-1]], axis=1)),
         np.zeros(int(count_starts[-1]), np.int64), np.zeros(int(starts[-1]), np.int32),
         np.zeros(int(starts[-1]), dtype), np.zeros(int(size.max(initial=0)), dtype), np.zeros(len(size), np.int64))
 
@@ -144,7 +154,8 @@ class Worker:
 
     def __init__(self, compiled: CompiledMachine) -> None:
         self._compiled = compiled
-        self._function = _function_state(compiled)
+        self._function = _function_state(compiled, 1)
+        self._n_tokens = 1
         self._times = np.zeros(7, np.int64)
 
     def stop(self) -> None:
@@ -155,6 +166,8 @@ class Worker:
         """Run one sample; inputs [token, column]. Raises SimulationError on a deadlock of the network."""
         compiled, machine, options = self._compiled, self._compiled.machine, self._compiled.options
         n_tokens = len(inputs)
+        if machine.schedule.n_phases > 1 and n_tokens != self._n_tokens:
+            self._function, self._n_tokens = _function_state(compiled, n_tokens), n_tokens
         n_steps = machine.schedule.n_steps(n_tokens)
         output = _empty_output(machine, n_steps, n_tokens if options.readout_tokens else 1, compiled.fixed is not None)
         values, input_overflows = inputs, dict[int, NDArray[np.int64]]()

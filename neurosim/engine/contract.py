@@ -67,6 +67,10 @@ def check_inputs(machine: Machine, inputs: NDArray[np.float64]) -> NDArray[np.fl
         raise DataError(f"inputs have shape {values.shape}", allowed=f"(samples, tokens, {machine.n_inputs})")
     if values.shape[0] < 1 or values.shape[1] < 1:
         raise DataError(f"inputs have shape {values.shape}", allowed="at least one sample and one token")
+    length = machine.schedule.sequence_length
+    if machine.schedule.n_phases > 1 and values.shape[1] > length:
+        raise DataError(f"inputs have {values.shape[1]} tokens", allowed=f"at most {length}: what the buffers hold",
+                        mend=f"map the network with mapping.sequence_length={values.shape[1]}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         where = np.argwhere(~np.isfinite(values))[0].tolist()
         raise DataError(f"inputs{where} = {values[tuple(where)]}", allowed="finite numbers")

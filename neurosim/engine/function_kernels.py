@@ -20,6 +20,7 @@ from neurosim.engine.tables import (
     J_PORT,
     J_SOURCE,
     J_WEIGHT_START,
+    P_BACKWARD,
     P_CHARGE_START,
     P_FIRST_NEURON,
     P_FIRST_OUTPUT,
@@ -32,6 +33,7 @@ from neurosim.engine.tables import (
     P_N_STATE_ROWS,
     P_OUTPUT_START,
     P_PARAMETER_START,
+    P_PHASE,
     P_PORT_START,
     P_SIZE,
     P_STAGE,
@@ -39,7 +41,17 @@ from neurosim.engine.tables import (
 )
 from neurosim.kernel import part
 from neurosim.machine import (
+    CONVOLUTION,
     DENSE,
+    GEOMETRY_DILATION,
+    GEOMETRY_GROUPS,
+    GEOMETRY_IN_SHAPE,
+    GEOMETRY_IN_STRIDE,
+    GEOMETRY_KERNEL,
+    GEOMETRY_OUT_SHAPE,
+    GEOMETRY_OUT_STRIDE,
+    GEOMETRY_PADDING,
+    GEOMETRY_STEP,
     MAX,
     ONE_TO_ONE,
     PORT_SLOT,
@@ -94,11 +106,13 @@ def reset(function):
 @part
 def token_of(tables, population, interval, step, n_tokens):
     """Return the token that `population` takes in time step `step`, −1 if none."""
-    since = step - tables.population[population, P_STAGE]
+    since = step - tables.population[population, P_STAGE] - tables.population[population, P_PHASE] * n_tokens * interval
     if since < 0 or since % interval != 0:
         return np.int64(-1)
     token = since // interval
-    return token if token < n_tokens else np.int64(-1)
+    if token >= n_tokens:
+        return np.int64(-1)
+    return n_tokens - 1 - token if tables.population[population, P_BACKWARD] != 0 else token
 
 
 @part
@@ -178,10 +192,11 @@ def _sum_dendrites(tables, fixed, function, sample, population, token):
     n_charges = tables.population[population, P_N_PORTS] * size
     function.charge[start:start + n_charges] = 0
     for projection in range(tables.target_start[population], tables.target_start[population + 1]):
-        sent = token - tables.projection[projection, J_DELAY_TOKENS]
-        if sent < 0:
-            continue
         source = tables.projection[projection, J_SOURCE]
+        delay = tables.projection[projection, J_DELAY_TOKENS]
+        sent = token + delay if tables.population[source, P_BACKWARD] != 0 else token - delay
+        if sent < 0 or sent >= sample.n_tokens:
+            continue
         output = tables.population[source, P_FIRST_OUTPUT] + tables.projection[projection, J_OUTPUT]
         slot = sent % function.ring[output, R_DEPTH]
         count = function.ring_count[function.ring[output, R_COUNT_START] + slot]
@@ -205,6 +220,9 @@ def _sum_dendrites(tables, fixed, function, sample, population, token):
             add_dense(gathered, operator, neurons, values, weights)
         elif kind == ONE_TO_ONE:
             add_one_to_one(gathered, operator, neurons, values, weights)
+        elif kind == CONVOLUTION:
+            geometry = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
+            add_convolution(gathered, operator, neurons, values, geometry, weights)
         if fixed is not None:
             rounding = fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING]
             _convert(fixed, projection, operator, rounding, sample.first_draw + token * size, gathered, charge)
@@ -288,3 +306,55 @@ def add_one_to_one(charge, operator, neurons, values, weights):
             charge[neuron] = max(charge[neuron], product)
         else:
             charge[neuron] = max(charge[neuron], abs(product))
+
+
+@part
+def add_convolution(charge, operator, neurons, values, geometry, weights):
+    """Add what each firing neuron's pixel brings under every tap of the kernel; weights [height, width, in, out]."""
+    n_in = geometry[GEOMETRY_IN_SHAPE] // geometry[GEOMETRY_GROUPS]
+    n_out = geometry[GEOMETRY_OUT_SHAPE]
+    n_out_group = n_out // geometry[GEOMETRY_GROUPS]
+    channel_stride = geometry[GEOMETRY_OUT_STRIDE]
+    height, width = geometry[GEOMETRY_KERNEL], geometry[GEOMETRY_KERNEL + 1]
+    for event in range(neurons.size):
+        value, neuron = values[event], np.int64(neurons[event])
+        channel = neuron // geometry[GEOMETRY_IN_STRIDE] % geometry[GEOMETRY_IN_SHAPE]
+        first = channel // n_in * n_out_group
+        for row_tap in range(height):
+            row = _place_under(geometry, 0, neuron, row_tap)
+            if row < 0:
+                continue
+            for column_tap in range(width):
+                column = _place_under(geometry, 1, neuron, column_tap)
+                if column < 0:
+                    continue
+                at = (row * geometry[GEOMETRY_OUT_STRIDE + 1] + column * geometry[GEOMETRY_OUT_STRIDE + 2]
+                      + first * channel_stride)
+                start = ((row_tap * width + column_tap) * n_in + channel % n_in) * n_out + first
+                _add_channels(charge, operator, at, channel_stride, value, weights[start:start + n_out_group])
+
+
+@part
+def _place_under(geometry, axis, neuron, tap):
+    """Return the output row (axis 0) or column (1) whose `tap` lies on the neuron's pixel, -1 if none."""
+    place = neuron // geometry[GEOMETRY_IN_STRIDE + 1 + axis] % geometry[GEOMETRY_IN_SHAPE + 1 + axis]
+    shifted = place + geometry[GEOMETRY_PADDING + axis] - tap * geometry[GEOMETRY_DILATION + axis]
+    step = geometry[GEOMETRY_STEP + axis]
+    if shifted < 0 or shifted % step != 0:
+        return np.int64(-1)
+    under = shifted // step
+    return under if under < geometry[GEOMETRY_OUT_SHAPE + 1 + axis] else np.int64(-1)
+
+
+@part
+def _add_channels(charge, operator, at, stride, value, weights):
+    """Add one tap to all output channels of a group, `stride` apart from `at` on."""
+    if operator == SUM:
+        for index in range(weights.size):
+            charge[at + index * stride] += weights[index] * value
+    elif operator == MAX:
+        for index in range(weights.size):
+            charge[at + index * stride] = max(charge[at + index * stride], weights[index] * value)
+    else:
+        for index in range(weights.size):
+            charge[at + index * stride] = max(charge[at + index * stride], abs(weights[index] * value))

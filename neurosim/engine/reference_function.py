@@ -13,8 +13,19 @@ from numpy.typing import NDArray
 from neurosim.engine.contract import RunOptions, dtype_of
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, fixed_of, fixed_tables, integer_inputs
 from neurosim.machine import (
+    CONVOLUTION,
     DENSE,
+    GEOMETRY_DILATION,
+    GEOMETRY_GROUPS,
+    GEOMETRY_IN_SHAPE,
+    GEOMETRY_IN_STRIDE,
+    GEOMETRY_KERNEL,
+    GEOMETRY_OUT_SHAPE,
+    GEOMETRY_OUT_STRIDE,
+    GEOMETRY_PADDING,
+    GEOMETRY_STEP,
     MAX,
+    N_GEOMETRY,
     PORT_SLOT,
     SLOT_BITS,
     SLOT_OVERFLOW,
@@ -60,8 +71,12 @@ class FunctionPass:
 
     def token_of(self, population: int, step: int) -> int:
         """Return the token a population takes in this step, −1 if none."""
-        token, rest = divmod(step - int(self.machine.populations.stage[population]), self.machine.schedule.interval)
-        return token if rest == 0 and 0 <= token < len(self.inputs) else -1
+        populations, interval, n_tokens = self.machine.populations, self.machine.schedule.interval, len(self.inputs)
+        begun = int(populations.stage[population]) + int(populations.phase[population]) * n_tokens * interval
+        token, rest = divmod(step - begun, interval)
+        if rest != 0 or not 0 <= token < n_tokens:
+            return -1
+        return n_tokens - 1 - token if populations.backward[population] else token
 
     def update(self, population: int, token: int) -> None:
         """Advance one population to `token`."""
@@ -93,12 +108,13 @@ class FunctionPass:
         populations, projections = self.machine.populations, self.machine.projections
         charge = np.zeros((int(populations.n_ports[population]), int(populations.size[population])), self.dtype)
         for index in range(int(projections.target_start[population]), int(projections.target_start[population + 1])):
-            sent = token - int(projections.delay_tokens[index])
-            if sent < 0:
+            source, delay = int(projections.source[index]), int(projections.delay_tokens[index])
+            sent = token + delay if populations.backward[source] else token - delay
+            if not 0 <= sent < len(self.inputs):
                 continue
             port = int(projections.port[index])
             operator = populations.port_operator[populations.port_start[population] + port]
-            values = self.output[int(projections.source[index])][sent][int(projections.output[index])]
+            values = self.output[source][sent][int(projections.output[index])]
             gathered = charge[port] if self.fixed is None else np.zeros_like(charge[port])
             for neuron in np.flatnonzero(values):
                 posts, weights = self._row(index, int(neuron), charge.shape[1])
@@ -134,6 +150,10 @@ class FunctionPass:
             pointer = int(projections.pointer_start[projection]) + neuron
             first, stop = start + synapses.row_pointer[pointer], start + synapses.row_pointer[pointer + 1]
             return synapses.targets[first:stop], self.weights[first:stop]
+        if kind == CONVOLUTION:
+            first = int(projections.pointer_start[projection])
+            posts, taps = _under_kernel(synapses.row_pointer[first:first + N_GEOMETRY], neuron)
+            return posts, self.weights[start + taps]
         return np.array([neuron]), self.weights[start + neuron:start + neuron + 1]
 
 
@@ -147,3 +167,30 @@ def _gather(charge: NDArray[Any], operator: int, posts: Any, products: NDArray[A
         np.maximum.at(charge, posts, products)
     else:
         np.maximum.at(charge, posts, np.abs(products))
+
+
+def _under_kernel(geometry: NDArray[np.int64], neuron: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the target neurons of a convolution's source neuron, and the places of their weights in the kernel."""
+    def three(first: int) -> list[int]:
+        return [int(number) for number in geometry[first:first + 3]]
+
+    (n_in, *in_shape), in_stride = three(GEOMETRY_IN_SHAPE), three(GEOMETRY_IN_STRIDE)
+    (n_out, *out_shape), out_stride = three(GEOMETRY_OUT_SHAPE), three(GEOMETRY_OUT_STRIDE)
+    groups = int(geometry[GEOMETRY_GROUPS])
+    channel = neuron // in_stride[0] % n_in
+    pairs = []          # per axis: the (output place, tap) pairs over this pixel
+    for axis in (0, 1):
+        place = neuron // in_stride[1 + axis] % in_shape[axis]
+        step, dilation = int(geometry[GEOMETRY_STEP + axis]), int(geometry[GEOMETRY_DILATION + axis])
+        padding, n_taps = int(geometry[GEOMETRY_PADDING + axis]), int(geometry[GEOMETRY_KERNEL + axis])
+        pairs.append([(output, tap) for tap in range(n_taps) for output in range(out_shape[axis])
+                      if output * step + tap * dilation - padding == place])
+    posts, taps = [], []
+    width, n_in_group, n_out_group = int(geometry[GEOMETRY_KERNEL + 1]), n_in // groups, n_out // groups
+    first = channel // n_in_group * n_out_group
+    for row, row_tap in pairs[0]:
+        for column, column_tap in pairs[1]:
+            for out in range(first, first + n_out_group):
+                posts.append(out * out_stride[0] + row * out_stride[1] + column * out_stride[2])
+                taps.append(((row_tap * width + column_tap) * n_in_group + channel % n_in_group) * n_out + out)
+    return np.array(posts, np.int64), np.array(taps, np.int64)

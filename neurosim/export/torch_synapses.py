@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from neurosim.errors import NetworkError, OptionError
 from neurosim.export.scales import Codings, checked, held
 from neurosim.export.torch_arithmetic import Conversion, Quantiser
-from neurosim.graph import DenseWeights, Projection, SparseWeights
+from neurosim.export.torch_convolution import Convolution
+from neurosim.graph import ConvolutionWeights, DenseWeights, Projection, SparseWeights
+from neurosim.scales import by_neuron, gain_of_synapses
 
 # Sparse sums are products with a dense matrix: so many entries take 1 GiB.
 MOST_ENTRIES = 2**27
@@ -39,17 +41,21 @@ class Synapses(nn.Module):  # type: ignore[misc]
         self.kind, self.n_post, self.where = type(weights), weights.shape[1], where
         self.values = nn.Parameter(torch.tensor(weights.values))
         rows, targets = _places(projection)
-        per_synapse = coding.gain[targets] if coding.gain.ndim and self.kind is SparseWeights else coding.gain
-        self.quantiser = Quantiser(coding.format, per_synapse)
+        self.quantiser = Quantiser(coding.format, gain_of_synapses(weights, coding.gain))
+        self.convolution = Convolution(weights) if isinstance(weights, ConvolutionWeights) else None
         self.register_buffer("rows", torch.tensor(rows), persistent=False)
         self.register_buffer("targets", torch.tensor(targets), persistent=False)
         port = target.population.spec.ports[target.population.spec.port_index(projection.port)]
         self.operator = port.operator
+        if self.convolution is not None and self.operator != "sum":
+            raise NetworkError(f"{where}: a convolution into port {projection.port!r}, which takes the {self.operator}",
+                               allowed="convolutions into ports that sum")
         self.parts = _parts(projection)
         fan_in, payload = _fan_in(projection), source.payload_magnitude(projection.output)
         bound = held(fan_in * float(coding.format.magnitude) * payload,
                      f"{where}: {fan_in} synapses x weights ({coding.format}) x payloads up to {payload}")
-        factor = coding.scale * source.payload_scale(projection.output) / target.scale(projection.port)
+        per_payload = by_neuron(weights, coding.scale) * source.payload_scale(projection.output)
+        factor = per_payload / target.scale(projection.port)
         self.conversion = Conversion(factor, bound, target.format(projection.port).rounding, where)
         self.bound = (self.conversion.largest + 1) * len(self.parts)
 
@@ -68,6 +74,8 @@ class Synapses(nn.Module):  # type: ignore[misc]
             gathered = payloads @ integers if self.operator == "sum" else self._largest(payloads[..., None] * integers)
         elif self.kind is SparseWeights:
             gathered = self._sparse(integers, part, payloads)
+        elif self.convolution is not None:
+            gathered = self.convolution(integers, payloads)
         else:
             gathered = payloads * integers
             if self.operator != "sum":
@@ -118,4 +126,6 @@ def _fan_in(projection: Projection) -> int:
     weights = projection.weights
     if isinstance(weights, DenseWeights):
         return weights.shape[0]
+    if isinstance(weights, ConvolutionWeights):
+        return int(weights.taps().max(initial=0)) * int(weights.values.shape[1])
     return int(np.bincount(weights.targets).max(initial=0)) if isinstance(weights, SparseWeights) else 1

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hw_models.schema import Chip
+from neurosim.errors import OptionError
 from neurosim.graph import Network
 from neurosim.machine import Machine
 from neurosim.mapping.axons import Partition, axon_table, row_cores
@@ -59,7 +60,8 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     """Return what `map_network` does, together with schedule, partition and placement."""
     options = options or MappingOptions()
     network = rewritten(network, options)
-    staging = stage_network(network, options.schedule)
+    staging = stage_network(network, options.schedule, options.sequence_length or 0)
+    _check_sequence_length(staging)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)
     demand = measure_demand(network, chip, staging)
@@ -68,3 +70,9 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     placement = place_cores(demand, partition, axons, source_core, options, rates)
     machine = lower(demand, partition, axons, source_core, placement, options)
     return MappingResult(machine, staging, partition, placement)
+
+
+def _check_sequence_length(staging: Staging) -> None:
+    if staging.schedule.n_phases > 1 and not staging.schedule.sequence_length:
+        raise OptionError("mapping.sequence_length is missing", allowed="integer from 1",
+                          mend="say how many tokens the buffers of schedule whole_sequence have to hold")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neurosim.machine import Int64Array
+from neurosim.mapping.incoming import Axons, Kind
 from neurosim.mapping.resources import Demand
 
 
@@ -47,26 +48,35 @@ class Partition:
 
 
 class AxonTable(NamedTuple):
-    """One entry per axon, sorted by output row, then destination core.
+    """One entry per axon, sorted by output row, then destination core; `core_words` has one per core.
 
     Read-outs have an axon to the output port, without synapses.
     """
 
     row: Int64Array       # output row of the source
     core: Int64Array      # destination core
-    words: Int64Array     # words of synaptic memory
+    words: Int64Array     # words of synaptic memory that a packet reads
     dense: Int64Array     # synaptic operations out of dense rows
-    sparse: Int64Array    # and out of sparse and one-to-one rows
+    sparse: Int64Array    # out of sparse and one-to-one rows
+    conv: Int64Array      # and out of shared convolution kernels
+    core_words: Int64Array  # [core] words of synaptic memory that each core holds
 
 
 def axon_table(demand: Demand, partition: Partition) -> AxonTable:
     """Return all axons of the network under `partition`."""
-    parts = [_slice_axons(demand, core, cut) for core, slices in enumerate(partition.cores) for cut in slices]
-    parts.append(_readout_axons(demand, partition.output_port))
-    row, core, words, dense, sparse = (np.concatenate(column) for column in zip(*parts, strict=True))
-    key, where = np.unique(row * (partition.n_cores + 2) + core, return_inverse=True)
-    summed = [_sum_by(where, column, len(key)) for column in (words, dense, sparse)]
-    return AxonTable(key // (partition.n_cores + 2), key % (partition.n_cores + 2), *summed)
+    core_words = np.zeros(partition.n_cores, np.int64)
+    parts = [_readout_axons(demand, partition.output_port)]
+    for core, slices in enumerate(partition.cores):
+        for cut in slices:
+            for incoming in demand.incoming[cut.population]:
+                axons = incoming.axons(cut.start, cut.stop)
+                core_words[core] += axons.stored
+                parts.append(_columns(incoming.kind, core, axons))
+    row, at, words, dense, sparse, conv = (np.concatenate(column) for column in zip(*parts, strict=True))
+    key, where = np.unique(row * (partition.n_cores + 2) + at, return_inverse=True)
+    summed = [_sum_by(where, column, len(key)) for column in (words, dense, sparse, conv)]
+    row, at = key // (partition.n_cores + 2), key % (partition.n_cores + 2)
+    return AxonTable(row, at, summed[0], summed[1], summed[2], summed[3], core_words)
 
 
 def row_cores(demand: Demand, partition: Partition) -> Int64Array:
@@ -80,16 +90,11 @@ def row_cores(demand: Demand, partition: Partition) -> Int64Array:
     return cores
 
 
-def _slice_axons(demand: Demand, core: int, cut: Slice) -> tuple[Int64Array, ...]:
-    columns: list[list[Int64Array]] = [[], [], [], [], []]
-    for incoming in demand.incoming[cut.population]:
-        axons = incoming.axons(cut.start, cut.stop, demand.chip)
-        none = np.zeros_like(axons.synapses)
-        dense, sparse = (axons.synapses, none) if incoming.dense else (none, axons.synapses)
-        for column, values in zip(columns, (axons.rows, np.full_like(axons.rows, core), axons.words, dense, sparse),
-                                  strict=True):
-            column.append(values)
-    return tuple(np.concatenate([np.zeros(0, np.int64), *column]) for column in columns)
+def _columns(kind: Kind, core: int, axons: Axons) -> tuple[Int64Array, ...]:
+    """Return the columns of the table: row, core, words, and the operations under their kind."""
+    none = np.zeros_like(axons.synapses)
+    operations = [axons.synapses if kind == column else none for column in ("dense", "sparse", "conv")]
+    return axons.rows, np.full_like(axons.rows, core), axons.words, *operations
 
 
 def _readout_axons(demand: Demand, output_port: int) -> tuple[Int64Array, ...]:
@@ -98,7 +103,7 @@ def _readout_axons(demand: Demand, output_port: int) -> tuple[Int64Array, ...]:
     rows = np.concatenate([np.zeros(0, np.int64)] + [
         np.arange(demand.first_row[number], demand.first_row[number + 1]) for number in numbers])
     none = np.zeros_like(rows)
-    return rows, np.full_like(rows, output_port), none, none, none
+    return rows, np.full_like(rows, output_port), none, none, none, none
 
 
 def _sum_by(where: Int64Array, values: Int64Array, n: int) -> Int64Array:

@@ -83,13 +83,12 @@ def utilisation(demand: Demand, partition: Partition, axons: AxonTable, source_c
     n_cores = partition.n_cores
     axons_out = core_axons_out(axons, source_core, partition)
     axons_in = np.bincount(axons.core, minlength=n_cores)
-    words = np.bincount(axons.core, axons.words, minlength=n_cores).astype(np.int64)
     fan_out = _fan_out(axons, source_core, n_cores)
     rows = []
     for core, slices in enumerate(partition.cores):
         used = _slice_use(demand, slices)
         used.update(axons_in=int(axons_in[core]), axons_out=int(axons_out[core]), fan_out=int(fan_out[core]),
-                    synapse_words=int(words[core]))
+                    synapse_words=int(axons.core_words[core]))
         used["shared_bits"] = used["synapse_words"] * demand.chip.core.synapse_memory.word_bits + used["state_bits"]
         if limits["profiles"] is None:
             del used["profiles"]

@@ -12,12 +12,13 @@ import numpy as np
 
 from neurosim.errors import NetworkError
 from neurosim.formats import Coding
-from neurosim.graph import DenseWeights, Network, Population, SparseWeights
+from neurosim.graph import ConvolutionWeights, DenseWeights, Network, Population, SparseWeights
 from neurosim.machine import N_FIXED_CONSTANTS, Fixed, Float64Array, Int64Array
 from neurosim.mapping.connections import Connection
 from neurosim.mapping.fixed_models import lower_population
+from neurosim.mapping.kernel_layout import kernel_layout
 from neurosim.models.fixed.lookup import normal_of, sigmoid_of, table_of
-from neurosim.scales import PopulationScales, check_bits, conversion, integer_weights
+from neurosim.scales import PopulationScales, by_neuron, check_bits, conversion, integer_weights
 
 
 class _Charges(NamedTuple):
@@ -71,7 +72,7 @@ def _charges(network: Network, connection: Connection, scales: list[PopulationSc
                            mend="quantise the whole network: neurosim quantize")
     target, source = scales[connection.target], scales[connection.source]
     weights, sums = _integer_weights(connection, projection.coding, projection.name)
-    factor = projection.coding.scale * payload_scale / target.scale(projection.port)
+    factor = by_neuron(connection.weights, projection.coding.scale) * payload_scale / target.scale(projection.port)
     where = f"projection {projection.name!r}"
     bound = sums * source.payload_magnitude(projection.output)
     mantissa, shift = conversion(np.broadcast_to(factor, (target.size,)), bound, where)
@@ -84,6 +85,9 @@ def _integer_weights(connection: Connection, coding: Coding, name: str) -> tuple
     integers = integer_weights(weights, coding, name)
     if isinstance(weights, DenseWeights):
         return integers.reshape(-1), np.abs(integers.astype(np.float64)).sum(axis=0)
+    if isinstance(weights, ConvolutionWeights):
+        sums = np.abs(integers.astype(np.float64)).sum(axis=(1, 2, 3))
+        return kernel_layout(integers), weights.by_neuron(sums)
     n_post = weights.shape[1]
     targets = np.asarray(weights.targets) if isinstance(weights, SparseWeights) else np.arange(n_post)
     return integers, np.bincount(targets, np.abs(integers).astype(np.float64), minlength=n_post).astype(np.float64)

@@ -9,8 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import NetworkError
-from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, SparseWeights
+from neurosim.graph import (
+    ConvolutionWeights,
+    DenseWeights,
+    Network,
+    OneToOneWeights,
+    Population,
+    SparseWeights,
+)
 from neurosim.machine import (
+    CONVOLUTION,
     DENSE,
     GRADED,
     MAX,
@@ -31,6 +39,7 @@ from neurosim.machine import (
     Synapses,
 )
 from neurosim.mapping.connections import Connection, connections
+from neurosim.mapping.kernel_layout import kernel_layout
 from neurosim.mapping.lower_fixed import lower_fixed
 from neurosim.mapping.resources import first_rows, parameter_table
 from neurosim.mapping.schedule import Staging, stage_network
@@ -50,7 +59,7 @@ class Outputs(NamedTuple):
 
 def lower_neurons(network: Network) -> Neurons:
     """Return the function half of a machine, without a chip; with integers where the network is quantised."""
-    staging = stage_network(network, "pipelined")
+    staging = stage_network(network, "whole_sequence" if network.needs_whole_sequence else "pipelined")
     found = connections(network, staging)
     projections, synapses = lower_projections(network, found)
     names = tuple(population.name for population in network.populations)
@@ -74,7 +83,9 @@ def lower_populations(network: Network, staging: Staging, readout_every_token: b
     operators = [_OPERATOR[port.operator] for item in items for port in item.spec.ports]
     return Populations(
         model=np.array([MODEL_INDEX[item.model] for item in items], np.int32), size=size, first_neuron=_starts(size),
-        first_row=first_rows(network)[:-1], stage=staging.stage.astype(np.int64), n_modes=n_modes, n_ports=n_ports,
+        first_row=first_rows(network)[:-1], stage=staging.stage.astype(np.int64),
+        phase=staging.phase.astype(np.int64),
+        backward=np.array([item.direction == "reversed" for item in items], np.int8), n_modes=n_modes, n_ports=n_ports,
         n_outputs=n_outputs, first_output=_starts(n_outputs), options=_options(network),
         parameter_start=_starts(n_parameters * size), n_parameter_rows=n_parameters,
         state_start=_starts(n_states * size), n_state_rows=n_states, charge_start=_starts(n_ports * size),
@@ -130,11 +141,22 @@ def lower_outputs(network: Network) -> Outputs:
 def _flat(connection: Connection) -> tuple[int, Float64Array, Int32Array, Int64Array]:
     """Return kind, weights, targets and row pointer of a connection."""
     weights, none = connection.weights, np.zeros(0, np.int64)
+    if isinstance(weights, ConvolutionWeights):
+        values = kernel_layout(weights.values).astype(np.float64)
+        return CONVOLUTION, values, np.zeros(len(values), np.int32), _geometry(weights)
     values = weights.values.reshape(-1).astype(np.float64)
     if isinstance(weights, SparseWeights):
         return SPARSE, values, weights.targets.astype(np.int32), weights.row_pointer.astype(np.int64)
     kind = {DenseWeights: DENSE, OneToOneWeights: ONE_TO_ONE}[type(weights)]
     return kind, values, np.zeros(len(values), np.int32), none
+
+
+def _geometry(weights: ConvolutionWeights) -> Int64Array:
+    """Return the numbers that describe a convolution, in the order of `machine.GEOMETRY_…`."""
+    return _integers([
+        *weights.input_shape, *weights.strides(weights.input_shape), *weights.output_shape,
+        *weights.strides(weights.output_shape), *weights.values.shape[2:], *weights.stride, *weights.padding,
+        *weights.dilation, weights.groups])
 
 
 def _options(network: Network) -> Int32Array:

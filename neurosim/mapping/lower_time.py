@@ -130,11 +130,12 @@ def _destinations(chip: Chip, partition: Partition, axons: AxonTable, local: np.
     service = (_ps(costs.packet_in.latency_ns) + axons.words * _ps(costs.synapse_read.latency_ns)
                + axons.dense * _ps(costs.synapse_dense.latency_ns)
                + axons.sparse * _ps(costs.synapse_sparse.latency_ns)
-               + (axons.dense + axons.sparse) * _ps(costs.dendrite.latency_ns))
+               + axons.conv * _ps(costs.synapse_conv.latency_ns)
+               + (axons.dense + axons.sparse + axons.conv) * _ps(costs.dendrite.latency_ns))
     at_port = axons.core == partition.output_port
     service = np.where(at_port, _ps(chip.output_port.packet_latency_ns), service)
     return Destinations(axons.core, service, axons.words.astype(np.int32), axons.dense.astype(np.int32),
-                        axons.sparse.astype(np.int32), np.zeros(len(axons.core), np.int32), local.astype(np.int8))
+                        axons.sparse.astype(np.int32), axons.conv.astype(np.int32), local.astype(np.int8))
 
 
 def _row_flits(demand: Demand, chip: Chip, outputs: Outputs) -> Int64Array:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from neurosim.errors import OptionError
 
 Strategy = Literal["pack", "balanced"]
 PlacementName = Literal["annealing", "naive", "linear", "random"]
-ScheduleName = Literal["pipelined", "fall_through"]
+ScheduleName = Literal["pipelined", "fall_through", "whole_sequence"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class MappingOptions:
     seed : of `annealing` and `random`
     max_neurons_per_core : a tighter limit than the chip's
     n_cores : cores that `balanced` may use; None: as many as `pack` needs
+    cores : population -> cores of its own: how many, over which it is spread evenly, or the neurons of each; the other
+        populations share further cores
+    sequence_length : tokens that the buffers of schedule `whole_sequence` hold
     fold_b : fold the input gain of state-space channels into their read-out; see `mapping.rewrite`
     readout_every_token : read-outs send their value at every token instead of the last one only
     allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
@@ -35,6 +39,8 @@ class MappingOptions:
     seed: int = 0
     max_neurons_per_core: int | None = None
     n_cores: int | None = None
+    cores: Mapping[str, int | list[int]] = field(default_factory=dict)
+    sequence_length: int | None = None
     fold_b: bool = False
     readout_every_token: bool = False
     allow_fan_in_split: bool = False
@@ -46,6 +52,8 @@ class MappingOptions:
         _check_least("seed", self.seed, 0)
         _check_least("max_neurons_per_core", self.max_neurons_per_core, 1)
         _check_least("n_cores", self.n_cores, 1)
+        _check_least("sequence_length", self.sequence_length, 1)
+        _check_cores(self.cores, self.strategy)
         if self.n_cores is not None and self.strategy != "balanced":
             raise OptionError(f"n_cores = {self.n_cores} with strategy = {self.strategy!r}",
                               mend="n_cores belongs to strategy 'balanced'")
@@ -63,3 +71,16 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 def _check_least(name: str, value: int | None, least: int) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise OptionError(f"{name} = {value!r}", allowed=f"integer from {least}")
+
+
+def _check_cores(cores: Any, strategy: str) -> None:
+    if not isinstance(cores, Mapping):
+        raise OptionError(f"cores = {cores!r}", allowed="population -> number of cores, or neurons of each core",
+                          mend="name the population, as in mapping.cores.encoder=2")
+    for name, given in cores.items():
+        numbers = given if isinstance(given, list) else [given]
+        if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in numbers):
+            raise OptionError(f"cores.{name} = {given!r}", allowed="a number of cores from 1, or a list of the neurons "
+                              "of each core, such as [100, 100, 56]")
+    if cores and strategy != "pack":
+        raise OptionError(f"cores with strategy = {strategy!r}", allowed="strategy 'pack'")

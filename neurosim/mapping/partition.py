@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from hw_models.schema import Chip
-from neurosim.errors import CapacityError, OptionError
+from neurosim.errors import CapacityError, OptionError, check_choice
 from neurosim.machine import Int64Array
 from neurosim.mapping.axons import AxonTable, Partition, Slice, axon_table, row_cores
 from neurosim.mapping.limits import core_axons_out, core_limits, exceeded
@@ -29,7 +29,10 @@ def partition_network(demand: Demand, options: MappingOptions) -> Partition:
     """
     limits = core_limits(demand.chip, options)
     _check_neurons(demand, limits)
-    packed = _within_axons_out(demand, _pack(demand, limits), limits)
+    given = _given(demand, limits, options)
+    rest = [number for number in demand.on_cores if demand.network.populations[number].name not in options.cores]
+    whole = Partition((*given, *_pack(demand, limits, rest).cores))
+    packed = _within_axons_out(demand, whole, limits, len(given))
     if options.strategy == "balanced":
         packed = _balance(demand, limits, packed, options)
     _check_chip(packed, demand.chip)
@@ -48,6 +51,36 @@ def _check_neurons(demand: Demand, limits: Limits) -> None:
         need = int(demand.delay_steps[number])
         if have is not None and need > have:
             raise exceeded("delay_steps", need, have, f"projections into population {population.name!r}")
+
+
+def _given(demand: Demand, limits: Limits, options: MappingOptions) -> tuple[tuple[Slice, ...], ...]:
+    """Return the cores of the populations whose cores are given, in stage order."""
+    named = {demand.network.populations[number].name: number for number in demand.on_cores}
+    for name in options.cores:
+        check_choice("mapping.cores", name, named)
+    cores = []
+    for name, number in named.items():
+        for cut in _given_slices(demand, number, options.cores[name]) if name in options.cores else []:
+            found = _Core(demand, limits).first_exceeded(cut)
+            if found is not None:
+                raise exceeded(*found, where=f"population {name!r}, neurons {cut.start} to {cut.stop - 1} "
+                                             "(mapping.cores)")
+            cores.append((cut,))
+    return tuple(cores)
+
+
+def _given_slices(demand: Demand, number: int, given: int | list[int]) -> list[Slice]:
+    population = demand.network.populations[number]
+    size, name = population.size, f"mapping.cores.{population.name}"
+    if isinstance(given, int):
+        if given > size:
+            raise OptionError(f"{name} = {given}", allowed=f"at most {size}: it has no more neurons")
+        bounds = [round(core * size / given) for core in range(given + 1)]
+    else:
+        bounds = [0, *np.cumsum(given).tolist()]
+        if bounds[-1] != size:
+            raise OptionError(f"{name}: {len(given)} cores with {bounds[-1]} neurons", allowed=f"{size} neurons in all")
+    return [Slice(number, low, high) for low, high in zip(bounds, bounds[1:], strict=False)]
 
 
 def _check_chip(partition: Partition, chip: Chip) -> None:
@@ -110,14 +143,14 @@ class _Core:
     def _with(self, cut: Slice) -> tuple[dict[str, int], Int64Array, Int64Array]:
         """Return what would be used with `cut`, the rows it adds, and all profiles."""
         demand = self.demand
-        axons = [item.axons(cut.start, cut.stop, demand.chip) for item in demand.incoming[cut.population]]
+        axons = [item.axons(cut.start, cut.stop) for item in demand.incoming[cut.population]]
         rows = np.unique(np.concatenate([np.zeros(0, np.int64), *(item.rows for item in axons)]))
         rows = rows[~self.holds_row[rows]]
         profiles = np.union1d(self.profiles, demand.profile[cut.population][cut.start:cut.stop])
         used = {
             "neurons": self.used["neurons"] + cut.size,
             "axons_in": self.used["axons_in"] + len(rows),
-            "synapse_words": self.used["synapse_words"] + sum(int(item.words.sum()) for item in axons),
+            "synapse_words": self.used["synapse_words"] + sum(item.stored for item in axons),
             "state_bits": self.used["state_bits"] + cut.size * int(demand.state_bits[cut.population]),
             "soma_ps": self.used["soma_ps"] + cut.size * int(demand.soma_ps[cut.population]),
             "profiles": len(profiles),
@@ -127,11 +160,11 @@ class _Core:
         return used, rows, profiles
 
 
-def _pack(demand: Demand, limits: Limits) -> Partition:
-    """Fill core after core with the populations in stage order."""
+def _pack(demand: Demand, limits: Limits, populations: list[int]) -> Partition:
+    """Fill core after core with the populations in their order."""
     cores: list[tuple[Slice, ...]] = []
     core = _Core(demand, limits)
-    for population in demand.on_cores:
+    for population in populations:
         start, size = 0, demand.network.populations[population].size
         while start < size:
             room = core.room(population, start)
@@ -153,8 +186,11 @@ def _neuron_too_large(core: _Core, population: int, neuron: int) -> CapacityErro
     return exceeded(*found, where=f"population {name!r}, neuron {neuron} alone on a core")
 
 
-def _within_axons_out(demand: Demand, partition: Partition, limits: Limits) -> Partition:
-    """Cut cores until none has too many outgoing axons; every cut adds destinations for others, so look again."""
+def _within_axons_out(demand: Demand, partition: Partition, limits: Limits, n_given: int = 0) -> Partition:
+    """Cut cores until none has too many outgoing axons; every cut adds destinations for others, so look again.
+
+    n_given : the first cores, which are given and not cut
+    """
     have = limits["axons_out"]
     assert have is not None
     while True:
@@ -165,6 +201,11 @@ def _within_axons_out(demand: Demand, partition: Partition, limits: Limits) -> P
             _check_fan_out(demand, axons, limits)
             return partition
         for core in full:
+            if core < n_given:
+                cut = partition.cores[core][0]
+                name = demand.network.populations[cut.population].name
+                raise exceeded("axons_out", int(need[core]), have,
+                               f"population {name!r}, neurons {cut.start} to {cut.stop - 1} (mapping.cores)")
             if sum(cut.size for cut in partition.cores[core]) == 1:
                 name = demand.network.populations[partition.cores[core][0].population].name
                 raise exceeded("axons_out", int(need[core]), have,
@@ -226,7 +267,7 @@ def _balance(demand: Demand, limits: Limits, packed: Partition, options: Mapping
 def _evened(demand: Demand, limits: Limits, soma_ps: int) -> Partition | None:
     """Return a partition whose cores spend at most `soma_ps`, or None where that breaks another limit."""
     try:
-        return _within_axons_out(demand, _pack(demand, {**limits, "soma_ps": soma_ps}), limits)
+        return _within_axons_out(demand, _pack(demand, {**limits, "soma_ps": soma_ps}, demand.on_cores), limits)
     except CapacityError:
         return None
 

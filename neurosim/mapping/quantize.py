@@ -23,7 +23,7 @@ import numpy as np
 
 from neurosim.errors import CapabilityError, OptionError
 from neurosim.formats import Coding
-from neurosim.graph import DenseWeights, Network, Population, Projection, SparseWeights
+from neurosim.graph import ConvolutionWeights, DenseWeights, Network, Population, Projection, SparseWeights
 from neurosim.machine import Float64Array, Int64Array
 from neurosim.mapping.choose_scale import coding_of, needed_scale
 from neurosim.mapping.quantize_options import QuantizeOptions
@@ -80,7 +80,7 @@ def _weight_coding(projection: Projection, rules: Rules) -> Coding:
     where = f"projection {projection.name!r}"
     bits, rounding, overflow = rules.choices("weight", projection.name, where=where)
     values, targets = _by_target(projection)
-    given = Given(values, targets, projection.weights.shape[1]) if options.granularity == "channel" else Given(values)
+    given = Given(values, targets, _n_channels(projection)) if options.granularity == "channel" else Given(values)
     high = (1 << bits - 1) - 1
     scale = needed_scale(given, high, options, rounding)
     if not scale.any():
@@ -93,14 +93,22 @@ def _weight_coding(projection: Projection, rules: Rules) -> Coding:
 
 
 def _by_target(projection: Projection) -> tuple[Float64Array, Int64Array]:
-    """Return all weights and their target neurons, flat."""
+    """Return all weights and their target neurons (of a convolution: output channels), flat."""
     weights = projection.weights
     n_pre, n_post = weights.shape
     if isinstance(weights, DenseWeights):
         return weights.values.reshape(-1), np.tile(np.arange(n_post), n_pre)
     if isinstance(weights, SparseWeights):
         return weights.values, np.asarray(weights.targets, np.int64)
+    if isinstance(weights, ConvolutionWeights):
+        n_out = weights.output_shape[0]
+        return weights.values.reshape(-1), np.repeat(np.arange(n_out), weights.values.size // n_out)
     return weights.values, np.arange(n_post)
+
+
+def _n_channels(projection: Projection) -> int:
+    weights = projection.weights
+    return weights.output_shape[0] if isinstance(weights, ConvolutionWeights) else weights.shape[1]
 
 
 def _one(scale: Float64Array) -> Float64Array:

@@ -1,85 +1,19 @@
-"""What neurons cost a core: axons, words of synaptic memory, bits of state, per slice and vectorised.
-
-Synapses are counted per *axon*: one output row of the network, seen from one core. The synapses that one projection
-gives an axon are packed as one list. Dense rows are stored without index, so their zero weights take memory too, even
-where the core skips them; sparse and one-to-one rows carry an index and leave zero weights out where the core skips
-them. An axon without any synapse left is not made.
-"""
+"""What neurons cost a core: synapses (`mapping.incoming`), bits of state, time, per slice and vectorised."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.schema import Chip, SynapseMemory
-from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights
+from hw_models.schema import Chip
+from neurosim.graph import Network, Population
 from neurosim.machine import Int64Array
-from neurosim.mapping.bits import charge_bits, parameter_bits, state_bits, weight_bits
+from neurosim.mapping.bits import charge_bits, parameter_bits, state_bits
+from neurosim.mapping.incoming import Incoming, cut_ready
 from neurosim.mapping.schedule import Staging, delay_values
-from neurosim.scales import integer_weights
 from neurosim.units import ns_to_ps
-
-
-class Axons(NamedTuple):
-    """What one projection brings to a slice of its target."""
-
-    rows: Int64Array              # [axon] output rows of the source, ascending
-    synapses: Int64Array          # [axon] synaptic operations of one packet
-    words: Int64Array             # [axon] words of synaptic memory
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """The synapses of one projection, ready to be cut along the target population.
-
-    used : dense projections: bool[pre, post] synapses that are worked on; None: all of them
-    sources, pointer : listed projections: source neurons sorted by target, and where each target's begin
-    """
-
-    source: int
-    first_row: int
-    row_stride: int
-    n_pre: int
-    n_post: int
-    dense: bool
-    weight_bits: int
-    used: NDArray[np.bool_] | None
-    sources: Int64Array
-    pointer: Int64Array
-
-    def axons(self, start: int, stop: int, chip: Chip) -> Axons:
-        """Return the axons into target neurons `start` to `stop` − 1."""
-        sources, synapses, stored = self._dense(start, stop) if self.dense else self._listed(start, stop)
-        return Axons(self.first_row + self.row_stride * sources, synapses,
-                     packed_words(chip.core.synapse_memory, self.weight_bits, stored, self.dense))
-
-    def fan_in(self) -> Int64Array:
-        """Return the synapses of each target neuron."""
-        if not self.dense:
-            return np.asarray(np.diff(self.pointer), np.int64)
-        if self.used is None:
-            return np.full(self.n_post, self.n_pre, np.int64)
-        return np.asarray(np.count_nonzero(self.used, axis=0), np.int64)
-
-    def _dense(self, start: int, stop: int) -> tuple[Int64Array, Int64Array, Int64Array]:
-        if self.used is None:
-            synapses = np.full(self.n_pre, stop - start, np.int64)
-        else:
-            synapses = np.count_nonzero(self.used[:, start:stop], axis=1).astype(np.int64)
-        sources = np.flatnonzero(synapses)
-        return sources, synapses[sources], np.full(len(sources), stop - start, np.int64)
-
-    def _listed(self, start: int, stop: int) -> tuple[Int64Array, Int64Array, Int64Array]:
-        cut = self.sources[self.pointer[start]:self.pointer[stop]]
-        if len(cut) > self.n_pre // 8:
-            counts = np.bincount(cut, minlength=self.n_pre)
-            sources = np.flatnonzero(counts)
-            return sources, counts[sources], counts[sources]
-        sources, counts = np.unique(cut, return_counts=True)
-        return sources, counts.astype(np.int64), counts.astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -118,29 +52,17 @@ class Demand:
         return sorted(numbers, key=lambda number: (int(self.staging.stage[number]), number))
 
 
-def packed_words(memory: SynapseMemory, weight_bits: int, n_synapses: Int64Array, dense: bool) -> Int64Array:
-    """Return the words that lists of `n_synapses` take; int64 of the same shape. See `SynapseMemory` for the rule."""
-    bits = weight_bits + memory.delay_bits + (0 if dense else memory.index_bits)
-    if memory.packing == "words":
-        return _words(n_synapses * bits, memory.word_bits)
-    bits += memory.tag_bits
-    blocks, rest = np.divmod(n_synapses, memory.block_synapses)
-    full = _words(np.int64(memory.block_synapses * bits + memory.header_bits), memory.word_bits)
-    last = _words(rest * bits + memory.header_bits, memory.word_bits)
-    return blocks * full + np.where(rest > 0, last, 0)
-
-
 def measure_demand(network: Network, chip: Chip, staging: Staging) -> Demand:
     """Return what `network` asks of the cores of `chip`."""
     first_row = first_rows(network)
     incoming = _incoming(network, first_row, chip)
     fan_in = tuple(sum((item.fan_in() for item in items), np.zeros(population.size, np.int64))
                    for population, items in zip(network.populations, incoming, strict=True))
-    delays = _port_delays(network, staging)
+    delays, buffers = _port_delays(network, staging), _buffered_ports(network, staging)
     updates = np.array([_update_ps(population, chip) for population in network.populations], np.int64)
     return Demand(network, chip, staging, first_row, incoming, fan_in,
-                  np.array([_state_bits(item, chip, delay)
-                            for item, delay in zip(network.populations, delays, strict=True)], np.int64),
+                  np.array([_state_bits(item, chip, delay) + _buffer_bits(item, chip, ports, staging) for
+                            item, delay, ports in zip(network.populations, delays, buffers, strict=True)], np.int64),
                   updates[:, 0], updates[:, 1], np.array([max(delay.values(), default=0) for delay in delays]),
                   _profiles(network, chip.core.capabilities.parameter_profiles is not None))
 
@@ -151,10 +73,6 @@ def first_rows(network: Network) -> Int64Array:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
-def _words(bits: Int64Array | np.int64, word_bits: int) -> Int64Array:
-    return np.asarray(-(-bits // word_bits), np.int64)
-
-
 def _incoming(network: Network, first_row: Int64Array, chip: Chip) -> tuple[tuple[Incoming, ...], ...]:
     index = {population.name: number for number, population in enumerate(network.populations)}
     found: list[list[Incoming]] = [[] for _ in network.populations]
@@ -162,47 +80,37 @@ def _incoming(network: Network, first_row: Int64Array, chip: Chip) -> tuple[tupl
         source = index[projection.source]
         spec = network.populations[source].spec
         row = int(first_row[source]) + spec.output_index(projection.output)
-        found[index[projection.target]].append(_cut_ready(projection, source, row, len(spec.outputs), chip))
+        found[index[projection.target]].append(cut_ready(projection, row, len(spec.outputs), chip))
     return tuple(tuple(items) for items in found)
 
 
-def _cut_ready(projection: Projection, source: int, row: int, stride: int, chip: Chip) -> Incoming:
-    weights, skip_zero = projection.weights, chip.core.pipeline.skip_zero_weights
-    bits = weight_bits(projection, chip)
-    values: NDArray[Any] = weights.values
-    if projection.coding is not None:       # what rounds to zero is zero
-        values = integer_weights(weights, projection.coding, projection.name)
-    n_pre, n_post = weights.shape
-    none = np.zeros(0, np.int64)
-    if isinstance(weights, DenseWeights):
-        used = values != 0 if skip_zero and not np.all(values) else None
-        return Incoming(source, row, stride, n_pre, n_post, True, bits, used, none, none)
-    sources, targets = _listed_synapses(weights, values, skip_zero)
-    order = np.argsort(targets, kind="stable")
-    pointer = np.concatenate([[0], np.cumsum(np.bincount(targets, minlength=n_post), dtype=np.int64)])
-    return Incoming(source, row, stride, n_pre, n_post, False, bits, None, sources[order], pointer)
-
-
-def _listed_synapses(weights: SparseWeights | OneToOneWeights, values: NDArray[Any],
-                     skip_zero: bool) -> tuple[Int64Array, Int64Array]:
-    """Return source and target neuron of each synapse, in order of the sources."""
-    kept = values != 0 if skip_zero else np.ones(len(values), bool)
-    if isinstance(weights, OneToOneWeights):
-        neurons = np.flatnonzero(kept)
-        return neurons, neurons
-    sources = np.repeat(np.arange(weights.shape[0], dtype=np.int64), np.diff(weights.row_pointer))
-    return sources[kept], np.asarray(weights.targets, np.int64)[kept]
-
-
 def _port_delays(network: Network, staging: Staging) -> list[dict[str, int]]:
-    """Return, for each population, the longest machine delay of each port that is fed."""
+    """Return, for each population, the longest machine delay of each port that is fed within its phase."""
     index = {population.name: number for number, population in enumerate(network.populations)}
     longest: list[dict[str, int]] = [{} for _ in network.populations]
     for projection in network.projections:
         source, target = index[projection.source], index[projection.target]
+        if staging.phase[source] < staging.phase[target]:
+            continue
         steps = [staging.delay_steps(source, target, delay) for delay in delay_values(projection)[-1:]]
         longest[target][projection.port] = max([longest[target].get(projection.port, 0), *steps])
     return longest
+
+
+def _buffered_ports(network: Network, staging: Staging) -> list[set[str]]:
+    """Return, for each population, the ports that are fed from earlier phases."""
+    index = {population.name: number for number, population in enumerate(network.populations)}
+    ports: list[set[str]] = [set() for _ in network.populations]
+    for projection in network.projections:
+        source, target = index[projection.source], index[projection.target]
+        if staging.phase[source] < staging.phase[target]:
+            ports[target].add(projection.port)
+    return ports
+
+
+def _buffer_bits(population: Population, chip: Chip, ports: set[str], staging: Staging) -> int:
+    """Return the bits in which one neuron gathers the charges of a whole sequence, port by port."""
+    return sum(charge_bits(population, port, chip) for port in sorted(ports)) * staging.schedule.sequence_length
 
 
 def _state_bits(population: Population, chip: Chip, delays: dict[str, int]) -> int:

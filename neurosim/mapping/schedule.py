@@ -9,6 +9,11 @@ logical delay d then has the machine delay `interval * d + stage(post) − stage
   ceil(projections / summed delay)), and their least solution from 0 on: tokens follow each other as soon as the
   recurrences let them.
 * `fall_through`: a token passes all stages before the next one enters: interval = depth.
+* `whole_sequence`: for networks that look into the future, with populations that take the tokens from the last to the
+  first. The sequence passes in phases, one after the other: a population's phase is one more than those of the
+  populations of the other direction that feed it, and at least those of its own direction. In phase p a population
+  takes its first token in time step p * n_tokens * interval + stage. What is sent from one phase to a later one is
+  buffered where it arrives, for the whole sequence. Within a phase the schedule is `pipelined`.
 """
 
 from __future__ import annotations
@@ -20,11 +25,13 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.errors import NetworkError, OptionError
+from neurosim.errors import NetworkError, OptionError, check_choice
 from neurosim.graph import Network, Projection
 from neurosim.machine import Schedule
 
 IntArray = NDArray[np.int64]
+
+SCHEDULES = ("pipelined", "fall_through", "whole_sequence")
 
 
 @dataclass(frozen=True)
@@ -32,10 +39,12 @@ class Staging:
     """The schedule of a network.
 
     stage : int64[population]
+    phase : int64[population]
     """
 
     schedule: Schedule
     stage: IntArray
+    phase: IntArray
 
     def delay_steps(self, source: int, target: int, delay_tokens: int) -> int:
         """Return the machine delay of a projection with logical delay `delay_tokens`; at least 1."""
@@ -48,19 +57,32 @@ class _Edges(NamedTuple):
     delay: IntArray     # smallest logical delay: the tightest constraint of a projection
 
 
-def stage_network(network: Network, name: str = "pipelined") -> Staging:
-    """Return stages and interval of `network`.
+def stage_network(network: Network, name: str = "pipelined", sequence_length: int = 0) -> Staging:
+    """Return stages, phases and interval of `network`.
+
+    Parameters
+    ----------
+    sequence_length : tokens that the buffers of `whole_sequence` hold; 0: not known
 
     Raises
     ------
-    NetworkError           if projections without delay form a cycle
-    OptionError            if there is no schedule `name`
+    NetworkError           if projections without delay form a cycle, or a recurrence joins both directions
+    OptionError            if there is no schedule `name`, or it streams a network that needs the whole sequence
     """
-    if name not in ("pipelined", "fall_through"):
-        raise OptionError(f"schedule = {name!r}", allowed="pipelined, fall_through")
+    check_choice("schedule", name, SCHEDULES)
     edges = _edges(network)
     _check_no_zero_delay_cycle(network, edges)
     n_populations = len(network.populations)
+    if name == "whole_sequence":
+        phase = _phases(network, edges)
+        # What is buffered between phases comes at least a whole sequence earlier: as if delayed by a token or more.
+        within = edges._replace(delay=edges.delay + phase[edges.target] - phase[edges.source])
+        interval = _smallest_interval(within, n_populations)
+        stage = _least_stages(within, n_populations, interval)
+        assert stage is not None, "the smallest interval has no solution"
+        n_phases = int(phase.max()) + 1
+        return Staging(Schedule(name, interval, int(stage.max()) + 1, n_phases, sequence_length), stage, phase)
+    _check_streams(network, name)
     if name == "pipelined":
         interval = _smallest_interval(edges, n_populations)
         stage = _least_stages(edges, n_populations, interval)
@@ -71,7 +93,7 @@ def stage_network(network: Network, name: str = "pipelined") -> Staging:
         stage = _least_stages(instant, n_populations, 1)
         assert stage is not None, "a graph without cycles has no longest path"
         interval = depth = int(stage.max()) + 1
-    return Staging(Schedule(name, interval, depth), stage)
+    return Staging(Schedule(name, interval, depth), stage, np.zeros(n_populations, np.int64))
 
 
 def delay_values(projection: Projection) -> list[int]:
@@ -98,6 +120,36 @@ def _check_no_zero_delay_cycle(network: Network, edges: _Edges) -> None:
     raise NetworkError(f"projections without delay form a cycle: {' -> '.join([*names, names[0]])}",
                        allowed="cycles with a logical delay of at least 1 token",
                        mend="give one projection of the cycle delay_steps = 1")
+
+
+def _check_streams(network: Network, name: str) -> None:
+    backward = [population.name for population in network.populations if population.direction == "reversed"]
+    if backward:
+        raise OptionError(
+            f"schedule = {name!r}: {', '.join(backward[:4])}{', …' if len(backward) > 4 else ''} take the tokens from "
+            "the last to the first, so that nothing can be said before the sequence has ended",
+            allowed="whole_sequence", mend="choose --schedule whole_sequence (mapping.schedule): forward and backward "
+            "pass one after the other, with buffers for the whole sequence, which count as memory")
+
+
+def _phases(network: Network, edges: _Edges) -> IntArray:
+    """Return the least phases: those of sources, and one more where the direction changes."""
+    graph = nx.DiGraph(zip(edges.source.tolist(), edges.target.tolist(), strict=True))
+    graph.add_nodes_from(range(len(network.populations)))
+    backward = [population.direction == "reversed" for population in network.populations]
+    components = nx.condensation(graph)
+    phase = np.zeros(len(network.populations), np.int64)
+    for component in nx.topological_sort(components):
+        members = sorted(components.nodes[component]["members"])
+        if len({backward[member] for member in members}) > 1:
+            names = ", ".join(network.populations[member].name for member in members)
+            raise NetworkError(f"a recurrence joins populations of both directions: {names}",
+                               allowed="recurrence among populations of one direction")
+        least = max((int(phase[source]) + (backward[source] != backward[member])
+                     for member in members for source in graph.predecessors(member) if source not in members),
+                    default=0)
+        phase[members] = least
+    return phase
 
 
 def _smallest_interval(edges: _Edges, n_populations: int) -> int:

@@ -73,7 +73,7 @@ def sample_latency_ps(trace: Trace) -> Int64Array:
 def token_latency_ps(trace: Trace) -> Int64Array:
     """Return the times between the outputs of successive tokens, int64[interval].
 
-    The output of token k leaves at the end of time step `depth - 1 + k * interval`.
+    The output of the last token leaves at the end of the last time step, that of each token before `interval` earlier.
     """
     if trace.n_samples == 0:
         return np.zeros(0, dtype=np.int64)
@@ -81,8 +81,8 @@ def token_latency_ps(trace: Trace) -> Int64Array:
     header, samples = trace.header, trace.samples
     intervals = [np.zeros(0, dtype=np.int64)]
     for first, n_steps, n_tokens in zip(samples.first_step, samples.n_steps, samples.n_tokens, strict=True):
-        steps = header.depth - 1 + header.interval * np.arange(n_tokens)
-        intervals.append(np.diff(end_ps[first + steps[steps < n_steps]]))
+        steps = n_steps - 1 - header.interval * np.arange(n_tokens - 1, -1, -1)
+        intervals.append(np.diff(end_ps[first + steps[steps >= 0]]))
     return np.concatenate(intervals)
 
 

@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import networkx as nx
 import numpy as np
 from hypothesis import strategies as st
 
 from hw_models import from_mapping, load_chip, to_mapping
 from hw_models.schema import Chip
 from neurosim.errors import CapacityError
-from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights, Weights
+from neurosim.graph import (
+    ConvolutionWeights,
+    DenseWeights,
+    Network,
+    OneToOneWeights,
+    Population,
+    Projection,
+    SparseWeights,
+    Weights,
+)
 from neurosim.machine import Machine
 from neurosim.mapping import MappingOptions, map_network
 from neurosim.model_specs import SPEC_BY_NAME
@@ -35,7 +45,7 @@ DURATIONS = {
     "mixed": (1, 0, 50_000, 3, 999_983),
 }
 CORE_COSTS = ("soma_active", "soma_inactive", "program_active", "program_inactive", "mode_update", "spike_out",
-              "packet_out", "packet_in", "synapse_read", "synapse_dense", "synapse_sparse", "dendrite")
+              "packet_out", "packet_in", "synapse_read", "synapse_dense", "synapse_sparse", "synapse_conv", "dendrite")
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,9 @@ def build_case(choose: Choose, random: np.random.Generator) -> Case:
     """Return a case; structure comes from `choose`, numbers from `random`."""
     network = build_network(choose, random)
     chip = build_chip(choose)
-    return Case(network, chip, build_mapping(choose), build_inputs(network, choose, random),
+    if choose((False, False, False, True)):
+        network = with_reversed(network, random)
+    return Case(network, chip, build_mapping(choose, network), build_inputs(network, choose, random),
                 choose(("float64", "float64", "float32")), choose((False, True)))
 
 
@@ -144,6 +156,14 @@ def build_network(choose: Choose, random: np.random.Generator) -> Network:
     return Network("random", tuple(populations), tuple(projections), tuple(choose(((), names[-1:], names))))
 
 
+def with_reversed(network: Network, random: np.random.Generator) -> Network:
+    """Return the network with some populations that take the tokens backward; those in loops stay as they are."""
+    cyclic = {name for part in nx.strongly_connected_components(network.topology()) if len(part) > 1 for name in part}
+    return replace(network, populations=tuple(
+        replace(item, direction="reversed") if item.model != "input" and item.name not in {*network.readouts, *cyclic}
+        and random.random() < 0.6 else item for item in network.populations))
+
+
 def _population(name: str, choose: Choose, random: np.random.Generator) -> Population:
     model = choose(MODELS)
     spec = SPEC_BY_NAME[model]
@@ -163,7 +183,9 @@ def _population(name: str, choose: Choose, random: np.random.Generator) -> Popul
 def _projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
                 random: np.random.Generator) -> Projection:
     output = choose([output.name for output in source.spec.outputs])
-    kind = choose(("dense", "sparse", "one_to_one" if source.size == target.size else "sparse"))
+    kind = choose(("dense", "sparse", "one_to_one" if source.size == target.size else "sparse", "convolution"))
+    if kind == "convolution":
+        return Projection(source.name, target.name, convolution(source.size, target.size, random), port, output, delay)
     weights, delays = _weights(kind, source.size, target.size, delay, random)
     return Projection(source.name, target.name, weights, port, output, delays)
 
@@ -180,6 +202,26 @@ def _weights(kind: str, pre: int, post: int, delay: int, random: np.random.Gener
     sparse = SparseWeights(pointer, targets.astype(np.int64), values[rows, targets], post)
     # From one delay on, synapses of one projection may differ in delay; some projections then have no synapse at all.
     return sparse, delay + random.integers(0, 3, len(targets)) if random.random() < 0.5 else delay
+
+
+def convolution(pre: int, post: int, random: np.random.Generator) -> ConvolutionWeights:
+    """Return a kernel between two images of so many neurons, zero weights among its taps."""
+    shapes = [_image(size, random) for size in (pre, post)]
+    groups = int(random.choice([n for n in range(1, 4) if shapes[0][0] % n == 0 and shapes[1][0] % n == 0]))
+    kernel, step, dilation = (random.integers(1, most, 2) for most in (4, 3, 3))
+    beyond = [max(0, (shapes[1][1 + axis] - 1) * int(step[axis]) - shapes[0][1 + axis] + 1) for axis in (0, 1)]
+    padding = [least + int(random.integers(0, 2)) for least in beyond]
+    values = np.round(random.normal(0.2, 0.6, (shapes[1][0], shapes[0][0] // groups, *kernel)), 2)
+    values *= random.random(values.shape) < 0.8
+    return ConvolutionWeights(values, shapes[0], shapes[1], (int(step[0]), int(step[1])), (padding[0], padding[1]),
+                              (int(dilation[0]), int(dilation[1])), groups, str(random.choice(["cyx", "xyc", "ycx"])))
+
+
+def _image(size: int, random: np.random.Generator) -> tuple[int, int, int]:
+    """Return three numbers with the product `size`."""
+    channels = int(random.choice([n for n in range(1, size + 1) if size % n == 0]))
+    height = int(random.choice([n for n in range(1, size // channels + 1) if size // channels % n == 0]))
+    return channels, height, size // channels // height
 
 
 # -- chip ----------------------------------------------------------------------------------------------------------
@@ -200,6 +242,7 @@ def build_chip(choose: Choose) -> dict[str, Any]:
         "noc.flit_bits": choose((64, 32, 16, 10)), "noc.header_bits": 24,
         "core.pipeline.kind": kind, "core.core_in_packets": choose((1, 2, 5)) if may_fill else "unlimited",
         "core.pipeline.skip_zero_weights": choose((True, False)),
+        "core.capabilities.convolution": choose((True, True, False)),
         "input_port.tile": choose(tiles), "output_port.tile": choose(tiles),
     }
     style = choose(tuple(DURATIONS))
@@ -225,9 +268,11 @@ def _shortest_link(chip: dict[str, Any]) -> float:
 # -- mapping and inputs --------------------------------------------------------------------------------------------
 
 
-def build_mapping(choose: Choose) -> dict[str, Any]:
+def build_mapping(choose: Choose, network: Network) -> dict[str, Any]:
     """Return options of the mapping."""
-    return {"schedule": choose(("pipelined", "fall_through")), "placement": choose(("naive", "random", "linear")),
+    streaming = () if network.needs_whole_sequence else ("pipelined", "pipelined", "fall_through", "fall_through")
+    return {"schedule": choose((*streaming, "whole_sequence")), "sequence_length": 6,
+            "placement": choose(("naive", "random", "linear")),
             "strategy": choose(("pack", "balanced")), "seed": choose(range(4)),
             "max_neurons_per_core": choose((1, 2, 5, None)), "readout_every_token": choose((False, True))}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.formats import ROUNDINGS, Coding, Format
-from neurosim.graph import DenseWeights, Network, Population, Projection
+from neurosim.graph import ConvolutionWeights, DenseWeights, Network, Population, Projection
 from neurosim.quantity_specs import FAMILY_OVERFLOW, FAMILY_ROUNDING, MODEL_QUANTITIES
 
 ONE = np.ones(())
@@ -19,7 +19,8 @@ def coded(network: Network, random: np.random.Generator) -> Network:
     """Return the network with formats drawn for all its quantities; some narrow enough to overflow."""
     populations = tuple(replace(item, codings=_codings(item, random)) for item in network.populations)
     by_name = {item.name: item for item in populations}
-    projections = tuple(replace(item, coding=_weights(by_name[item.target], random)) for item in network.projections)
+    projections = tuple(replace(item, coding=_weights(by_name[item.target], item, random))
+                        for item in network.projections)
     return replace(network, populations=populations, projections=projections)
 
 
@@ -47,10 +48,11 @@ def with_other_models(network: Network, random: np.random.Generator) -> Network:
                    readouts=(*network.readouts, "sigma_delta"))
 
 
-def _weights(target: Population, random: np.random.Generator) -> Coding:
-    gain = random.choice([0, 1, 2])
-    gains = ONE if gain == 0 else np.exp2(random.integers(-1, 2, target.size)) if gain == 1 \
-        else random.uniform(0.6, 1.7, target.size)
+def _weights(target: Population, projection: Projection, random: np.random.Generator) -> Coding:
+    gain, weights = random.choice([0, 1, 2]), projection.weights
+    n_gains = weights.output_shape[0] if isinstance(weights, ConvolutionWeights) else target.size
+    gains = ONE if gain == 0 else np.exp2(random.integers(-1, 2, n_gains)) if gain == 1 \
+        else random.uniform(0.6, 1.7, n_gains)
     return Coding(Format(int(random.choice([3, 5, 8])), int(random.integers(1, 7)), True, "nearest_even"), gains)
 
 

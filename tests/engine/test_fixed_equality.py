@@ -52,8 +52,9 @@ def test_integers_are_the_same_on_every_chip_schedule_and_detail() -> None:
         case, random = fixed_case(seed), np.random.default_rng(seed)
         network = coded(case.network, random)
         found = []
-        for schedule, chip in (("pipelined", {}), ("fall_through", {"noc.columns": 3})):
-            machine = machine_of(network, make_chip({**chip, **WIDE}), {"schedule": schedule})
+        streaming = () if network.needs_whole_sequence else (("pipelined", {}), ("fall_through", {"noc.columns": 3}))
+        for schedule, chip in (*streaming, ("whole_sequence", {"core.capabilities.convolution": False})):
+            machine = machine_of(network, make_chip({**chip, **WIDE}), {"schedule": schedule, "sequence_length": 6})
             for detail in ("functional", "event"):
                 found.append([function_of(machine, result) for result in results(
                     machine, case.inputs, detail=detail, numbers="fixed")])

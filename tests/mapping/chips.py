@@ -51,7 +51,7 @@ def make_chip(**changes: Any) -> Chip:
                 "models": "any", "graded_output": True, "ternary_output": True,
                 "dendrite_operators": ["sum", "max", "max_abs"], "dendrite_ports": 8, "multiply": True,
                 "lookup_table": True, "complex_state": True, "gated_update": True, "programmable": True,
-                "refractory": True, "max_state_words": None, "parameter_profiles": None},
+                "refractory": True, "convolution": False, "max_state_words": None, "parameter_profiles": None},
             "costs": {name: cost(latency_ns) for name, latency_ns in LATENCY_NS.items()}},
         "leaves_out": [],
     }

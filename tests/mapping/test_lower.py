@@ -383,7 +383,8 @@ def test_provenance_explains_the_machine() -> None:
     assert provenance["network"] == "digits-like" and provenance["chip_name"] == "test-chip"
     assert from_mapping(json.loads(provenance["chip"])) == chip
     assert json.loads(provenance["mapping_options"])["seed"] == 4
-    assert json.loads(provenance["schedule"]) == {"name": "pipelined", "interval": 1, "depth": 7}
+    assert json.loads(provenance["schedule"]) == {
+        "name": "pipelined", "interval": 1, "depth": 7, "n_phases": 1, "sequence_length": 0}
 
 
 def test_latencies_are_rounded_before_they_are_multiplied() -> None:

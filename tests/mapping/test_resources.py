@@ -5,7 +5,8 @@ import pytest
 
 from hw_models.schema import Chip, SynapseMemory
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights
-from neurosim.mapping.resources import Demand, measure_demand, packed_words, parameter_table
+from neurosim.mapping.incoming import packed_words
+from neurosim.mapping.resources import Demand, measure_demand, parameter_table
 from neurosim.mapping.schedule import stage_network
 from tests.mapping.chips import limited, make_chip
 from tests.mapping.networks import dense, lif, spikes_in, spiking_ssm
@@ -48,10 +49,9 @@ def test_packing_by_hand(memory: SynapseMemory, n: int, is_dense: bool, words: i
 def test_dense_axons_skip_zero_weights_but_store_them() -> None:
     values = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]])
     incoming = one_projection(DenseWeights(values), make_chip(core__synapse_memory__word_bits=8)).incoming[1][0]
-    chip = make_chip(core__synapse_memory__word_bits=8)
-    rows, synapses, words = incoming.axons(0, 3, chip)
+    rows, synapses, words, stored = incoming.axons(0, 3)
     assert (rows.tolist(), synapses.tolist(), words.tolist()) == ([0, 1], [2, 1], [3, 3])
-    rows, synapses, words = incoming.axons(0, 2, chip)
+    rows, synapses, words, stored = incoming.axons(0, 2)
     assert (rows.tolist(), synapses.tolist(), words.tolist()) == ([0], [1], [2])
     assert incoming.fan_in().tolist() == [1, 0, 2]
 
@@ -59,7 +59,7 @@ def test_dense_axons_skip_zero_weights_but_store_them() -> None:
 def test_chip_that_works_on_zero_weights_counts_them() -> None:
     chip = make_chip(core__pipeline__skip_zero_weights=False)
     incoming = one_projection(dense(2, 3, 0.0), chip).incoming[1][0]
-    rows, synapses, _ = incoming.axons(1, 3, chip)
+    rows, synapses, *_ = incoming.axons(1, 3)
     assert (rows.tolist(), synapses.tolist()) == ([0, 1], [2, 2])
     assert incoming.fan_in().tolist() == [2, 2, 2]
 
@@ -67,9 +67,9 @@ def test_chip_that_works_on_zero_weights_counts_them() -> None:
 def test_sparse_axons_are_cut_by_target() -> None:
     weights = SparseWeights(np.array([0, 3, 3, 5]), np.array([0, 2, 3, 0, 3]), np.array([1.0, 1.0, 0.0, 1.0, 1.0]), 4)
     incoming = one_projection(weights).incoming[1][0]
-    rows, synapses, _ = incoming.axons(0, 4, make_chip())
+    rows, synapses, *_ = incoming.axons(0, 4)
     assert (rows.tolist(), synapses.tolist()) == ([0, 2], [2, 2])
-    rows, synapses, _ = incoming.axons(3, 4, make_chip())
+    rows, synapses, *_ = incoming.axons(3, 4)
     assert (rows.tolist(), synapses.tolist()) == ([2], [1])
     assert incoming.fan_in().tolist() == [2, 0, 1, 1]
 
@@ -77,14 +77,14 @@ def test_sparse_axons_are_cut_by_target() -> None:
 def test_few_synapses_of_many_sources_are_counted_alike() -> None:
     pointer = np.concatenate([np.zeros(90, np.int64), np.full(11, 2)])
     weights = SparseWeights(pointer, np.array([0, 1]), np.ones(2), 2)
-    rows, synapses, _ = one_projection(weights).incoming[1][0].axons(0, 2, make_chip())
+    rows, synapses, *_ = one_projection(weights).incoming[1][0].axons(0, 2)
     assert (rows.tolist(), synapses.tolist()) == ([89], [2])
 
 
 def test_one_to_one_is_packed_with_index() -> None:
     chip = make_chip(core__synapse_memory__word_bits=16)
     incoming = one_projection(OneToOneWeights(np.array([1.0, 0.0, 1.0])), chip).incoming[1][0]
-    rows, synapses, words = incoming.axons(0, 3, chip)
+    rows, synapses, words, stored = incoming.axons(0, 3)
     assert (rows.tolist(), synapses.tolist(), words.tolist()) == ([0, 2], [1, 1], [2, 2])  # 8 + 10 bits
 
 
@@ -94,7 +94,7 @@ def test_rows_of_a_second_output_interleave() -> None:
                        Projection("c", "v", dense(3, 1), port="sum", output="square")))
     found = demand(network)
     assert found.first_row.tolist() == [0, 3, 9, 10]
-    assert found.incoming[2][0].axons(0, 1, make_chip()).rows.tolist() == [4, 6, 8]
+    assert found.incoming[2][0].axons(0, 1).rows.tolist() == [4, 6, 8]
 
 
 def test_state_bits_by_hand() -> None:

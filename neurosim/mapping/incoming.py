@@ -1,0 +1,231 @@
+"""The synapses of a projection, ready to be cut along its target population: axons, synaptic operations, words.
+
+Synapses are counted per *axon*: one output row of the network, seen from one core. The synapses that one projection
+gives an axon are packed as one list. Dense rows are stored without index, so their zero weights take memory too, even
+where the core skips them; sparse and one-to-one rows carry an index and leave zero weights out where the core skips
+them. A convolution's kernel is stored once per core, for the output channels that the core has, and read tap by tap;
+on chips that cannot share it, every synapse is listed. An axon without any synapse left is not made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_models.schema import Chip, SynapseMemory
+from neurosim.graph import (
+    ConvolutionWeights,
+    DenseWeights,
+    OneToOneWeights,
+    Projection,
+    SparseWeights,
+    Weights,
+)
+from neurosim.machine import Int64Array
+from neurosim.mapping.bits import weight_bits
+from neurosim.scales import integer_weights
+
+Kind = Literal["dense", "sparse", "conv"]
+
+
+class Axons(NamedTuple):
+    """What one projection brings to a slice of its target."""
+
+    rows: Int64Array              # [axon] output rows of the source, ascending
+    synapses: Int64Array          # [axon] synaptic operations of one packet
+    words: Int64Array             # [axon] words of synaptic memory that one packet reads
+    stored: int                   # words of synaptic memory in all
+
+
+class Incoming(Protocol):
+    """The synapses of one projection. kind : which synaptic operation they are booked as"""
+
+    @property
+    def kind(self) -> Kind: ...  # noqa: D102
+
+    def axons(self, start: int, stop: int) -> Axons:
+        """Return the axons into target neurons `start` to `stop` − 1."""
+
+    def fan_in(self) -> Int64Array:
+        """Return the synapses of each target neuron."""
+
+
+class _Rows(NamedTuple):
+    """How source neurons are numbered as output rows, and how their synapses are stored."""
+
+    first: int
+    stride: int
+    memory: SynapseMemory
+    weight_bits: int
+
+    def axons(self, sources: Int64Array, synapses: Int64Array, listed: Int64Array, *, dense: bool,
+              stored: int | None = None) -> Axons:
+        words = packed_words(self.memory, self.weight_bits, listed, dense)
+        return Axons(self.first + self.stride * sources, synapses, words,
+                     int(words.sum()) if stored is None else stored)
+
+
+@dataclass(frozen=True)
+class DenseIncoming:
+    """All to all. used : bool[pre, post] synapses that are worked on; None: all of them"""
+
+    rows: _Rows
+    shape: tuple[int, int]
+    used: NDArray[np.bool_] | None
+    kind: Kind = "dense"
+
+    def axons(self, start: int, stop: int) -> Axons:
+        """See `Incoming`."""
+        if self.used is None:
+            synapses = np.full(self.shape[0], stop - start, np.int64)
+        else:
+            synapses = np.count_nonzero(self.used[:, start:stop], axis=1).astype(np.int64)
+        sources = np.flatnonzero(synapses)
+        return self.rows.axons(sources, synapses[sources], np.full(len(sources), stop - start, np.int64), dense=True)
+
+    def fan_in(self) -> Int64Array:
+        """See `Incoming`."""
+        if self.used is None:
+            return np.full(self.shape[1], self.shape[0], np.int64)
+        return np.asarray(np.count_nonzero(self.used, axis=0), np.int64)
+
+
+@dataclass(frozen=True)
+class ListedIncoming:
+    """Synapse by synapse. sources : source neurons sorted by target; pointer : where each target's begin"""
+
+    rows: _Rows
+    n_pre: int
+    sources: Int64Array
+    pointer: Int64Array
+    kind: Kind = "sparse"
+
+    def axons(self, start: int, stop: int) -> Axons:
+        """See `Incoming`."""
+        cut = self.sources[self.pointer[start]:self.pointer[stop]]
+        if len(cut) > self.n_pre // 8:
+            counts = np.bincount(cut, minlength=self.n_pre)
+            sources = np.flatnonzero(counts)
+            counts = counts[sources]
+        else:
+            sources, counts = np.unique(cut, return_counts=True)
+        return self.rows.axons(sources, counts.astype(np.int64), counts.astype(np.int64), dense=False)
+
+    def fan_in(self) -> Int64Array:
+        """See `Incoming`."""
+        return np.asarray(np.diff(self.pointer), np.int64)
+
+
+@dataclass(frozen=True)
+class SharedIncoming:
+    """A convolution with one kernel. used : bool[out, in / groups, height, width] taps that are worked on"""
+
+    rows: _Rows
+    weights: ConvolutionWeights
+    used: NDArray[np.bool_]
+    kind: Kind = "conv"
+
+    def axons(self, start: int, stop: int) -> Axons:
+        """See `Incoming`."""
+        weights = self.weights
+        place = [np.arange(start, stop) // stride % length for stride, length in
+                 zip(weights.strides(weights.output_shape), weights.output_shape, strict=True)]
+        low, high = [int(axis.min()) for axis in place], [int(axis.max()) + 1 for axis in place]
+        held = np.zeros([b - a for a, b in zip(low, high, strict=True)], np.float32)
+        held[tuple(axis - a for axis, a in zip(place, low, strict=True))] = 1
+        synapses = self._synapses(held, low, high).astype(np.int64)
+        channel, row, column = np.nonzero(synapses)
+        strides = weights.strides(weights.input_shape)
+        sources = channel * strides[0] + row * strides[1] + column * strides[2]
+        order = np.argsort(sources)
+        counts = synapses[channel, row, column][order]
+        n_channels = int(held.any(axis=(1, 2)).sum())
+        kernel = np.array([n_channels * weights.values[0].size], np.int64)
+        stored = int(packed_words(self.rows.memory, self.rows.weight_bits, kernel, True)[0])
+        return self.rows.axons(sources[order], counts, counts, dense=True, stored=stored)
+
+    def fan_in(self) -> Int64Array:
+        """See `Incoming`."""
+        weights = self.weights
+        taps = self.used.sum(axis=1, dtype=np.int64)
+        rows, columns = (self._inside(axis).astype(np.int64) for axis in (0, 1))
+        counts = np.einsum("yi,xj,oij->oyx", rows, columns, taps)
+        order = ["cyx".index(axis) for axis in weights.order]
+        return np.ascontiguousarray(counts.transpose(order)).reshape(-1)
+
+    def _synapses(self, held: NDArray[np.float32], low: list[int], high: list[int]) -> NDArray[np.float32]:
+        """Return the synapses from each input [channel, row, column] into the neurons held; low, high: their box."""
+        weights = self.weights
+        n_in, n_out = self.used.shape[1], weights.output_shape[0] // weights.groups
+        found = np.zeros(weights.input_shape, np.float32)
+        at = [weights.source_places(axis)[low[1 + axis]:high[1 + axis]] for axis in (0, 1)]
+        inside = [self._inside(axis)[low[1 + axis]:high[1 + axis]] for axis in (0, 1)]
+        for group in range(low[0] // n_out, (high[0] - 1) // n_out + 1):
+            outs = slice(max(low[0], group * n_out), min(high[0], (group + 1) * n_out))
+            part = held[outs.start - low[0]:outs.stop - low[0]]
+            into = found[group * n_in:(group + 1) * n_in]
+            for i, j in np.ndindex(*self.used.shape[2:]):
+                rows, columns = np.flatnonzero(inside[0][:, i]), np.flatnonzero(inside[1][:, j])
+                if not len(rows) or not len(columns):
+                    continue
+                taps = self.used[outs, :, i, j].astype(np.float32)
+                counts = np.tensordot(taps, part[:, rows[:, None], columns], axes=(0, 0))
+                into[:, at[0][rows, i][:, None], at[1][columns, j]] += counts
+        return found
+
+    def _inside(self, axis: int) -> NDArray[np.bool_]:
+        at = self.weights.source_places(axis)
+        return np.asarray((at >= 0) & (at < self.weights.input_shape[1 + axis]))
+
+
+def packed_words(memory: SynapseMemory, weight_bits: int, n_synapses: Int64Array, dense: bool) -> Int64Array:
+    """Return the words that lists of `n_synapses` take; int64 of the same shape. See `SynapseMemory` for the rule."""
+    bits = weight_bits + memory.delay_bits + (0 if dense else memory.index_bits)
+    if memory.packing == "words":
+        return _words(n_synapses * bits, memory.word_bits)
+    bits += memory.tag_bits
+    blocks, rest = np.divmod(n_synapses, memory.block_synapses)
+    full = _words(np.int64(memory.block_synapses * bits + memory.header_bits), memory.word_bits)
+    last = _words(rest * bits + memory.header_bits, memory.word_bits)
+    return blocks * full + np.where(rest > 0, last, 0)
+
+
+def cut_ready(projection: Projection, first_row: int, row_stride: int, chip: Chip) -> Incoming:
+    """Return the synapses of `projection`; its source's neuron i has the output row first_row + row_stride * i."""
+    weights, skip_zero = projection.weights, chip.core.pipeline.skip_zero_weights
+    rows = _Rows(first_row, row_stride, chip.core.synapse_memory, weight_bits(projection, chip))
+    values: NDArray[Any] = weights.values
+    if projection.coding is not None:       # what rounds to zero is zero
+        values = integer_weights(weights, projection.coding, projection.name)
+    if isinstance(weights, DenseWeights):
+        return DenseIncoming(rows, weights.shape, values != 0 if skip_zero and not np.all(values) else None)
+    if isinstance(weights, ConvolutionWeights) and chip.core.capabilities.convolution:
+        return SharedIncoming(rows, weights, values != 0 if skip_zero else np.ones(values.shape, bool))
+    n_pre, n_post = weights.shape
+    sources, targets = _listed(weights, values, skip_zero)
+    order = np.argsort(targets, kind="stable")
+    pointer = np.concatenate([[0], np.cumsum(np.bincount(targets, minlength=n_post), dtype=np.int64)])
+    return ListedIncoming(rows, n_pre, sources[order], pointer)
+
+
+def _listed(weights: Weights, values: NDArray[Any], skip_zero: bool) -> tuple[Int64Array, Int64Array]:
+    """Return source and target neuron of each synapse, in order of the sources."""
+    if isinstance(weights, ConvolutionWeights):
+        weights = ConvolutionWeights(np.asarray(values, np.float64), weights.input_shape, weights.output_shape,
+                                     weights.stride, weights.padding, weights.dilation, weights.groups,
+                                     weights.order).unrolled()
+        values = weights.values
+    kept = values != 0 if skip_zero else np.ones(len(values), bool)
+    if isinstance(weights, OneToOneWeights):
+        neurons = np.flatnonzero(kept)
+        return neurons, neurons
+    assert isinstance(weights, SparseWeights), "dense weights have rows of their own"
+    sources = np.repeat(np.arange(weights.shape[0], dtype=np.int64), np.diff(weights.row_pointer))
+    return sources[kept], np.asarray(weights.targets, np.int64)[kept]
+
+
+def _words(bits: Int64Array | np.int64, word_bits: int) -> Int64Array:
+    return np.asarray(-(-bits // word_bits), np.int64)
