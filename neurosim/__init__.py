@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from importers import import_network
     from neurosim.api import QuantizeResult, RunResult, load_chip, load_network, map_network, quantize, run, summarise
     from neurosim.errors import NeurosimError
     from neurosim.graph import Network
@@ -23,6 +24,7 @@ _HOME = {
     "QuantizeResult": "neurosim.api",
     "RunResult": "neurosim.api",
     "Trace": "neurosim.traces.store",
+    "import_network": "importers",
     "load_chip": "neurosim.api",
     "load_network": "neurosim.api",
     "map_network": "neurosim.api",
@@ -33,7 +35,7 @@ _HOME = {
 }
 
 __all__ = ["Network", "NeurosimError", "ProfileResult", "QuantizeResult", "RunResult", "Trace", "__version__",
-           "load_chip", "load_network", "map_network", "profile", "quantize", "run", "summarise"]
+           "import_network", "load_chip", "load_network", "map_network", "profile", "quantize", "run", "summarise"]
 
 
 def __getattr__(name: str) -> Any:

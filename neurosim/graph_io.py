@@ -97,6 +97,15 @@ def load_network(path: str | Path) -> Network:
                         allowed="an HDF5 file written by save_network", mend=_MEND) from error
 
 
+def is_network_file(path: str | Path) -> bool:
+    """Return whether a file says of itself that it is a network file, damaged or not."""
+    try:
+        with h5py.File(path, "r") as file:
+            return _Reader(Path(path), file).claims_format()
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError):
+        return False
+
+
 def _write(file: h5py.File, network: Network) -> None:
     file.attrs["format"] = np.bytes_(FORMAT)
     file.attrs["schema_version"] = _schema_version(network)
@@ -207,8 +216,12 @@ class _Reader:
                               "quantities of its populations, and its projections")
         return Network(name, populations, projections, readouts, metadata)
 
+    def claims_format(self) -> bool:
+        """Return whether the file names its format."""
+        return bool(self._attribute("format") == FORMAT)
+
     def _check_format(self) -> None:
-        if self._attribute("format") != FORMAT:
+        if not self.claims_format():
             raise self._fault("format", "is missing or another", FORMAT)
         version = self._attribute("schema_version")
         if not isinstance(version, int | np.integer) or int(version) not in SCHEMA_VERSIONS:

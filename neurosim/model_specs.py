@@ -98,6 +98,7 @@ def _index(name: str, names: list[str]) -> int:
 
 
 _COMPARATOR = AttributeSpec("comparator", (">=", ">"), ">=")
+_STRICT = AttributeSpec("comparator", _COMPARATOR.choices, ">")
 _RESET = AttributeSpec("reset", ("hard", "soft", "none"), "hard")
 _SPIKE = (OutputSpec("spike", "spike"),)
 _GRADED = (OutputSpec("graded", "graded"),)
@@ -187,6 +188,18 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
               needs=frozenset({"programmable"})),
     ModelSpec("delta", "sends the change of its input", _INPUT, _GRADED, (ParameterSpec("threshold", 0.0, low=0),),
               _ENCODER_STATE, (_CODING,), needs=frozenset({"programmable"})),
+    ModelSpec("brf", "balanced resonate-and-fire: turns, decays, and is held back after each spike; no reset", _INPUT,
+              _SPIKE,
+              (ParameterSpec("omega", None), ParameterSpec("damping", None), ParameterSpec("threshold", 1.0),
+               ParameterSpec("refractory_decay", 0.9), ParameterSpec("refractory_gain", 0.01)),
+              (StateSpec("u"), StateSpec("v"), StateSpec("q")),
+              (_STRICT, AttributeSpec("refractory", ("on", "off"), "on")),
+              needs=frozenset({"programmable", "multiply"})),
+    ModelSpec("alif", "leaky integrate-and-fire with a threshold that rises with each spike", _INPUT, _SPIKE,
+              (ParameterSpec("leak", None), ParameterSpec("adaptation_leak", None), ParameterSpec("threshold", 0.01),
+               ParameterSpec("beta", 1.8), ParameterSpec("input_gain", 1.0)),
+              (StateSpec("potential"), StateSpec("adaptation")), (_STRICT,),
+              needs=frozenset({"programmable", "multiply"})),
 )
 SPEC_BY_NAME: dict[str, ModelSpec] = {spec.name: spec for spec in MODEL_SPECS}
 MODEL_INDEX: dict[str, int] = {spec.name: index for index, spec in enumerate(MODEL_SPECS)}

@@ -6,7 +6,7 @@ to a value on its way into it, its overflow what happens where it does not fit:
 | role | what it is; the chip's bits |
 |---|---|
 | charge | what a port's dendrite gathered, converted once per projection, after its sum; core.accumulator_bits |
-| state | a word of state, `h` for h_real and h_imag of all modes, `real` and `imag` also for ports; core.state_bits |
+| state | a word of state: `h` all of h_real and h_imag, `u` u and v, `real`, `imag` also ports; core.state_bits |
 | parameter | a parameter, `a` for its real and imaginary parts of all modes; core.parameter_bits |
 | gain | a parameter of the state-space models that multiplies like a weight (b, c, d); core.weight_bits |
 | internal | between state and output: `y` of the state-space models, `product` of the gated unit; core.state_bits |
@@ -60,6 +60,10 @@ def _steps(of: str, *names: str) -> tuple[QuantitySpec, ...]:
     return tuple(QuantitySpec(name, "parameter", of) for name in names)
 
 
+def _factors(*names: str) -> tuple[QuantitySpec, ...]:
+    return tuple(QuantitySpec(name, "parameter") for name in names)
+
+
 _GRADED = (QuantitySpec("graded", "payload"),)
 _LEAK = QuantitySpec("leak", "parameter")
 _SSM = (*_charge("input"), *_state("h"), QuantitySpec("a", "parameter"), QuantitySpec("b", "gain"),
@@ -101,6 +105,12 @@ MODEL_QUANTITIES: dict[str, ModelQuantities] = {
     "sigma_delta": ModelQuantities((*_charge("input"), *_state("sigma"), *_steps("sigma", "threshold", "bias"),
                                     *_GRADED), (("input", "sigma"),)),
     "delta": ModelQuantities((*_charge("input"), *_steps("input", "threshold"), *_GRADED)),
+    "brf": ModelQuantities((*_charge("input"), *_state("u", "q"), *_factors("omega", "damping"),
+                            *_steps("u", "threshold"), *_factors("refractory_decay", "refractory_gain")),
+                           (("input", "u", "q"),)),
+    "alif": ModelQuantities((*_charge("input"), *_state("potential", "adaptation"), _LEAK,
+                             *_factors("adaptation_leak"), *_steps("potential", "threshold"),
+                             *_factors("beta", "input_gain")), (("input", "potential", "adaptation"),)),
 }
 
 # (model, quantity) -> the only rounding that its kernel knows.

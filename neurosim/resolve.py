@@ -107,12 +107,12 @@ def _network_from_file(path: Path) -> Network:
         close = difflib.get_close_matches(str(path), known, 1)
         raise DataError(f"{path}: no such file or scenario", allowed=f"{', '.join(known)}, or a file",
                         mend=f"did you mean {close[0]!r}?" if close else "check the path")
-    if path.suffix in NETWORK_SUFFIXES:
-        from neurosim.graph_io import load_network as read
+    from importers import import_network, recognised_hdf5
+    from neurosim.graph_io import is_network_file
+    from neurosim.graph_io import load_network as read
 
+    if is_network_file(path) or path.suffix in NETWORK_SUFFIXES and recognised_hdf5(path) is None:
         return read(path)
-    from importers import import_network
-
     return import_network(path).network
 
 

@@ -13,7 +13,15 @@ import pytest
 
 from neurosim.errors import DataError, OptionError
 from neurosim.formats import Coding, Format
-from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights
+from neurosim.graph import (
+    ConvolutionWeights,
+    DenseWeights,
+    Network,
+    OneToOneWeights,
+    Population,
+    Projection,
+    SparseWeights,
+)
 from neurosim.graph_io import load_network, save_network
 
 
@@ -25,11 +33,14 @@ def example() -> Network:
     return Network("example", (
         Population("in", "input", 3), Population("s", "ssm_heaviside", 3, modes, {"comparator": ">"}, n_modes=2),
         Population("a", "lif", 3, {"leak": [0.1, 0.2, 0.3]}),
+        Population("back", "linear", 3, direction="reversed"),
     ), (
         Projection("in", "s", OneToOneWeights(np.array([1.0, 2.0, 3.0]))),
         Projection("s", "a", DenseWeights(random.normal(size=(3, 3))), name="forward"),
         Projection("a", "a", weights, delay_steps=np.array([1, 2, 3])),
         Projection("in", "a", weights, delay_steps=4),
+        Projection("back", "a", ConvolutionWeights(
+            random.normal(size=(1, 1, 1, 2)), (1, 1, 3), (1, 1, 3), (1, 1), (0, 1), (1, 2), 1, "xyc"), delay_steps=1),
     ), ("a",), {"licence": "CC0", "classes": "ä, b"})
 
 
@@ -37,6 +48,7 @@ def assert_equal(ours: Network, theirs: Network) -> None:
     assert (ours.name, ours.readouts, dict(ours.metadata)) == (theirs.name, theirs.readouts, dict(theirs.metadata))
     for a, b in zip(ours.populations, theirs.populations, strict=True):
         assert (a.name, a.model, a.size, a.n_modes, a.attributes) == (b.name, b.model, b.size, b.n_modes, b.attributes)
+        assert a.direction == b.direction
         assert a.parameters.keys() == b.parameters.keys()
         assert all(np.array_equal(a.parameters[name], b.parameters[name]) for name in a.parameters)
         assert a.codings.keys() == b.codings.keys()
@@ -62,7 +74,8 @@ def quantised_example() -> Network:
                "leak": Coding(Format.parse("u16.15"))}
     one = Coding(Format.parse("s8.6/nearest_even"), np.array(0.75))
     each = Coding(Format.parse("s4.2"), np.exp2(range(3)))
-    populations = (*network.populations[:2], dataclasses.replace(network.populations[2], codings=codings))
+    populations = (*network.populations[:2], dataclasses.replace(network.populations[2], codings=codings),
+                   *network.populations[3:])
     projections = (dataclasses.replace(network.projections[0], coding=one),
                    dataclasses.replace(network.projections[1], coding=each), *network.projections[2:])
     return dataclasses.replace(network, populations=populations, projections=projections)
@@ -72,7 +85,7 @@ def test_formats_survive(tmp_path: Path) -> None:
     save_network(quantised_example(), tmp_path / "quantised.h5")
     assert_equal(quantised_example(), load_network(tmp_path / "quantised.h5"))
     with h5py.File(tmp_path / "quantised.h5") as file:
-        assert file.attrs["schema_version"] == 2
+        assert file.attrs["schema_version"] == 3
 
 
 def alter_codings(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -328,6 +341,13 @@ def test_header_of_two_dimensions(path: Path) -> None:
     (lambda h: h["projections"][0].update(delay_steps=-1), "delay_steps = -1"),
     (lambda h: h["projections"][1].update(delay_steps=None), "projections/1/delay_steps is missing"),
     (lambda h: h["projections"][2].update(n_synapses=2), "projections/2/targets has shape (3,)"),
+    (lambda h: h["populations"][3].update(direction="upward"), "direction = 'upward'"),
+    (lambda h: h["projections"][4].pop("convolution"), "projections[4] is wrong: None is no object"),
+    (lambda h: h["projections"][4]["convolution"].update(stride=[1]), "stride = [1] has not 2 numbers"),
+    (lambda h: h["projections"][4]["convolution"].update(stride=[0, 1]), "stride = (0, 1)"),
+    (lambda h: h["projections"][4]["convolution"].update(kernel_shape=[1, 1, 1, 3]), "values has shape (1, 1, 1, 2)"),
+    (lambda h: h["projections"][4]["convolution"].update(output_shape=[2**40, 1, 3]), "kernel has shape"),
+    (lambda h: h["projections"][4]["convolution"].update(input_shape=[1, 2**40, 3]), "shape (pre, post)"),
 ])
 def test_header_faults_are_named(path: Path, change: Callable[[dict[str, Any]], object], part: str) -> None:
     edit_header(path, change)

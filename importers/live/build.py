@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.live.neurons import Unsupported
+from importers.live.neurons import RefusedError
 from importers.live.origin import Layer, Source
 from importers.live.record import NeuronLayer, Path
 from importers.live.synapses import (
@@ -23,6 +23,8 @@ from importers.live.synapses import (
     kernel_of,
     over_image,
     per_channel,
+    pooled,
+    reach,
     rows_of,
     selected,
     selection,
@@ -41,12 +43,14 @@ class LiveNetwork:
     inputs : float64[sample, token, column]
     spikes : population -> bool[sample, token, neuron], what the module's own neurons sent
     notes : what the user should know
+    readout : float64[sample, readout neuron], what the module itself returned; None where it returned something else
     """
 
     network: Network
     inputs: FloatArray
     spikes: dict[str, NDArray[np.bool_]]
     notes: tuple[str, ...] = ()
+    readout: FloatArray | None = None
 
 
 @dataclass
@@ -69,7 +73,21 @@ class Builder:
     populations: list[Population] = field(default_factory=list)
     projections: list[Projection] = field(default_factory=list)
     inputs: dict[str, FloatArray] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
     _made: dict[Any, str] = field(default_factory=dict)
+    _bounds: dict[str, float] = field(default_factory=dict)     # of what each population sends, in magnitude
+    _sends: dict[str, FloatArray] = field(default_factory=dict)
+    _graded: set[str] = field(default_factory=set)
+
+    def declare(self, layers: Sequence[NeuronLayer]) -> None:
+        """Note what the neurons of all layers send, before any is read."""
+        for layer in layers:
+            name = layer.layer.name
+            self._sends[name] = np.broadcast_to(np.asarray(layer.rule.sends, np.float64), layer.layer.shape).reshape(-1)
+            self._bounds[name] = 1.0
+            if not layer.rule.is_spiking:
+                self._graded.add(name)
+                self._bounds[name] = layer.largest
 
     def add_layer(self, layer: NeuronLayer) -> None:
         """Add a layer of neurons with all that it reads."""
@@ -82,7 +100,7 @@ class Builder:
             parameters = {name: full(value) for name, value in rule.parameters.items()}
             gain = full(rule.gain)
         except ValueError:
-            raise Unsupported(f"has parameters of another shape than its neurons, {shape}") from None
+            raise RefusedError(f"has parameters of another shape than its neurons, {shape}") from None
         built = self._sum(layer, layer.sources, (), size)
         bias = built.bias * gain
         name = layer.layer.name
@@ -105,7 +123,7 @@ class Builder:
     def _add_recurrent(self, name: str, weights: FloatArray, sends: FloatArray, full: Any) -> None:
         if weights.ndim == 2:
             if weights.shape != (len(sends), len(sends)):
-                raise Unsupported(f"has recurrent weights of shape {weights.shape} for {len(sends)} neurons")
+                raise RefusedError(f"has recurrent weights of shape {weights.shape} for {len(sends)} neurons")
             self._join(Way(name, DenseWeights(weights * sends[:, None]), 1, False), name)
         else:
             self._join(Way(name, OneToOneWeights(full(weights) * sends), 1, False), name)
@@ -114,7 +132,7 @@ class Builder:
         """Return the neuron that sends 1 at every step."""
         if CONSTANT not in self._made:
             self._made[CONSTANT] = CONSTANT
-            self.populations.append(Population(CONSTANT, "linear", 1, {"bias": 1.0}))
+            self._add(Population(CONSTANT, "linear", 1, {"bias": 1.0}), 1.0)
         return CONSTANT
 
     # -- what a layer reads ----------------------------------------------------------------------------------------
@@ -132,7 +150,7 @@ class Builder:
         """Return what one source gives: its neurons in the order in which they are read, times its factor."""
         layer, n_elements = source.layer, len(source.neurons)
         if layer.kind == "neurons":
-            sent = np.ones(size_of(layer)) * reader_sends(self, layer)
+            sent = self._sends[layer.name]
             values = np.where(source.neurons >= 0, sent[source.neurons], 0.0) * source.factor
             way = Way(layer.name, selection(size_of(layer), source.neurons, values), reader.delays[path],
                       self._is_positive(layer))
@@ -147,12 +165,12 @@ class Builder:
                            for way in made.ways], made.bias * source.factor)
         inside = source.neurons >= 0
         bias = np.where(inside, made.bias[source.neurons], 0.0) * source.factor
-        population, is_positive = self._between(layer, _Built(made.ways, np.zeros(size_of(layer))))
+        population, is_positive = self._between(layer, _Built(made.ways, np.zeros(size_of(layer))), what="")
         weights = selection(size_of(layer), source.neurons, np.full(n_elements, source.factor))
         return _Built([Way(population, weights, 0, is_positive)], bias)
 
     def _is_positive(self, layer: Layer) -> bool:
-        return bool(np.all(np.asarray(self._sends[layer.name]) > 0)) and layer.name not in self._graded
+        return bool(np.all(self._sends[layer.name] > 0)) and layer.name not in self._graded
 
     def _input(self, reader: NeuronLayer, path: Path, size: int) -> tuple[str, bool]:
         """Return the input population that sends what arrives by `path`."""
@@ -165,6 +183,7 @@ class Builder:
             payload = "spike" if np.isin(values, (0.0, 1.0)).all() else "graded"
             self.inputs[name] = values
             self.populations.insert(len(self.inputs) - 1, Population(name, "input", size, {}, {"payload": payload}))
+            self._bounds[name] = float(np.abs(values).max(initial=0.0))
         return name, bool(values.min() >= 0)
 
     # -- operations ------------------------------------------------------------------------------------------------
@@ -175,7 +194,7 @@ class Builder:
         given = self._sum(reader, layer.sources, path, size_in)
         if layer.kind == "scale":
             scale = per_channel(layer.settings["scale"], layer.shape)
-            shift = per_channel(np.broadcast_to(layer.settings["shift"], np.shape(layer.settings["scale"])), layer.shape)
+            shift = per_channel(layer.settings["shift"], layer.shape)
             return _Built([Way(way.population, times(way.weights, scale), way.delay_steps, False)
                            for way in given.ways], given.bias * scale + shift)
         if layer.kind == "linear":
@@ -184,7 +203,7 @@ class Builder:
             return self._convolution(layer, given)
         if layer.kind == "maximum":
             return self._maximum(layer, given)
-        name, is_positive = self._between(layer, given, layer.kind)
+        name, is_positive = self._between(layer, given, layer.kind, what="")
         return _whole(name, size_of(layer), is_positive)
 
     def _linear(self, layer: Layer, given: _Built) -> _Built:
@@ -199,7 +218,7 @@ class Builder:
     def _convolution(self, layer: Layer, given: _Built) -> _Built:
         kernel, bias = kernel_of(layer), layer.settings.get("bias")
         added = 0.0 if bias is None else per_channel(bias, layer.shape)
-        passed = [over_image(way.weights, kernel) for way in given.ways]
+        passed = [over_image(way.weights, kernel) or pooled(way.weights, layer, kernel) for way in given.ways]
         if any(weights is None for weights in passed):
             name, is_positive = self._between(layer, given)
             return _Built([Way(name, kernel, 0, is_positive and layer.kind == "average")], np.zeros(size_of(layer))
@@ -210,19 +229,41 @@ class Builder:
 
     def _maximum(self, layer: Layer, given: _Built) -> _Built:
         """A dendrite's maximum rests at 0: it is that of a pool where nothing below 0 arrives."""
-        if len(given.ways) != 1 or given.bias.any() or not given.ways[0].is_positive:
-            raise Unsupported(f"reads {layer.name} (maximum of a pool) of values that may lie below 0: a maximum is "
-                              "taken of spikes; put the pool behind the neurons, or take an average")
-        weights = over_image(given.ways[0].weights, kernel_of(layer))
-        if weights is None or weights.values.min() < 0:
-            raise Unsupported(f"reads {layer.name} (maximum of a pool) of spikes that are scaled or moved")
-        key = (id(layer), given.ways[0].population, given.ways[0].delay_steps)
+        kernel, lift = kernel_of(layer), 0.0
+        weights = over_image(given.ways[0].weights, kernel) if len(given.ways) == 1 else None
+        if weights is None or given.bias.any() or not given.ways[0].is_positive or weights.values.min() < 0:
+            given, lift = self._lifted(layer, given)
+            weights = kernel
+        way = given.ways[0]
+        key = (id(layer), way.population, way.delay_steps)
         if key not in self._made:
             self._made[key] = self._name(layer)
-            self._join(Way(given.ways[0].population, weights, given.ways[0].delay_steps, True), self._made[key],
-                       port="max")
-            self.populations.append(Population(self._made[key], "reduce", size_of(layer)))
-        return _whole(self._made[key], size_of(layer), True)
+            self._join(Way(way.population, weights, way.delay_steps, True), self._made[key], port="max")
+            self._add(Population(self._made[key], "reduce", size_of(layer)), self._bounds[way.population])
+        built = _whole(self._made[key], size_of(layer), True)
+        return _Built(built.ways, built.bias - lift)
+
+    def _lifted(self, layer: Layer, given: _Built) -> tuple[_Built, float]:
+        """Return values of either sign, raised above 0 by a constant that is taken off behind the maximum.
+
+        The constant is a power of two beyond all that the values can reach, so that little is lost in rounding.
+        """
+        lift = 2.0 ** np.ceil(np.log2(max(self._bound(given), 2.0**-20)))
+        size = len(given.bias)
+        name, _ = self._between(layer, _Built(given.ways, given.bias + lift))
+        note = (f"{layer.name} pools values, not spikes: all of them are sent at every step, raised by {lift:g} to be "
+                "above 0")
+        self.notes[note] = None
+        return _whole(name, size, True), float(lift)
+
+    def _bound(self, given: _Built) -> float:
+        """Return what no element exceeds in magnitude."""
+        reached = sum(reach(way.weights) * self._bounds[way.population] for way in given.ways)
+        return float(reached + np.abs(given.bias).max(initial=0.0))
+
+    def _add(self, population: Population, bound: float) -> None:
+        self.populations.append(population)
+        self._bounds[population.name] = bound
 
     def _simple(self, layer: Layer, given: _Built) -> list[Way]:
         """Return ways that choose one neuron for each element; a population in between where they do not."""
@@ -231,38 +272,22 @@ class Builder:
         name, is_positive = self._between(layer, _Built(given.ways, np.zeros(len(given.bias))))
         return [Way(name, OneToOneWeights(np.ones(len(given.bias))), 0, is_positive)]
 
-    def _between(self, layer: Layer, given: _Built, model: str = "linear") -> tuple[str, bool]:
+    def _between(self, layer: Layer, given: _Built, model: str = "linear", *, what: str = ".input"
+                 ) -> tuple[str, bool]:
         """Return a population that receives `given`, and whether it sends nothing below 0."""
-        key = (id(layer), model, tuple((way.population, way.delay_steps) for way in given.ways))
+        key = (id(layer), model, what, tuple((way.population, way.delay_steps) for way in given.ways))
         if key not in self._made:
-            self._made[key] = self._name(layer)
+            self._made[key] = self._name(layer, what)
             for way in given.ways:
                 self._join(way, self._made[key])
-            self.populations.append(Population(self._made[key], model, len(given.bias), {"bias": given.bias}))
+            self._add(Population(self._made[key], model, len(given.bias), {"bias": given.bias}), self._bound(given))
         return self._made[key], model == "relu"
 
-    def _name(self, layer: Layer) -> str:
+    def _name(self, layer: Layer, what: str = "") -> str:
         """Return a name for the population of an operation that no other has."""
-        base = f"{layer.name}.{layer.kind}"
+        base = f"{layer.name}.{layer.kind}{what}"
         known = {population.name for population in self.populations} | set(self._made.values())
         return next(name for name in (base, *(f"{base}{n}" for n in range(2, len(known) + 3))) if name not in known)
-
-    _sends: dict[str, Any] = field(default_factory=dict)
-    _graded: set[str] = field(default_factory=set)
-
-    def declare(self, layers: Sequence[NeuronLayer]) -> None:
-        """Note what the neurons of all layers send, before any is read."""
-        for layer in layers:
-            self._sends[layer.layer.name] = np.broadcast_to(
-                np.asarray(layer.rule.sends, np.float64), layer.layer.shape).reshape(-1)
-            if not layer.rule.is_spiking:
-                self._graded.add(layer.layer.name)
-
-
-def reader_sends(builder: Builder, layer: Layer) -> FloatArray:
-    """Return the value of one spike of each neuron of a layer."""
-    return np.asarray(builder._sends[layer.name], np.float64)
-
 
 def _whole(population: str, size: int, is_positive: bool) -> _Built:
     return _Built([Way(population, OneToOneWeights(np.ones(size)), 0, is_positive)], np.zeros(size))
@@ -278,10 +303,10 @@ def build(name: str, layers: Sequence[NeuronLayer], readouts: Sequence[NeuronLay
     for layer in (*layers, *readouts):
         try:
             builder.add_layer(layer)
-        except Unsupported as error:
+        except RefusedError as error:
             problems.append(f"{layer.layer.name}: {error}")
     if problems:
-        raise Unsupported("\n".join(problems))
+        raise RefusedError("\n".join(problems))
     read = {projection.source for projection in builder.projections if projection.source != projection.target}
     ends = tuple(layer.layer.name for layer in (*layers, *readouts) if layer.layer.name not in read)
     network = Network(name, tuple(builder.populations), tuple(builder.projections), ends, {"importer": "live"})
@@ -289,4 +314,4 @@ def build(name: str, layers: Sequence[NeuronLayer], readouts: Sequence[NeuronLay
               if layer.rule.is_spiking}
     columns = [builder.inputs[population.name] for population in network.inputs]
     inputs = np.concatenate(columns, axis=2) if columns else np.zeros((n_samples, n_steps, 0))
-    return LiveNetwork(network, inputs, spikes, tuple(notes))
+    return LiveNetwork(network, inputs, spikes, (*notes, *builder.notes))

@@ -17,7 +17,7 @@ Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 
 
-class Unsupported(Exception):
+class RefusedError(Exception):
     """Why a layer cannot be simulated; its text is shown."""
 
 
@@ -82,8 +82,8 @@ class Rule:
         if not self.is_spiking:
             return sent.astype(np.float64)
         if self.may_count and sent.size and np.abs(sent).max() > 1.5 * np.abs(np.asarray(self.sends)).max():
-            raise Unsupported(f"fires up to {int(np.abs(sent).max())} spikes in one time step: its neurons here fire at "
-                              "most once; choose a spike function that does, such as SingleSpike")
+            raise RefusedError(f"fires up to {int(np.abs(sent).max())} spikes in one time step, and neurons here at "
+                                   "most one; choose a spike function that does, such as SingleSpike")
         fired: Array = sent != 0
         return fired
 
@@ -91,7 +91,7 @@ class Rule:
 Reader = Callable[[Any], Rule]
 
 
-def rule_of(module: Any) -> Rule | Unsupported | None:
+def rule_of(module: Any) -> Rule | RefusedError | None:
     """Return the rule of a layer of neurons, why it cannot be simulated, or None of what is no layer of neurons."""
     from importers.live import norse, sinabs, snntorch, spikingjelly
 
@@ -103,27 +103,27 @@ def rule_of(module: Any) -> Rule | Unsupported | None:
 
 
 def _in_framework(module: Any, package: str, readers: Mapping[str, Reader], refused: Mapping[str, str]
-                  ) -> Rule | Unsupported | None:
+                  ) -> Rule | RefusedError | None:
     changed: list[str] = []
     for kind in type(module).__mro__:
         if kind.__module__.split(".")[0] == package.split(".")[0] and kind.__module__.startswith(package):
             if kind.__name__ in refused:
-                return Unsupported(refused[kind.__name__])
+                return RefusedError(refused[kind.__name__])
             if kind.__name__ in readers:
                 if changed:
-                    return Unsupported(f"changes {', '.join(changed)} of {kind.__name__}: what it does is unknown")
+                    return RefusedError(f"changes {', '.join(changed)} of {kind.__name__}: what it does is unknown")
                 return _read(readers[kind.__name__], module)
         changed += [name for name, value in vars(kind).items() if callable(value) and name != "__init__"]
     return None
 
 
-def _read(reader: Reader, module: Any) -> Rule | Unsupported:
+def _read(reader: Reader, module: Any) -> Rule | RefusedError:
     try:
         return reader(module)
-    except Unsupported as error:
+    except RefusedError as error:
         return error
     except AttributeError as error:
-        return Unsupported(f"is of an unknown version: {error}")
+        return RefusedError(f"is of an unknown version: {error}")
 
 
 def number(value: Any) -> FloatArray:
@@ -142,5 +142,5 @@ def comparator_of(fires: Callable[[Any], Any]) -> str:
     at_zero = fired[:, 3]
     if not bool(torch.all((fired == expected) | (expected == -1))) or not bool(torch.all(at_zero == at_zero[0])) or (
             at_zero[0].item() not in (0.0, 1.0)):
-        raise Unsupported("its spike function is no step at the threshold: it is random, graded or smooth")
+        raise RefusedError("its spike function is no step at the threshold: it is random, graded or smooth")
     return ">=" if at_zero[0].item() == 1.0 else ">"

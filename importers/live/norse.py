@@ -1,9 +1,8 @@
 """Neurons of Norse.
 
     LIFBoxCell   v <- v + dt tau_mem_inv (v_leak - v + x)
-    IAFCell      v <- v + dt x                 (not supported: releases differ in dt)
+    LIBoxCell    the same without spikes: v is sent
     LIFCell      v <- v + dt tau_mem_inv (v_leak - v + i);  then  i <- i - dt tau_syn_inv i + x
-    LICell       as LIFCell, without spikes: v is sent
 
 A neuron fires where v > v_th, then v <- v_reset. In LIFCell the potential takes the current of the step before, so that
 an input acts one step later. States begin at v_leak: potentials here are counted from it.
@@ -17,18 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from importers.live.neurons import Rule, Unsupported, number
+from importers.live.neurons import Rule, RefusedError, number
 
 PACKAGE = "norse.torch"
 
 
 def _lif_box(module: Any) -> Rule:
     rate = float(module.dt) * number(module.p.tau_mem_inv)
-    method = getattr(module.p, "reset_method", None)
-    if getattr(method, "__name__", "reset_value") != "reset_value":
-        raise Unsupported(f"its reset_method {getattr(method, '__name__', method)} is not supported; use reset_value")
+    method = getattr(getattr(module.p, "reset_method", None), "__name__", "reset_value")
+    if method != "reset_value":
+        raise RefusedError(f"its reset_method {method} is not supported; use reset_value")
     return Rule("lif", {"leak": 1.0 - rate, **_firing(module.p)}, _attributes(module.p), gain=rate,
                 rest=_rest(module.p), **_states())
+
+
+def _li_box(module: Any) -> Rule:
+    rate = float(module.dt) * number(module.p.tau_mem_inv)
+    if np.any(number(module.p.v_leak) != 0):
+        raise RefusedError("its v_leak is not 0, and it sends its potential; use v_leak = 0")
+    return Rule("integrator", {"leak": 1.0 - rate}, gain=rate, **_states())
 
 
 def _lif(module: Any) -> Rule:
@@ -43,7 +49,7 @@ def _firing(p: Any) -> dict[str, Any]:
     leak = number(p.v_leak)
     threshold = number(p.v_th) - leak
     if np.any(threshold < 0):
-        raise Unsupported("its v_th lies below v_leak: it fires without input")
+        raise RefusedError("its v_th lies below v_leak: it fires without input")
     return {"threshold": threshold, "reset_value": number(p.v_reset) - leak}
 
 
@@ -65,9 +71,9 @@ def _tensors(state: Any) -> list[Any]:
     return list(state) if isinstance(state, tuple) else [state]
 
 
-READERS = {"LIFBoxCell": _lif_box, "LIFCell": _lif}
-_OTHER = "is not supported; use LIFBoxCell or LIFCell"
+READERS = {"LIFBoxCell": _lif_box, "LIBoxCell": _li_box, "LIFCell": _lif}
+_OTHER = "is not supported; use LIFBoxCell, LIBoxCell or LIFCell"
 REFUSED = dict.fromkeys((
-    "LICell", "LIBoxCell", "LIFRecurrentCell", "LIFRecurrent", "LIF", "LIFBox", "LI", "LIBox", "IAFCell", "IAF",
+    "LICell", "LIFRecurrentCell", "LIFRecurrent", "LIF", "LIFBox", "LI", "LIBox", "IAFCell", "IAF",
     "LSNNCell", "LSNN", "LIFAdExCell", "LIFExCell", "LIFCorrelationCell", "LIFMCCell", "LIFMCRefracCell",
     "LIFRefracCell", "IzhikevichCell", "CobaLIFCell"), _OTHER)

@@ -86,7 +86,7 @@ class Read:
     position: IntArray
 
 
-class Unclear(Exception):
+class UnclearError(Exception):
     """An array of numbers that is not positions by neurons."""
 
 
@@ -134,13 +134,13 @@ class Registry:
 
         Raises
         ------
-        Unclear     if a position holds several samples, or the positions hold different neurons
+        UnclearError     if a position holds several samples, or the positions hold different neurons
         """
         tables = self._tables(numbers)
         if n_leading is None:
             n_leading = next((n for n in range(numbers.ndim + 1) if self._splits(tables, numbers.shape, n)), None)
         if n_leading is None or not self._splits(tables, numbers.shape, n_leading):
-            raise Unclear("samples or time steps are mixed")
+            raise UnclearError("samples or time steps are mixed")
         n_positions = prod(numbers.shape[:n_leading])
         call, position, neuron, layer = (table.reshape(n_positions, -1) for table in tables)
         kinds = np.unique(layer[layer >= 0]).tolist()
@@ -189,7 +189,8 @@ class Registry:
                     factor: float) -> Read:
         inside = layer == kind
         source = Source(self.calls[kind].layer, _one_row(inside, neuron), factor)
-        return Read(source, np.where(inside, call, NOWHERE).max(axis=1), np.where(inside, position, NOWHERE).max(axis=1))
+        calls, positions = (np.where(inside, table, NOWHERE).max(axis=1) for table in (call, position))
+        return Read(source, calls, positions)
 
 
 def _one_row(inside: NDArray[np.bool_], neuron: IntArray) -> IntArray:

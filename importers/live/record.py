@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from importers.live.neurons import Rule, Unsupported
+from importers.live.neurons import Rule, RefusedError
 from importers.live.origin import Array, Call, IntArray, Layer, Read, Registry, Source
 
 # From a layer to where its input comes from: numbers of sources, one for each operation on the way.
@@ -37,16 +37,17 @@ class NeuronLayer:
     delays: dict[Path, int] = field(default_factory=dict)
     outside: dict[Path, Outside] = field(default_factory=dict)
     spikes: dict[int, Array] = field(default_factory=dict)
+    largest: float = 0.0                # magnitude of what was sent
     n_calls: int = 0
     n_steps: int = 0
     _seen: dict[Path, set[int]] = field(default_factory=dict)
     _biased: dict[Path, Layer] = field(default_factory=dict)
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Raise Unsupported where a later call has another shape."""
+        """Raise RefusedError where a later call has another shape."""
         if shape != self.layer.shape:
-            raise Unsupported(f"is called with {shape} and with {self.layer.shape} neurons: give each layer a module "
-                              "of its own")
+            raise RefusedError(f"is called with {shape} and with {self.layer.shape} neurons: give each layer a module "
+                               "of its own")
 
     def steps_of(self, sample: IntArray, shape: tuple[int, ...], n_samples: int) -> IntArray:
         """Return the step at each position of a call; calls follow each other in time."""
@@ -54,8 +55,8 @@ class NeuronLayer:
         if self.rule.time_axis is not None:
             n_steps = shape[self.rule.time_axis]
         if len(sample) != n_steps * n_samples:
-            raise Unsupported(f"gets {len(sample)} items in one call, for {n_samples} samples and {n_steps} time step"
-                              f"{'s' if n_steps > 1 else ''}: set time_axis and per_step as the module needs them")
+            raise RefusedError(f"gets {len(sample)} items in one call, for {n_samples} samples and {n_steps} time step"
+                               f"{'s' if n_steps > 1 else ''}: set time_axis and per_step as the module needs them")
         order = np.arange(len(sample))
         step = order // n_samples if self.rule.time_axis != 1 else order % n_steps
         self.n_calls, self.n_steps = self.n_calls + 1, self.n_steps + n_steps
@@ -73,6 +74,7 @@ class NeuronLayer:
         if sent is None:
             return
         sent = self.rule.spikes_of(sent)
+        self.largest = max(self.largest, float(np.abs(sent).max(initial=0)))
         for number in np.unique(step).tolist():
             here = step == number
             rows = np.empty((int(here.sum()), prod(self.layer.shape)), sent.dtype)
@@ -80,15 +82,15 @@ class NeuronLayer:
             self.spikes[number] = rows
 
     def check_recurrences(self) -> None:
-        """Raise Unsupported where an input with a delay of d is missing at a step from d on."""
+        """Raise RefusedError where an input with a delay of d is missing at a step from d on."""
         for path, delay in self.delays.items():
             missing = set(range(delay, self.n_steps)) - self._seen[path]
             if missing:
-                raise Unsupported(f"lacks an input at time step {min(missing)} that it has at others")
+                raise RefusedError(f"lacks an input at time step {min(missing)} that it has at others")
         for path, layer in self._biased.items():
             missing = set(range(self.n_steps)) - self._seen[path]
             if missing:
-                raise Unsupported(f"lacks {layer.name} at time step {min(missing)}, which has a bias: begin with zeros")
+                raise RefusedError(f"lacks {layer.name} at time step {min(missing)}, which has a bias: begin with zeros")
 
     def _follow(self, registry: Registry, read: Read, path: Path, here: IntArray, sample: IntArray, step: IntArray
                 ) -> None:
@@ -114,7 +116,7 @@ class NeuronLayer:
     def _note_delay(self, path: Path, delay: IntArray, step: IntArray) -> None:
         known = self.delays.setdefault(path, int(delay[0]))
         if known < 0 or np.any(delay != known):
-            raise Unsupported("reads spikes of several time steps at once")
+            raise RefusedError("reads spikes of several time steps at once")
         self._seen.setdefault(path, set()).update(step.tolist())
 
     def _note_values(self, path: Path, call: Call, position: IntArray, sample: IntArray, step: IntArray) -> None:

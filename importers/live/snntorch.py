@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from importers.live.neurons import Recurrent, Rule, Unsupported, comparator_of, number
+from importers.live.neurons import Recurrent, Rule, RefusedError, comparator_of, number
 
 PACKAGE = "snntorch"
 # Below this beta, the potential that a soft reset leaves would lose its digits.
@@ -46,10 +46,10 @@ def _recurrent_synaptic(module: Any) -> Rule:
 def _rule(module: Any, model: str, parameters: dict[str, Any], recurrent: Recurrent | None) -> Rule:
     for name, what in (("inhibition", "lets only one neuron of the layer fire"), ("state_quant", "rounds its states")):
         if getattr(module, name, False):
-            raise Unsupported(f"{name} {what}, which no neuron here does")
+            raise RefusedError(f"{name} {what}, which no neuron here does")
     threshold = number(module.threshold)
     if np.any(threshold < 0):
-        raise Unsupported(f"its threshold reaches {threshold.min()}: it would be reset before the first step")
+        raise RefusedError(f"its threshold reaches {threshold.min()}: it would be reset before the first step")
     mechanism = ("subtract", "zero", "none")[int(module.reset_mechanism_val)]
     delayed = bool(getattr(module, "reset_delay", True))
     simple = model == "lif" and recurrent is None
@@ -62,7 +62,7 @@ def _rule(module: Any, model: str, parameters: dict[str, Any], recurrent: Recurr
         reset = "none"
     attributes = {"comparator": comparator_of(module.spike_grad), "reset": reset}
     if attributes["comparator"] == ">=" and np.any(threshold == 0):
-        raise Unsupported("its threshold is 0, at which it fires without input")
+        raise RefusedError("its threshold is 0, at which it fires without input")
     return Rule(model, {**parameters, "threshold": threshold}, attributes, recurrent=recurrent,
                 bias_is_current=model == "cuba", sends=_factor(module), reset=lambda item: item.reset_mem())
 
@@ -72,12 +72,12 @@ def _subtracting(parameters: dict[str, Any], threshold: Any, recurrent: Recurren
     """Return synapses within the layer, parameters and reset for `subtract`."""
     beta = parameters["leak"]
     if not delayed:
-        raise Unsupported("reset_delay = False with reset_mechanism = 'subtract' resets once more where more than the "
-                          "threshold is left, which no neuron here does; leave reset_delay = True, or use 'zero'")
+        raise RefusedError("reset_delay = False with reset_mechanism = 'subtract' resets once more where more than the "
+                           "threshold is left, which no neuron here does; leave reset_delay = True, or use 'zero'")
     if np.all(beta >= LEAST_BETA):
         return recurrent, {**parameters, "reset_value": threshold - threshold / beta}, "soft"
     if recurrent is not None or "current_leak" in parameters:
-        raise Unsupported(f"beta reaches {beta.min():g} with reset_mechanism = 'subtract'; use 'zero'")
+        raise RefusedError(f"beta reaches {beta.min():g} with reset_mechanism = 'subtract'; use 'zero'")
     return Recurrent(-np.asarray(threshold)), parameters, "none"
 
 
@@ -86,7 +86,7 @@ def _recurrent(module: Any) -> Recurrent:
     if hasattr(inner, "V"):
         return Recurrent(number(inner.V))
     if type(inner).__name__ != "Linear":
-        raise Unsupported("its recurrent synapses are a convolution; only all-to-all and one-to-one ones are supported")
+        raise RefusedError("its recurrent synapses are a convolution; all-to-all and one-to-one ones are supported")
     bias = 0.0 if inner.bias is None else number(inner.bias)
     return Recurrent(np.ascontiguousarray(number(inner.weight).T), bias)
 
@@ -94,7 +94,7 @@ def _recurrent(module: Any) -> Recurrent:
 def _factor(module: Any) -> Any:
     factor = number(getattr(module, "graded_spikes_factor", 1.0))
     if np.any(factor == 0):
-        raise Unsupported("its graded_spikes_factor is 0: no spike arrives anywhere")
+        raise RefusedError("its graded_spikes_factor is 0: no spike arrives anywhere")
     return factor
 
 

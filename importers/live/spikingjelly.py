@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from importers.live.neurons import Rule, Unsupported, comparator_of, number
+from importers.live.neurons import Rule, RefusedError, comparator_of, number
 
 PACKAGE = "spikingjelly.activation_based"
 
@@ -40,7 +40,7 @@ def _rule(module: Any, leak: Any, gain: Any) -> Rule:
     rest = 0.0 if module.v_reset is None else float(module.v_reset)
     threshold = float(module.v_threshold) - rest
     if threshold <= 0:
-        raise Unsupported(f"v_threshold = {module.v_threshold} is not above v_reset = {rest}: it fires without input")
+        raise RefusedError(f"v_threshold = {module.v_threshold} is not above v_reset = {rest}: it fires without input")
     attributes = {"comparator": comparator_of(module.surrogate_function),
                   "reset": "soft" if module.v_reset is None else "hard"}
     return Rule("lif", {"leak": leak, "threshold": threshold}, attributes, gain=gain,
@@ -48,9 +48,10 @@ def _rule(module: Any, leak: Any, gain: Any) -> Rule:
 
 
 READERS = {"IFNode": _if, "LIFNode": _lif, "ParametricLIFNode": _parametric_lif}
-_OTHER = ("is not supported; use IFNode, LIFNode or ParametricLIFNode")
+_OTHER = "is not supported; use IFNode, LIFNode or ParametricLIFNode"
 REFUSED = dict.fromkeys((
     "QIFNode", "EIFNode", "IzhikevichNode", "AdaptBaseNode", "GatedLIFNode", "KLIFNode", "CLIFNode",
     "ComplementaryLIFNode", "CUBALIFNode", "LIAFNode", "PSN", "MaskedPSN", "SlidingPSN", "DSRIFNode", "DSRLIFNode",
-    "ILCIFNode", "ILCLIFNode", "ILCBaseNode", "OTTTLIFNode", "SLTTLIFNode", "MPBNBaseNode", "MPBNLIFNode", "NoisyILCBaseNode",
-    "NonSpikingIFNode", "NonSpikingLIFNode", "NonSpikingBaseNode", "FlexSN", "SimpleIFNode", "SimpleLIFNode"), _OTHER)
+    "ILCIFNode", "ILCLIFNode", "ILCBaseNode", "NoisyILCBaseNode", "OTTTLIFNode", "SLTTLIFNode", "MPBNBaseNode",
+    "MPBNLIFNode", "NonSpikingIFNode", "NonSpikingLIFNode", "NonSpikingBaseNode", "FlexSN", "SimpleIFNode",
+    "SimpleLIFNode"), _OTHER)

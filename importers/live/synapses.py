@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.live.neurons import Unsupported
+from importers.live.neurons import RefusedError
 from importers.live.origin import IntArray, Layer
 from neurosim.graph import ConvolutionWeights, DenseWeights, OneToOneWeights, SparseWeights, Weights
 
@@ -94,6 +94,23 @@ def over_image(weights: Weights, kernel: ConvolutionWeights) -> ConvolutionWeigh
     return replace(kernel, values=np.ascontiguousarray(kernel.values * image[:, 0, 0][channel][:, :, None, None]))
 
 
+def pooled(weights: Weights, layer: Layer, pool: ConvolutionWeights) -> ConvolutionWeights | None:
+    """Return a convolution followed by an average without padding as one convolution; None of others."""
+    if layer.kind != "average" or not isinstance(weights, ConvolutionWeights) or any(pool.padding):
+        return None
+    (height, width), (rows, columns) = pool.values.shape[2:], weights.values.shape[2:]
+    (down, right), (apart_y, apart_x) = weights.stride, weights.dilation
+    values = np.zeros((*weights.values.shape[:2], (height - 1) * down + (rows - 1) * apart_y + 1,
+                       (width - 1) * right + (columns - 1) * apart_x + 1))
+    for y in range(height):
+        for x in range(width):
+            values[:, :, y * down:y * down + (rows - 1) * apart_y + 1:apart_y,
+                   x * right:x * right + (columns - 1) * apart_x + 1:apart_x] += (
+                       weights.values * pool.values[:, :, y, x][:, :, None, None])
+    return ConvolutionWeights(values, weights.input_shape, pool.output_shape,
+                              (down * pool.stride[0], right * pool.stride[1]), weights.padding, (1, 1), weights.groups)
+
+
 def kernel_of(layer: Layer) -> ConvolutionWeights:
     """Return the weights of a convolution or of a pool."""
     settings = layer.settings
@@ -114,13 +131,25 @@ def per_channel(values: Any, shape: tuple[int, ...]) -> FloatArray:
     return np.ascontiguousarray(np.broadcast_to(column, shape)).reshape(-1)
 
 
+def reach(weights: Weights) -> float:
+    """Return the largest magnitude that any element can receive from sources of 1 and -1."""
+    magnitudes = np.abs(weights.values)
+    if isinstance(weights, DenseWeights):
+        return float(magnitudes.sum(axis=0).max(initial=0.0))
+    if isinstance(weights, ConvolutionWeights):
+        return float(magnitudes.sum(axis=(1, 2, 3)).max(initial=0.0))
+    if isinstance(weights, SparseWeights):
+        return float(np.bincount(weights.targets, magnitudes, minlength=1).max(initial=0.0))
+    return float(magnitudes.max(initial=0.0))
+
+
 def applied(kernel: ConvolutionWeights, image: FloatArray) -> FloatArray:
     """Return the convolution of one image, float64[element]."""
     if not image.any():
         return np.zeros(kernel.shape[1])
     synapses = kernel.unrolled()
     sent = np.repeat(image, np.diff(synapses.row_pointer)) * synapses.values
-    return np.bincount(synapses.targets, sent, minlength=kernel.shape[1])
+    return np.asarray(np.bincount(synapses.targets, sent, minlength=kernel.shape[1]), np.float64)
 
 
 def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -129,7 +158,7 @@ def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
         return shape[0], shape[1], shape[2]
     if len(shape) == 2:
         return shape[0], 1, shape[1]
-    raise Unsupported(f"of shape {shape} is no image")
+    raise RefusedError(f"of shape {shape} is no image")
 
 
 def size_of(layer: Layer) -> int:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from importers.live.neurons import number
-from importers.live.torch_shadow import CannotFollow
+from importers.live.torch_shadow import CannotFollowError
 
 # How the positional arguments of each function are called.
 _CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
@@ -75,7 +75,7 @@ def _convolution(n_dimensions: int) -> Callable[[dict[str, Any]], Operation]:
         kernel = _pair(tuple(weight.shape[2:]), n_dimensions)
         if isinstance(given.get("padding"), str):
             if given["padding"] not in ("same", "valid"):
-                raise CannotFollow(f"pads with {given['padding']!r}")
+                raise CannotFollowError(f"pads with {given['padding']!r}")
             padding = tuple((d * (k - 1)) // 2 if given["padding"] == "same" else 0
                             for d, k in zip(dilation, kernel, strict=True))
         groups = int(given.get("groups", 1))
@@ -94,14 +94,14 @@ def _pool(kind: str, n_dimensions: int) -> Callable[[dict[str, Any]], Operation]
         stride = kernel if given.get("stride") in (None, [], ()) else _pair(given["stride"], n_dimensions)
         padding = _pair(given.get("padding", 0), n_dimensions, vertical=0)
         dilation = _pair(given.get("dilation", 1), n_dimensions)
-        settings = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+        settings: dict[str, Any] = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
         if given.get("return_indices"):
-            raise CannotFollow("returns indices")
+            raise CannotFollowError("returns indices")
         if given.get("divisor_override") is not None:
             settings["divisor"] = int(given["divisor_override"])
         if kind == "average" and (given.get("ceil_mode") or not given.get("count_include_pad", True)) and (
                 any(padding) or given.get("ceil_mode")):
-            raise CannotFollow("divides by another number at the edge (ceil_mode, count_include_pad)")
+            raise CannotFollowError("divides by another number at the edge (ceil_mode, count_include_pad)")
         return Operation(kind, given["input"], n_dimensions + 1, lambda: settings, tuple(settings.items()))
     return make
 
@@ -109,20 +109,21 @@ def _pool(kind: str, n_dimensions: int) -> Callable[[dict[str, Any]], Operation]
 def _batch_norm(given: dict[str, Any]) -> Operation:
     mean, variance, weight, bias = (given.get(name) for name in ("running_mean", "running_var", "weight", "bias"))
     if given.get("training") or mean is None or variance is None:
-        raise CannotFollow("normalises by the batch it sees: call module.eval() first, with stored statistics")
+        raise CannotFollowError("normalises by the batch it sees: call module.eval() first, with stored statistics")
     epsilon = float(given.get("eps", 1e-5))
 
     def settings() -> dict[str, Any]:
         scale = (1.0 if weight is None else number(weight)) / (number(variance) + epsilon) ** 0.5
         return {"scale": scale, "shift": (0.0 if bias is None else number(bias)) - number(mean) * scale}
 
-    return Operation("scale", given["input"], given["input"].ndim - 1, settings, (mean, variance, weight, bias, epsilon))
+    raw = (mean, variance, weight, bias, epsilon)
+    return Operation("scale", given["input"], given["input"].ndim - 1, settings, raw)
 
 
 def _activation(kind: str) -> Callable[[dict[str, Any]], Operation]:
     def make(given: dict[str, Any]) -> Operation:
         if given.get("approximate", "none") != "none":
-            raise CannotFollow(f"approximates by {given['approximate']}: only the exact GELU is supported")
+            raise CannotFollowError(f"approximates by {given['approximate']}: only the exact GELU is supported")
         return Operation(kind, given["input"], None, dict, ())
     return make
 

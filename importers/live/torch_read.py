@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from importers.live.build import LiveNetwork, build
-from importers.live.neurons import Rule, Unsupported, rule_of
+from importers.live.neurons import Rule, RefusedError, rule_of
+from importers.live.torch_state_space import read_by_parameters
 from importers.live.torch_watch import Watch, reset
 from neurosim.errors import DataError, NetworkError, OptionError
 
@@ -23,6 +24,10 @@ def read_module(module: nn.Module, inputs: Any, *, time_axis: int | None = None,
     _check_module(module)
     time_axis = _checked_time(given, time_axis, steps)
     rules = {item: rule for item in module.modules() if (rule := rule_of(item)) is not None}
+    if not rules and time_axis in (None, 1) and steps is None:
+        found = read_by_parameters(module, given, name or type(module).__name__)
+        if found is not None:
+            return found
     if not rules:
         raise NetworkError(f"{type(module).__name__} has no layer of spiking neurons",
                            allowed="neurons of snnTorch, SpikingJelly, Norse or Sinabs",
@@ -56,8 +61,8 @@ def _run(module: nn.Module, watch: Watch, given: Tensor, time_axis: int | None, 
             if watch.problems:
                 return
             raise DataError(f"{type(module).__name__}.forward raised {type(error).__name__}: {error}",
-                            mend=f"call {number + 1} of {len(calls)} got a tensor of shape {tuple(tensor.shape)}: check "
-                                 "the shape of the inputs, time_axis, steps and per_step") from error
+                            mend=f"call {number + 1} of {len(calls)} got a tensor of shape {tuple(tensor.shape)}: "
+                                 "check the shape of the inputs, time_axis, steps and per_step") from error
 
 
 def _built(module: nn.Module, watch: Watch, name: str) -> LiveNetwork:
@@ -71,14 +76,14 @@ def _built(module: nn.Module, watch: Watch, name: str) -> LiveNetwork:
         for layer in layers:
             try:
                 layer.check_recurrences()
-            except Unsupported as error:
+            except RefusedError as error:
                 problems.append(f"{layer.layer.name}: {error}")
     if not problems:
         notes = [f"{watch.names[item]} was never called" for item, rule in watch.rules.items()
                  if isinstance(rule, Rule) and item not in watch.neurons]
         try:
             return build(name, layers, watch.readouts(), watch.n_samples, notes)
-        except Unsupported as error:
+        except RefusedError as error:
             problems = str(error).splitlines()
     shown = problems[:SHOWN_PROBLEMS] + ([f"and {len(problems) - SHOWN_PROBLEMS} more"]
                                          if len(problems) > SHOWN_PROBLEMS else [])
@@ -86,7 +91,7 @@ def _built(module: nn.Module, watch: Watch, name: str) -> LiveNetwork:
                        mend="see docs/profile.md for the layers and operations that are read")
 
 
-def _takes_sequence(rules: dict[nn.Module, Rule | Unsupported], time_axis: int | None, steps: int | None,
+def _takes_sequence(rules: dict[nn.Module, Rule | RefusedError], time_axis: int | None, steps: int | None,
                     per_step: bool | None) -> bool:
     """Return whether one call of the module gets all time steps."""
     if steps is not None:

@@ -65,7 +65,7 @@ class Lost:
     state: tuple[Any, int] | None = None
 
 
-class CannotFollow(Exception):
+class CannotFollowError(Exception):
     """What a function did to numbered elements has no counterpart in a network."""
 
 
@@ -106,7 +106,7 @@ def moved(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], shadow_of
     n_terms = max(len(shadow.terms) for shadow in shadows)
     factors = next(shadow for shadow in shadows if len(shadow.terms) == n_terms).terms
     if any(mine[1] != first[1] for shadow in shadows for mine, first in zip(shadow.terms, factors, strict=False)):
-        raise CannotFollow("puts sums with different factors together")
+        raise CannotFollowError("puts sums with different factors together")
     joins = func.__name__ in ("stack", "cat", "concat", "concatenate", "hstack", "vstack", "dstack")
     results = []
     for index in range(n_terms):
@@ -125,7 +125,7 @@ def _numbers(tensor: Tensor, shadow: Shadow | None, index: int, *, joins: bool) 
     if shadow is None and not joins:
         return tensor                       # an index
     if shadow is None and not is_zero(tensor):
-        raise CannotFollow("puts values of the layers and constants together")
+        raise CannotFollowError("puts values of the layers and constants together")
     return torch.full(tensor.shape, NOWHERE, dtype=torch.int64)
 
 
@@ -135,7 +135,7 @@ def added(left: Any, right: Any, sign: float, shadow_of: Callable[[Tensor], Shad
     shape = torch.broadcast_shapes(*(item.shape for item in (left, right) if isinstance(item, Tensor)))
     for item, shadow in ((left, first), (right, second)):
         if shadow is None and (not is_zero(item) if isinstance(item, Tensor) else item != 0):
-            raise CannotFollow("adds a constant")
+            raise CannotFollowError("adds a constant")
     terms = [(numbers.expand(shape), factor * scale)
              for shadow, scale in ((first, 1.0), (second, sign)) if shadow is not None
              for numbers, factor in shadow.terms]
@@ -151,16 +151,16 @@ def scaled(left: Any, right: Any, shadow_of: Callable[[Tensor], Shadow | None], 
     shadow = shadow_of(tensor) if isinstance(tensor, Tensor) else None
     if isinstance(number, Tensor):
         if number.numel() != 1 or number.ndim > tensor.ndim or shadow_of(number) is not None:
-            raise CannotFollow("multiplies by something other than one number")
+            raise CannotFollowError("multiplies by something other than one number")
         number = number.item()
     if shadow is None:
-        raise CannotFollow("divides by values of the layers")
+        raise CannotFollowError("divides by values of the layers")
     factor = 1 / number if divides else float(number)
     return Shadow(tuple((numbers, kept * factor) for numbers, kept in shadow.terms), shadow.is_outside)
 
 
 def place() -> str:
-    """Return `file:line` of the code that called PyTorch: the innermost frame outside of PyTorch and of this package."""
+    """Return `file:line` of the code that called PyTorch: the innermost frame outside of PyTorch and of these files."""
     ours, theirs = str(Path(__file__).parent), str(Path(torch.__file__).parent)
     frame = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith((ours, theirs, "<frozen")):

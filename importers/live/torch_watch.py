@@ -18,11 +18,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from importers.live import torch_shadow as shadows
-from importers.live.neurons import Rule, Unsupported
-from importers.live.origin import NOWHERE, Call, IntArray, Layer, Read, Registry, Source, Unclear
+from importers.live.neurons import Rule, RefusedError
+from importers.live.origin import NOWHERE, Call, IntArray, Layer, Read, Registry, Source, UnclearError
 from importers.live.record import NeuronLayer
 from importers.live.torch_operations import Operation, operation
-from importers.live.torch_shadow import CannotFollow, Lost, Shadow, place, tensors_in
+from importers.live.torch_shadow import CannotFollowError, Lost, Shadow, place, tensors_in
 
 OUTSIDE = "outside"
 MATRICES = ("linear", "convolution")
@@ -37,7 +37,7 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
     rules : module -> what its neurons do, or why they cannot be simulated
     """
 
-    def __init__(self, module: nn.Module, n_samples: int, rules: dict[nn.Module, Rule | Unsupported]) -> None:
+    def __init__(self, module: nn.Module, n_samples: int, rules: dict[nn.Module, Rule | RefusedError]) -> None:
         super().__init__()
         self.n_samples, self.rules = n_samples, rules
         self.names = {item: name or "network" for name, item in module.named_modules()}
@@ -96,10 +96,10 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
     def _take_call(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         name, rule = self.names[module], self.rules[module]
         try:
-            if isinstance(rule, Unsupported):
+            if isinstance(rule, RefusedError):
                 raise rule
             self._fire(module, name, rule, args, kwargs, output)
-        except (Unsupported, Unclear) as error:
+        except (RefusedError, UnclearError) as error:
             if str(error):
                 self.problems[f"{name} ({type(module).__name__}): {error}"] = None
             for tensor in tensors_in(output):
@@ -128,9 +128,10 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         for tensor in tensors_in(list(states)):
             known = self._known.get(tensor)
             came_back = isinstance(known, Lost) and known.state == (layer, layer.n_calls - 1)
-            if not (came_back or self._is_last_of(layer, known) or (layer.n_calls == 0 and layer.rule.is_rest(tensor))):
-                raise Unsupported("is given a state that is neither at rest nor the one that it returned before: give each "
-                                  "layer a module of its own, and hand its state on as it came")
+            begins = layer.n_calls == 0 and layer.rule.is_rest(tensor)
+            if not (came_back or begins or self._is_last_of(layer, known)):
+                raise RefusedError("is given a state that is neither at rest nor the one that it returned before: "
+                                       "give each layer a module of its own, and hand its state on as it came")
 
     def _is_last_of(self, layer: NeuronLayer, known: Any) -> bool:
         """Return whether a tensor is what the neurons sent last, as layers with recurrences of their own take it."""
@@ -157,9 +158,9 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
             return result
         try:
             self._follow(func, args, kwargs, results, known)
-        except CannotFollow as error:
+        except CannotFollowError as error:
             self._all(results, Lost(f"{self._where(func)} {error}"))
-        except (Unclear, Unsupported) as error:
+        except (UnclearError, RefusedError) as error:
             self._all(results, Lost(f"{self._where(func)}: {error}"))
         return result
 
@@ -206,14 +207,14 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         return list(found.values())
 
     def _follow(self, func: Any, args: Any, kwargs: Any, results: list[Tensor], known: list[Shadow]) -> None:
-        """Give the results of a function their shadows; raise CannotFollow."""
+        """Give the results of a function their shadows; raise CannotFollowError."""
         name = func.__name__
         if name in shadows.SAME or (name in shadows.DROPOUTS and self._is_idle_dropout(func, args, kwargs)):
             self._all(results, known[0])
         elif name in shadows.MOVES:
             for tensor, shadow in zip(results, shadows.moved(func, args, kwargs, self._shadow), strict=True):
                 if tensor.shape != shadow.terms[0][0].shape:
-                    raise CannotFollow("changes the shape in an unknown way")
+                    raise CannotFollowError("changes the shape in an unknown way")
                 self._known[tensor] = shadow
         elif (found := operation(name, args, kwargs)) is not None:
             self._operate(found, results[0])
@@ -226,13 +227,13 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
             self._known[results[0]] = shadows.scaled(args[0], _second(args, kwargs), self._shadow,
                                                      divides=name in shadows.DIVIDE)
         else:
-            raise CannotFollow("is no operation that neurons and synapses can do")
+            raise CannotFollowError("is no operation that neurons and synapses can do")
 
     def _is_idle_dropout(self, func: Any, args: Any, kwargs: Any) -> bool:
         chance = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
         training = kwargs.get("training", args[2] if len(args) > 2 else True)
         if training and chance > 0:
-            raise CannotFollow(f"drops values at random (p = {chance}): call module.eval() first")
+            raise CannotFollowError(f"drops values at random (p = {chance}): call module.eval() first")
         return True
 
     def _operate(self, found: Operation, result: Tensor) -> None:
@@ -271,12 +272,12 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
             return
 
     def _samples_like(self, samples: IntArray, shape: tuple[int, ...]) -> IntArray:
-        """Return the samples of the leading positions of a tensor of `shape`, made from one whose elements have them."""
+        """Return the samples of the leading positions of a tensor of `shape`, made of one with `samples`."""
         for n_leading in range(min(samples.ndim, len(shape)) + 1):
             rows = samples.reshape(*samples.shape[:n_leading], -1)
             if samples.shape[:n_leading] == shape[:n_leading] and rows.size and np.all(rows == rows[..., :1]):
                 return np.ascontiguousarray(rows[..., 0])
-        raise CannotFollow("mixes samples of the batch")
+        raise CannotFollowError("mixes samples of the batch")
 
     # -- tensors ---------------------------------------------------------------------------------------------------
 
@@ -299,10 +300,10 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         """Return how many dimensions of a layer's input are positions, and what it reads."""
         known = self._known.get(tensor)
         if isinstance(known, Lost):
-            raise Unsupported(f"its input cannot be followed: {known.reason}" if known.reason else "")
+            raise RefusedError(f"its input cannot be followed: {known.reason}" if known.reason else "")
         if known is None:
             if not shadows.is_zero(tensor):
-                raise Unsupported("reads a tensor that comes neither from the inputs nor from a layer: a constant, or "
+                raise RefusedError("reads a tensor that comes neither from the inputs nor from a layer: a constant, or "
                                   "what an autograd.Function of your own made")
             return (min(1, tensor.ndim) if n_leading is None else n_leading), ()
         reads: list[Read] = []
@@ -311,7 +312,7 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
             reads += more
         assert n_leading is not None
         if any(read.source.is_like(other.source) for index, read in enumerate(reads) for other in reads[:index]):
-            raise Unclear("adds the same values twice")
+            raise UnclearError("adds the same values twice")
         for read in reads:
             for call in np.unique(read.call[read.call >= 0]).tolist():
                 self.registry.calls[call].is_used = True
@@ -326,19 +327,19 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
                 here = read.call == call
                 samples = self.registry.calls[call].sample[read.position[here]]
                 if np.any((found[here] >= 0) & (found[here] != samples)):
-                    raise Unclear("samples are mixed")
+                    raise UnclearError("samples are mixed")
                 found[here] = samples
         if np.all(found < 0) and n_positions == self.n_samples:
             return np.arange(self.n_samples)
         if np.any(found < 0):
-            raise Unclear("cannot tell the samples apart")
+            raise UnclearError("cannot tell the samples apart")
         return found
 
 
 def _operation(name: str, args: Any, kwargs: Any) -> Operation | None:
     try:
         return operation(name, args, kwargs)
-    except CannotFollow:
+    except CannotFollowError:
         return None
 
 
@@ -358,7 +359,7 @@ def _are_like(left: tuple[Source, ...], right: tuple[Source, ...]) -> bool:
     return len(left) == len(right) and all(a.is_like(b) for a, b in zip(left, right, strict=True))
 
 
-def reset(modules: Iterable[tuple[nn.Module, Rule | Unsupported]]) -> None:
+def reset(modules: Iterable[tuple[nn.Module, Rule | RefusedError]]) -> None:
     """Bring the states of all neurons to rest."""
     for module, rule in modules:
         if isinstance(rule, Rule):

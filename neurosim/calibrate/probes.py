@@ -18,7 +18,7 @@ from neurosim.machine import Float64Array
 from neurosim.quantity_specs import MODEL_QUANTITIES
 
 # The state words of these are added up to a potential, and reset when it fires.
-_RESET = ("lif", "cuba", "ssm_lif")
+_RESET = ("lif", "cuba", "ssm_lif", "alif")
 
 
 class Probe:
@@ -45,6 +45,8 @@ class Probe:
                                 * (update.charge[1] + biases["graded_bias"]))
         if population.model in _RESET:
             found["potential"] = self._before_reset(update, found)
+        if population.model == "brf":
+            found["u"] = np.stack([found["u"], found["v"]])
         if population.model == "sigma_delta":
             found["sigma"] = np.stack([found["sigma"], found["sigma"] + population.parameters["bias"]])
         return {name: found[name] for name in self.names if name in found}
@@ -72,6 +74,7 @@ class Probe:
         parameters, left = self.population.parameters, update.state[self.words["potential"]]
         before = self._potential if update.token > 0 and self._potential is not None else np.zeros_like(left)
         given = found["y"] if "y" in found else found["current"] if "current" in found else found["input"]
+        given = given * parameters.get("input_gain", 1.0)
         summed = parameters["leak"] * before + given + parameters.get("bias", 0.0) * ("y" not in found)
         self._potential = left.copy()
         return np.stack([summed, left])

@@ -41,10 +41,12 @@ class BatchResult(NamedTuple):
     """readout : float64[sample, readout neuron] at the last token; spikes are counted over the sample.
 
     overflows : int64[population] values that did not fit their format, charges included
+    readout_tokens : float64[sample, token, readout neuron], spikes counted so far; None unless asked for
     """
 
     readout: Float64Array
     overflows: Int64Array
+    readout_tokens: Float64Array | None = None
 
 
 class BatchPass:
@@ -56,6 +58,7 @@ class BatchPass:
     inputs : float64[sample, token, column]
     numbers : "float64" or "fixed"
     n_together : int                samples side by side; as many as memory suggests where left out
+    readout_tokens : bool           keep the read-outs of every token, not of the last one alone
 
     Raises
     ------
@@ -64,7 +67,7 @@ class BatchPass:
     """
 
     def __init__(self, neurons: Neurons, inputs: Float64Array, numbers: str = "float64",
-                 n_together: int | None = None) -> None:
+                 n_together: int | None = None, *, readout_tokens: bool = False) -> None:
         if numbers not in NUMBERS:
             raise OptionError(f"numbers = {numbers!r}", allowed=", ".join(NUMBERS))
         self.neurons = neurons
@@ -80,13 +83,14 @@ class BatchPass:
         sizes = [int(neurons.populations.size[population]) for population in neurons.readouts]
         self.readout = np.zeros((len(self.inputs), sum(sizes)))
         self.overflows = np.zeros(len(neurons.population_names), np.int64)
+        self.readout_tokens = np.zeros((*self.inputs.shape[:2], sum(sizes))) if readout_tokens else None
 
     def run(self, watch: Callable[[Update], None] | None = None) -> BatchResult:
         """Run all samples; call `watch` after every update."""
         for update in self.updates():
             if watch is not None:
                 watch(update)
-        return BatchResult(self.readout, self.overflows)
+        return BatchResult(self.readout, self.overflows, self.readout_tokens)
 
     def updates(self) -> Iterator[Update]:
         """Yield every update: samples by their groups, phases, tokens in order, populations by stage."""
@@ -159,6 +163,8 @@ class _Group:
             if is_graded(whole.neurons, population, 0):
                 part[:] = 0
             part += values.reshape(self.n_samples, -1)
+            if whole.readout_tokens is not None:
+                whole.readout_tokens[self.samples, token, column:column + size] = part
             column += size
 
     def _gather(self, population: int, token: int) -> int:

@@ -76,6 +76,10 @@ class FixedPointNetwork(nn.Module):  # type: ignore[misc]
             Synapses(item, self.codings[self.index[item.source]], self.codings[self.index[item.target]])
             for item in network.projections)
         self.order = [(group, is_loop(network, group)) for group in evaluation_order(network)]
+        for name in (network.populations[group[0]].name for group, loops in self.order if loops):
+            if network.population(name).direction == "reversed":
+                raise NetworkError(f"population {name!r}: recurrence of neurons that take the tokens backward",
+                                   allowed="recurrence in the order of the tokens")
         self._check_ports()
 
     def _check_ports(self) -> None:

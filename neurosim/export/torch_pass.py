@@ -42,7 +42,15 @@ class Pass:
     def _run_at_once(self, number: int) -> None:
         somata = self.module.somata[number]
         charges = self._charges(number, range(self.n_tokens))
-        self.outputs[number] = list(somata.advance(somata.integers(), charges, somata.start(self.n_samples))[0])
+        if not self._is_reversed(number):
+            self.outputs[number] = list(somata.advance(somata.integers(), charges, somata.start(self.n_samples))[0])
+            return
+        backward = tuple(charge.flip(1) for charge in charges)
+        found = somata.advance(somata.integers(), backward, somata.start(self.n_samples))[0]
+        self.outputs[number] = [values.flip(1) for values in found]
+
+    def _is_reversed(self, number: int) -> bool:
+        return self.module.network.populations[number].direction == "reversed"
 
     def _run_loop(self, group: tuple[int, ...]) -> None:
         somata = {number: self.module.somata[number] for number in group}
@@ -79,11 +87,12 @@ class Pass:
         source = self.module.index[item.source]
         place = self.module.network.populations[source].spec.output_index(item.output)
         for part in synapses.parts:
-            payloads = self._sent(source, place, range(tokens.start - part.delay, tokens.stop - part.delay))
+            shift = part.delay if self._is_reversed(source) else -part.delay
+            payloads = self._sent(source, place, range(tokens.start + shift, tokens.stop + shift))
             yield synapses.gather(self.weights[index], part, payloads)
 
     def _sent(self, source: int, place: int, tokens: range) -> Tensor:
-        """Return an output at some tokens; zeros before the first."""
+        """Return an output at some tokens; zeros before the first, and after the last."""
         if source in self.growing:
             found = self.growing[source]
             known = [found[token][place] for token in tokens if token >= 0]
@@ -92,7 +101,7 @@ class Pass:
         n_missing = len(tokens) - sum(values.shape[1] for values in known)
         size = self.module.network.populations[source].size
         missing = [self.inputs.new_zeros(self.n_samples, n_missing, size)] if n_missing else []
-        parts = [*missing, *known]
+        parts = [*known, *missing] if tokens.stop > self.n_tokens else [*missing, *known]
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def _fitted(self, number: int, port: str, charge: Tensor) -> Tensor:

@@ -159,6 +159,8 @@ def unsupported(codings: Codings) -> NetworkError:
     reasons = {
         "resonator": "it fires where its phase passes through 0, for which there is no surrogate gradient here",
         "sigma_delta": "what it sends depends on what it sent before, and so would every gradient",
+        "brf": "its damping and its threshold move with its own spikes, for which there is no module here",
+        "alif": "its threshold moves with its own spikes, for which there is no module here",
         "delta": "what it sends depends on what it sent before, and so would every gradient",
     }
     model = codings.population.model

@@ -297,9 +297,53 @@ def _delta(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     return [scales.steps("threshold", "input"), np.zeros(scales.size, np.int64)]
 
 
+def _brf(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
+    """The gain of q brings it into steps of the damping, to which it is added."""
+    _slot(constants, STATE_SLOT, scales, "u")
+    _slot(constants, SECOND_STATE_SLOT, scales, "q")
+    constants[DECAY_SHIFT], constants[LEAK_SHIFT] = scales.shift_of("omega"), scales.shift_of("damping")
+    omega, damping = _leak(scales, "u", "omega"), _leak(scales, "u", "damping")
+    gain = scales.integers("refractory_gain", scales.parameter("refractory_gain")) * scales.scale("refractory_gain")
+    factor = gain * scales.scale("q") / scales.scale("damping")
+    mantissa, shift = _out(scales, factor, scales.magnitude("q"), "refractory_gain")
+    most = np.abs(damping) + scales.magnitude("q") * np.abs(mantissa) * np.exp2(-shift) + 1
+    check_bits(f"{scales.where}: damping and refractory_gain q times u", _largest(most) * scales.magnitude("u"))
+    return [omega, damping, scales.steps("threshold", "u"), _leak(scales, "q", "refractory_decay"),
+            _shift(scales, "refractory_decay"), mantissa, shift, _one_spike(scales, "q", np.ones(scales.size))]
+
+
+def _alif(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
+    """The rise of the adaptation is what its leak, as stored, leaves of 1."""
+    _slot(constants, STATE_SLOT, scales, "potential")
+    _slot(constants, SECOND_STATE_SLOT, scales, "adaptation")
+    constants[LEAK_SHIFT], constants[DECAY_SHIFT] = scales.shift_of("leak"), scales.shift_of("adaptation_leak")
+    kept = _leak(scales, "adaptation", "adaptation_leak")
+    rise = _one_spike(scales, "adaptation", 1.0 - kept * scales.scale("adaptation_leak"))
+    return [_leak(scales, "potential"), kept, scales.steps("threshold", "potential"),
+            _leak(scales, "adaptation", "beta"), _shift(scales, "beta"), _leak(scales, "input", "input_gain"),
+            _shift(scales, "input_gain"), rise]
+
+
+def _shift(scales: PopulationScales, name: str) -> Int64Array:
+    return np.full(1, scales.shift_of(name))
+
+
+def _one_spike(scales: PopulationScales, of: str, rise: Float64Array) -> Int64Array:
+    """Return by how many steps a spike lifts a state; refused where a rise that is not 0 would be none."""
+    steps = np.rint(rise / scales.scale(of)).astype(np.int64)
+    lost = (rise != 0) & ((steps == 0) | (np.abs(steps) > scales.format(of).high))
+    if np.any(lost):
+        worst = int(np.argmax(lost))
+        raise NetworkError(f"{scales.where}: a spike lifts {of} by {rise[worst]:g}, which is {steps[worst]} steps",
+                           allowed=f"1 to {scales.format(of).high}",
+                           mend=f"give {of} more bits, or a fraction that holds {rise[worst]:g}")
+    return steps
+
+
 _LOWER: dict[str, Callable[[PopulationScales, list[int]], list[Int64Array]]] = {
     "linear": _linear, "relu": _linear, "gelu": _gelu, "reduce": _reduce, "center": _center,
     "layer_norm": _layer_norm, "integrator": _integrator, "running_mean": _running_mean, "lif": _lif, "cuba": _cuba,
     "ternary": _ternary, "glu": _glu, "gsu": _gsu, "ssm": _state_space, "ssm_heaviside": _state_space,
-    "ssm_lif": _state_space, "resonator": _resonator, "sigma_delta": _sigma_delta, "delta": _delta,
+    "ssm_lif": _state_space, "resonator": _resonator, "sigma_delta": _sigma_delta, "delta": _delta, "brf": _brf,
+    "alif": _alif,
 }

@@ -30,7 +30,12 @@ _ENCODERS = {"sigma_delta": "sigma", "delta": "input"}
 _TOGETHER = (*_ENCODERS, "center")
 # What a state or internal value is compared with, or set to.
 _COMPARED = {"lif": ("potential", "threshold", "reset_value"), "cuba": ("potential", "threshold", "reset_value"),
-             "ssm_heaviside": ("y", "threshold"), "resonator": ("real", "threshold")}
+             "ssm_heaviside": ("y", "threshold"), "resonator": ("real", "threshold"), "brf": ("u", "threshold"),
+             "alif": ("potential", "threshold")}
+# States that a spike lifts by 1 or less.
+_LIFTED = {"brf": "q", "alif": "adaptation"}
+# Factors that may use all their bits behind the point where they are below 1.
+_SMALL = ("omega", "damping", "refractory_gain", "input_gain")
 
 
 def quantize_population(population: Population, samples: Mapping[str, Magnitudes], rules: Rules) -> dict[str, Coding]:
@@ -116,7 +121,7 @@ class _Population:
     def _compared(self, name: str, n_channels: int) -> Float64Array:
         """Return the scale at which the values that `name` is compared with lie within its range, one step inside."""
         population = self.population
-        if population.model == "ssm_lif" and name in ("potential", "y"):
+        if _LIFTED.get(population.model) == name or (population.model == "ssm_lif" and name in ("potential", "y")):
             largest = np.ones(population.size)
         elif _COMPARED.get(population.model, ("",))[0] == name:
             values = [np.abs(population.parameters[item]) for item in _COMPARED[population.model][1:]]
@@ -192,7 +197,8 @@ class _Population:
         signed = name == "a" or bool(np.any(values < 0))
         largest = float(np.abs(values).max(initial=0.0))
         fraction = fraction_for(largest, bits, signed=signed, where=self._where(name))
-        fraction = min(fraction, bits - 1 if not signed else MOST_SHIFT)
+        holds_one = not signed and not (name in _SMALL and largest < 1)
+        fraction = min(fraction, bits - 1 if holds_one else MOST_SHIFT)
         if largest > 0 and not np.any(np.rint(np.ldexp(values, fraction))):
             raise OptionError(f"{self._where(name)}: {fraction} bits behind the point: the largest value {largest:g} "
                               f"is below half a step of {2.0**-fraction:g} and would be 0", mend="give it more bits")

@@ -6,6 +6,8 @@ chain.
 """
 
 from neurosim.kernel import kernel
+from neurosim.models.alif import step_alif
+from neurosim.models.brf import step_brf
 from neurosim.models.center import step_center
 from neurosim.models.cuba import step_cuba
 from neurosim.models.delta import step_delta
@@ -28,7 +30,7 @@ from neurosim.models.ternary import step_ternary
 
 INPUT, LIF, CUBA, LINEAR, RELU, GELU, SSM, SSM_HEAVISIDE, SSM_LIF = 0, 1, 2, 3, 4, 5, 6, 7, 8
 TERNARY, GSU, GLU, REDUCE, CENTER, LAYER_NORM, INTEGRATOR, RUNNING_MEAN = 9, 10, 11, 12, 13, 14, 15, 16
-RESONATOR, SIGMA_DELTA, DELTA = 17, 18, 19
+RESONATOR, SIGMA_DELTA, DELTA, BRF, ALIF = 17, 18, 19, 20, 21
 
 KERNELS = {
     "lif": step_lif,
@@ -50,6 +52,8 @@ KERNELS = {
     "resonator": step_resonator,
     "sigma_delta": step_sigma_delta,
     "delta": step_delta,
+    "brf": step_brf,
+    "alif": step_alif,
 }
 
 
@@ -106,3 +110,7 @@ def update(model, options, n_modes, parameters, state, charge, output, active):
         step_sigma_delta(options, n_modes, parameters, state, charge, output, active)
     elif model == DELTA:
         step_delta(options, n_modes, parameters, state, charge, output, active)
+    elif model == BRF:
+        step_brf(options, n_modes, parameters, state, charge, output, active)
+    elif model == ALIF:
+        step_alif(options, n_modes, parameters, state, charge, output, active)

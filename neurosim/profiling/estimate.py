@@ -39,7 +39,7 @@ class Activity(NamedTuple):
 class Operations(NamedTuple):
     """Synaptic operations of one projection in the run."""
 
-    count: int
+    n_operations: int
     is_ac: bool
 
 
@@ -91,20 +91,20 @@ def operations(network: Network, active: Mapping[tuple[str, str], Activity]) -> 
 
 def estimate(found: list[Operations], n_samples: int) -> Estimate:
     """Return the estimate of one sample."""
-    ac, mac = (sum(item.count for item in found if item.is_ac is kind) for kind in (True, False))
+    ac, mac = (sum(item.n_operations for item in found if item.is_ac is kind) for kind in (True, False))
     return Estimate(ac / n_samples, mac / n_samples)
 
 
 def fan_out(weights: Weights) -> IntArray:
     """Return how many synapses of each source neuron have a weight, int64[pre]."""
     if isinstance(weights, DenseWeights):
-        return np.count_nonzero(weights.values, axis=1).astype(np.int64)
+        return np.asarray(np.count_nonzero(weights.values, axis=1), np.int64)
     if isinstance(weights, OneToOneWeights):
-        return (weights.values != 0).astype(np.int64)
+        return np.asarray(weights.values != 0, np.int64)
     if isinstance(weights, ConvolutionWeights):
         return _fan_out_of_kernel(weights)
     counts = np.concatenate([[0], np.cumsum(weights.values != 0)])
-    return np.diff(counts[weights.row_pointer]).astype(np.int64)
+    return np.asarray(np.diff(counts[weights.row_pointer]), np.int64)
 
 
 def _fan_out_of_kernel(weights: ConvolutionWeights) -> IntArray:

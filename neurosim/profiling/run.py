@@ -13,11 +13,11 @@ from hw_models.schema import Chip
 from neurosim import api
 from neurosim.errors import MappingError, OptionError, check_choice
 from neurosim.graph import Network
-from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.rewrite import rewritten
-from neurosim.mapping.schedule import Staging, stage_network
+from neurosim.mapping.schedule import stage_network
 from neurosim.profiling.estimate import Activity, Operations, activities, estimate, operations
 from neurosim.profiling.result import ChipProfile, LayerProfile, ProfileResult
+from neurosim.resolve import mapping_options, split_settings
 
 if TYPE_CHECKING:
     from neurosim.report import Summary
@@ -46,8 +46,8 @@ def profile(module: Any, inputs: Any, chip: str | Path | Chip | Sequence[str | P
     chip : name, file or chip, or a list of them
     time_axis : which axis of the inputs is time; None: they have none, and the module runs through time by itself
     steps : call the module so often with the same inputs, where one call is one time step
-    per_step : whether one call of the module is one time step; by default it is with `steps`, and with `time_axis` where
-        no neuron takes whole sequences
+    per_step : whether one call of the module is one time step; by default it is with `steps`, and with `time_axis`
+        where no neuron takes whole sequences
     numbers : "float64", "float32" or "fixed"; by default fixed for a quantised network, else float64
     detail : "functional", "analytic" or "event"
     seed, workers, overrides : as in `run`
@@ -65,47 +65,56 @@ def profile(module: Any, inputs: Any, chip: str | Path | Chip | Sequence[str | P
             check_choice(label, value, [item for item in choices if item is not None])
     live = read_live(module, inputs, time_axis=time_axis, steps=steps, per_step=per_step, name=name)
     numbers = numbers or ("fixed" if live.network.is_quantised else "float64")
-    loaded = [item if isinstance(item, Chip) else api.load_chip(item, overrides) for item in chips]
-    profiles, summaries, found = [], {}, None
+    settings = split_settings(overrides)
+    others = [text for text in overrides if text not in settings.chip]
+    loaded = [item if isinstance(item, Chip) else api.load_chip(item, settings.chip) for item in chips]
+    profiles: list[ChipProfile] = []
+    summaries: dict[str, Summary] = {}
+    found, distance = None, ""
     for target in loaded:
         try:
             done = api.run(live.network, target, live.inputs, detail=detail, numbers=numbers, seed=seed,
-                           workers=workers)
+                           workers=workers, overrides=others)
         except MappingError as error:
             profiles.append(ChipProfile(target.name, str(error)))
             continue
         profiles.append(_chip_profile(done.summary, target))
         summaries[target.name] = done.summary
+        if live.readout is not None and not distance:
+            distance = _distance(done.readout, live.readout)
         if found is None and live.spikes:
-            found = simulated_spikes(done.trace, live.network, len(live.inputs), live.inputs.shape[1])
+            found = simulated_spikes(done.trace, rewritten(live.network, mapping_options(settings.mapping)),
+                                     done.summary.schedule, live.inputs.shape[:2])
         done.trace.close()
     active, done_operations = _operations(live.network, live.inputs, numbers)
     return ProfileResult(
         live.network, live.inputs, numbers, len(live.inputs), live.inputs.shape[1],
         _layers(live.network, live.inputs, active, done_operations, _differences(live.spikes, found)), tuple(profiles),
-        estimate(done_operations, len(live.inputs)), summaries, live.notes)
+        estimate(done_operations, len(live.inputs)), summaries, (distance, *live.notes) if distance else live.notes)
 
 
-def simulated_spikes(trace: Trace, network: Network, n_samples: int, n_tokens: int) -> dict[str, NDArray[np.bool_]]:
-    """Return what the populations of spiking neurons sent in a run, population -> bool[sample, token, neuron]."""
-    staging = stage_network(rewritten(network, MappingOptions()))
+def simulated_spikes(trace: Trace, network: Network, schedule: str, shape: tuple[int, ...]
+                     ) -> dict[str, NDArray[np.bool_]]:
+    """Return what the populations of spiking neurons sent, population -> bool[sample, token, neuron].
+
+    Parameters
+    ----------
+    network : as it was mapped
+    shape : (samples, tokens)
+    """
+    staging = stage_network(network, schedule)
+    index = {population.name: number for number, population in enumerate(network.populations)}
     found = {}
     for group in trace.spike_groups:
         name = trace.group_population(group)
-        if trace.group_kind(group) == "graded" or name not in {item.name for item in network.populations}:
+        if trace.group_kind(group) == "graded":
             continue
         spikes = trace.spikes(group)
-        sent = np.zeros((n_samples, n_tokens, network.population(name).size), bool)
-        sent[spikes.sample, _tokens(spikes.step, staging, network, name), spikes.neuron] = True
+        token = (spikes.step.astype(np.int64) - int(staging.stage[index[name]])) // staging.schedule.interval
+        sent = np.zeros((*shape, network.population(name).size), bool)
+        sent[spikes.sample, token, spikes.neuron] = True
         found[name] = sent
     return found
-
-
-def _tokens(step: NDArray[Any], staging: Staging, network: Network, name: str) -> NDArray[np.int64]:
-    """Return the token that each time step of a population belongs to."""
-    index = [population.name for population in network.populations].index(name)
-    tokens: NDArray[np.int64] = (step.astype(np.int64) - int(staging.stage[index])) // staging.schedule.interval
-    return tokens
 
 
 def _chips(chip: Any) -> list[Any]:
@@ -123,6 +132,15 @@ def _operations(network: Network, inputs: NDArray[Any], numbers: str
     # Without formats a network counts as it computes in float64, whatever the chip made of it.
     active = activities(network, inputs, "fixed" if numbers == "fixed" and network.is_quantised else "float64")
     return active, operations(network, active)
+
+
+def _distance(found: NDArray[Any], own: NDArray[Any]) -> str:
+    """Return how far the read-out lies from what the module returned."""
+    if found.shape != own.shape:
+        return ""
+    same = int(np.count_nonzero(found.argmax(1) == own.argmax(1)))
+    return (f"the read-out differs from the module's own by {np.abs(found - own).max():.2g} at most; "
+            f"{same} of {len(own)} samples have the same largest output")
 
 
 def _differences(own: Spikes, found: Spikes | None) -> dict[str, int]:
@@ -143,8 +161,8 @@ def _layers(network: Network, inputs: NDArray[Any], active: Mapping[tuple[str, s
         counted = [kind for kind, is_ac in (("AC", True), ("MAC", False)) if any(item.is_ac is is_ac for item in ends)]
         layers.append(LayerProfile(
             population.name, population.model, population.output_kind(output), population.size, sent,
-            sent / (population.size * n_tokens), sum(item.count for item in ends) / n_samples, " + ".join(counted),
-            differences.get(population.name)))
+            sent / (population.size * n_tokens), sum(item.n_operations for item in ends) / n_samples,
+            " + ".join(counted), differences.get(population.name)))
     return tuple(layers)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from neurosim.profiling.result import ChipProfile, ProfileResult
 from neurosim.report.quantities import count, percent, with_prefix
 
-GROUPS = {"soma": "state updates", "synapse": "reading weights", "network": "routing", "io": "ports",
+GROUPS = {"soma": "state updates", "synapse": "synaptic memory", "network": "routing", "io": "ports",
           "barrier": "barriers", "static": "static power"}
 
 
@@ -41,12 +41,14 @@ def _layers(result: ProfileResult) -> list[str]:
 
 def _estimate(result: ProfileResult) -> list[str]:
     found = result.estimate
-    return [f"customary estimate: {count(round(found.ac, 2))} AC x {found.ac_pj} pJ + {count(round(found.mac, 2))} MAC x "
-            f"{found.mac_pj} pJ = {with_prefix(found.energy_j, 'J')} per sample (45 nm, Horowitz 2014)"]
+    ac, mac = (count(round(number, 2)) for number in (found.ac, found.mac))
+    return [f"customary estimate: {ac} AC x {found.ac_pj} pJ + {mac} MAC x {found.mac_pj} pJ = "
+            f"{with_prefix(found.energy_j, 'J')} per sample (45 nm, Horowitz 2014)"]
 
 
 def _chips(result: ProfileResult) -> list[str]:
-    rows = [("chip", "fits", "cores", "fullest resource", "latency", "energy", "low", "high", "unseen")]
+    head = ("chip", "fits", "cores", "fullest resource", "latency", "energy", "low", "high", "unseen")
+    rows: list[tuple[str, ...]] = [head]
     refused = []
     for chip in result.chips:
         if chip.refusal is None:

@@ -90,6 +90,31 @@ def test_the_product_of_the_gated_unit() -> None:
     np.testing.assert_allclose(values["graded"], values["product"] + 3 * charge())
 
 
+def test_resonators_hold_u_and_v_in_one_quantity() -> None:
+    values = values_of(network("brf", {"omega": 0.3, "damping": 0.1, "threshold": 0.5, "refractory_gain": 0.02}))
+    u, v, q = (np.zeros((3, 4)) for _ in range(3))
+    for token, given in enumerate(charge()):
+        d = 0.1 + 0.02 * q
+        u, v = u - d * u - 0.3 * v + given, v + 0.3 * u - d * v
+        np.testing.assert_allclose(values["u"][token], np.stack([u, v]))
+        q = 0.9 * q + (u > 0.5 + q)
+        np.testing.assert_allclose(values["q"][token], q)
+    assert set(values) == {"input", "u", "q"} and q.any()
+
+
+def test_the_potential_of_an_adaptive_neuron_is_seen_before_its_level_is_taken_off() -> None:
+    values = values_of(network("alif", {"leak": 0.9, "adaptation_leak": 0.8, "threshold": 0.1, "input_gain": 0.5}))
+    left, q, n_spikes = np.zeros((3, 4)), np.zeros((3, 4)), 0
+    for token, given in enumerate(charge()):
+        summed, level = 0.9 * left + 0.5 * given, 0.1 + 1.8 * q
+        np.testing.assert_allclose(values["potential"][token, 0], summed)
+        left = summed - level * (summed > level)
+        np.testing.assert_allclose(values["potential"][token, 1], left)
+        q, n_spikes = 0.8 * q + 0.2 * (summed > level), n_spikes + int((summed > level).sum())
+        np.testing.assert_allclose(values["adaptation"][token], q)
+    assert n_spikes > 5
+
+
 def test_ports_and_words_of_one_name_are_one_quantity() -> None:
     values = values_of(network("resonator", {"a_real": 0.5, "a_imag": 0.5}, ports=("real", "imag")))
     np.testing.assert_allclose(values["real"][:, 1], charge())

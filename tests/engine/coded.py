@@ -25,7 +25,7 @@ def coded(network: Network, random: np.random.Generator) -> Network:
 
 
 def with_other_models(network: Network, random: np.random.Generator) -> Network:
-    """Return the network with a resonator, a sigma-delta and a delta neuron behind its inputs."""
+    """Return the network with resonators, sigma-delta, delta and adaptive neurons behind its inputs."""
     source, size = network.populations[0], 3
     angle = random.uniform(0.2, 1.5, size)
     turned = {"a_real": 0.9 * np.cos(angle), "a_imag": 0.9 * np.sin(angle), "threshold": 0.3}
@@ -40,12 +40,20 @@ def with_other_models(network: Network, random: np.random.Generator) -> Network:
     def weights(pre: int) -> DenseWeights:
         return DenseWeights(np.round(random.normal(0.4, 0.6, (pre, size)), 2))
 
+    turning = {"omega": random.uniform(0.05, 0.6, size), "damping": 0.05, "threshold": 0.3, "refractory_gain": 0.02}
+    adapting = {"leak": 0.9, "adaptation_leak": 0.8, "threshold": 0.05, "beta": 1.8, "input_gain": 0.5}
+    added += (Population("brf", "brf", size, turning, {"refractory": str(random.choice(["on", "off"]))}),
+              Population("alif", "alif", size, adapting, {"comparator": str(random.choice([">", ">="]))}))
+
     joins = (Projection(source.name, "resonator", weights(source.size), "real"),
              Projection(source.name, "delta", weights(source.size)),
              Projection("delta", "sigma_delta", weights(size)),
-             Projection("resonator", "sigma_delta", weights(size), delay_steps=1))
+             Projection("resonator", "sigma_delta", weights(size), delay_steps=1),
+             Projection(source.name, "brf", weights(source.size)),
+             Projection("brf", "brf", weights(size), delay_steps=1),
+             Projection("brf", "alif", weights(size)), Projection("alif", "alif", weights(size), delay_steps=1))
     return replace(network, populations=(*network.populations, *added), projections=(*network.projections, *joins),
-                   readouts=(*network.readouts, "sigma_delta"))
+                   readouts=(*network.readouts, "sigma_delta", "brf", "alif"))
 
 
 def _weights(target: Population, projection: Projection, random: np.random.Generator) -> Coding:
@@ -83,6 +91,10 @@ def _coding(population: Population, name: str, role: str, step_of: str, fraction
     if step_of:
         unit = known[step_of]
         return Coding(Format(16, unit.format.fraction - int(random.integers(0, 2)), True, "nearest_even"), unit.gain)
+    if name in ("omega", "damping", "refractory_gain"):
+        return Coding(Format(int(random.choice([8, 16])), int(random.choice([8, 12])), False, "nearest_even"))
+    if name in ("refractory_decay", "adaptation_leak", "beta", "input_gain"):
+        return Coding(Format(16, int(random.choice([9, 13])), False, "nearest_even"))
     if name in ("leak", "current_leak", "delta_factor"):
         return Coding(Format(int(random.choice([8, 13, 16])), int(random.choice([7, 12])), False, "nearest_even"))
     if name == "a":
@@ -105,8 +117,8 @@ def _coding(population: Population, name: str, role: str, step_of: str, fraction
         if population.model in ("sigma_delta", "delta"):
             fraction = known["sigma" if population.model == "sigma_delta" else "input"].format.fraction \
                 - int(random.integers(0, 3))
-    if name == "potential" and population.model == "ssm_lif":
-        bits = 16       # so that it holds the firing level
+    if (population.model, name) in (("ssm_lif", "potential"), ("brf", "q"), ("alif", "adaptation")):
+        bits = 16       # so that it holds the firing level, or what a spike adds
     own = (population.model, name)
     return Coding(Format(bits, fraction, True, FAMILY_ROUNDING.get(own, rounding),
                          "saturate" if own in FAMILY_OVERFLOW else overflow), gain)

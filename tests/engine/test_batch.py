@@ -20,6 +20,7 @@ from neurosim.mapping.lower_function import lower_neurons
 from neurosim.mapping.quantize_options import GRANULARITIES, METHODS, SCALES, QuantizeOptions
 from neurosim.numbers import STOCHASTIC
 from tests.engine.cases import fixed_case, machine_of, make_chip
+from tests.engine.results import results
 
 SEEDS = range(60)
 
@@ -53,6 +54,19 @@ def test_floats_are_those_of_the_reference_engine(seed: int) -> None:
                                        rtol=1e-12, atol=1e-12)
             np.testing.assert_allclose(update.state[:, index], reference.state[update.population],
                                        rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_readouts_of_all_tokens_are_those_of_the_engines(seed: int) -> None:
+    case = fixed_case(seed)
+    network = quantized(case.network, make_chip(case.chip), case.inputs)
+    machine = machine_of(network, make_chip(case.chip), case.mapping)
+    found = BatchPass(lower_neurons(network), case.inputs, "fixed", n_together=2, readout_tokens=True).run()
+    assert found.readout_tokens is not None
+    for sample, result in enumerate(results(machine, case.inputs, numbers="fixed", readout_tokens=True)):
+        np.testing.assert_array_equal(found.readout_tokens[sample], result.readout_tokens)
+    np.testing.assert_array_equal(found.readout_tokens[:, -1], found.readout)
+    assert BatchPass(lower_neurons(network), case.inputs, "fixed").run().readout_tokens is None
 
 
 def drawn_options(seed: int) -> QuantizeOptions:

@@ -369,6 +369,47 @@ def test_resonator_and_encoders() -> None:
     assert fixed.constants[1, words.PAYLOAD_SHIFT] == 0
 
 
+def test_balanced_resonators() -> None:
+    """Steps of 2**-16 for omega, 2**-18 for damping: q in 2**-12 times 0.01 is 0.01 2**6 of the latter."""
+    formats = codings(input="s24.12", u="s24.12", q="s24.12", omega="u16.16", damping="u16.18", threshold="s16.8",
+                      refractory_decay="u16.15", refractory_gain="u16.22")
+    parameters = {"omega": 0.25, "damping": 0.125, "threshold": 1.5, "refractory_decay": 0.75, "refractory_gain": 0.01}
+    fixed = lowered(into(Population("y", "brf", 1, parameters, codings=formats)))
+    gain = round(0.01 * 2**22) / 2**22 * 2**6
+    mantissa, shift = (int(row[0]) for row in rows_of(fixed, 1, 1)[5:7])
+    assert mantissa / 2**shift == pytest.approx(gain, rel=2**-15) and 2**14 <= mantissa < 2**15
+    assert rows_of(fixed, 1, 1) == [[2**14], [2**15], [1536 << 2], [3 << 13], [15], [mantissa], [shift], [4096]]
+    assert [fixed.constants[1, place] for place in (words.DECAY_SHIFT, words.LEAK_SHIFT)] == [16, 18]
+    assert [slot(fixed, 1, place).bits for place in (words.STATE_SLOT, words.SECOND_STATE_SLOT)] == [24, 24]
+
+
+def test_adaptive_neurons() -> None:
+    """A spike lifts the adaptation by what its leak, as stored, leaves of 1: 1 - 0.8 is 6554 of 2**15."""
+    formats = codings(input="s24.12", potential="s24.12", adaptation="s24.12", leak="u16.15", adaptation_leak="u16.15",
+                      threshold="s16.12", beta="u16.14", input_gain="u16.16")
+    parameters = {"leak": 0.5, "adaptation_leak": 0.8, "threshold": 0.25, "beta": 1.5, "input_gain": 0.125}
+    fixed = lowered(into(Population("y", "alif", 1, parameters, codings=formats)))
+    rise = round((2**15 - round(0.8 * 2**15)) / 2**3)
+    assert rows_of(fixed, 1, 1) == [[2**14], [26214], [1024], [3 << 13], [14], [2**13], [16], [rise]]
+    assert [fixed.constants[1, place] for place in (words.DECAY_SHIFT, words.LEAK_SHIFT)] == [15, 15]
+
+
+@pytest.mark.parametrize(("model", "formats", "message"), [
+    ("brf", {"q": "s8.12"}, "a spike lifts q by 1, which is 4096 steps\n  allowed: 1 to 127"),
+    ("brf", {name: "s24.-2" for name in ("input", "u", "q")} | {"threshold": "s16.-2"},
+     "a spike lifts q by 1, which is 0 steps"),
+    ("alif", {name: "s24.0" for name in ("input", "potential", "adaptation")} | {"threshold": "s16.0"},
+     "a spike lifts adaptation by 0.25, which is 0 steps\n  allowed: 1 to 8388607"),
+])
+def test_a_spike_must_lift_its_state(model: str, formats: dict[str, str], message: str) -> None:
+    parameters = {"omega": 0.1, "damping": 0.1} if model == "brf" else {"leak": 0.5, "adaptation_leak": 0.75}
+    plain = {name: item for name, item in MEANT[model].items() if isinstance(item, str)}
+    scaled = {name: "s24.12" for name in ("input", "u", "q", "potential", "adaptation") if name in MEANT[model]}
+    population = Population("y", model, 1, parameters,
+                            codings=codings(**{**plain, **scaled, "threshold": "s16.8", **formats}))
+    assert f"population 'y': {message}" in refused(into(population), NetworkError)
+
+
 def test_formats_are_told() -> None:
     network = into(linear(2), coding=coded("s8.6", [1.0, 2.0]))
     assert formats_of(network) == {
@@ -406,9 +447,18 @@ MEANT: dict[str, dict[str, str | Coding]] = {
     "resonator": {"real": "s24.12", "imag": "s24.12", "a": "s16.12", "threshold": "s16.8"},
     "sigma_delta": {"input": "s24.12", "sigma": "s24.12", "threshold": "s16.8", "bias": "s16.8", "graded": "s16.8"},
     "delta": {"input": "s24.12", "threshold": "s16.8", "graded": "s16.8"},
+    "brf": {**{name: coded("s24.12", [1, 0.7, 2, 3]) for name in ("input", "u", "q")}, "omega": "u16.16",
+            "damping": "u16.17", "threshold": coded("s16.8", [1, 0.7, 2, 3]), "refractory_decay": "u16.15",
+            "refractory_gain": "u16.20"},
+    "alif": {**{name: coded("s24.12", [1, 0.7, 2, 3]) for name in ("input", "potential", "adaptation")},
+             "leak": "s16.15", "adaptation_leak": "u16.15", "threshold": coded("s16.8", [1, 0.7, 2, 3]),
+             "beta": "u16.14", "input_gain": "u16.16"},
 }
-RANGES = {"leak": (-1, 1), "current_leak": (0, 1), "threshold": (0, 4), "delta_factor": (0, 1), "delta": (0, 4),
-          "scale": (-2, 2), "epsilon": (0, 0.5), "a": (-0.7, 0.7), "variance": (0, 30), "total": (-100, 100)}
+FACTORS = {"omega": (0, 0.7), "damping": (0, 0.2), "refractory_decay": (0, 1), "refractory_gain": (0, 0.05),
+           "adaptation_leak": (0, 1), "beta": (0, 2), "input_gain": (0, 1), "q": (0, 8), "adaptation": (0, 1)}
+RANGES = {**FACTORS, "leak": (-1, 1), "current_leak": (0, 1), "threshold": (0, 4), "delta_factor": (0, 1),
+          "delta": (0, 4), "scale": (-2, 2), "epsilon": (0, 0.5), "a": (-0.7, 0.7), "variance": (0, 30),
+          "total": (-100, 100)}
 WHOLE = {"refractory_steps": 3, "refractory": 1, "count": 50}
 SIZE, N_MODES = 400, 3
 # A mantissa of 15 bits; the root and its inverse; a table: half a step, one of the floor, what the chord leaves.
@@ -555,12 +605,33 @@ def encoder_bounds(meant: Meant) -> Bounds:
     return {"graded": meant.step("graded"), "activation": meant.step("graded") * corrected}
 
 
+def brf_bounds(meant: Meant) -> Bounds:
+    """Two roundings of u and of v, and the damping's: one, and the mantissa's. One of q, and half a step of 1."""
+    before, step = meant.before, meant.step("u")
+    refractory = meant.population.attributes["refractory"] == "on"
+    q = before["q"] * refractory
+    lifted = meant["refractory_gain"] * q
+    error = (meant.step("damping") + lifted * MANTISSA) * refractory
+    rest = meant.before["u"] * (1 - meant["damping"] - lifted) - meant["omega"] * before["v"] + meant.charge["input"]
+    bound = 2 * step + np.abs(before["u"]) * error
+    return {"u": bound, "v": 2 * step + np.abs(before["v"]) * error, "q": 1.5 * meant.step("q") * refractory,
+            "doubt": np.abs(rest - meant["threshold"] - q), "step": bound}
+
+
+def alif_bounds(meant: Meant) -> Bounds:
+    """Two roundings of the potential, one of the level; one of the adaptation, and half a step of its rise."""
+    level = meant["threshold"] + meant["beta"] * meant.before["adaptation"]
+    potential = meant["leak"] * meant.before["potential"] + meant["input_gain"] * meant.charge["input"]
+    step = meant.step("potential")
+    return {"potential": 3 * step, "adaptation": 1.5 * step, "doubt": np.abs(potential - level), "step": 3 * step}
+
+
 BOUNDS: dict[str, Callable[[Meant], Bounds]] = {
     "linear": sums_bounds, "relu": sums_bounds, "reduce": sums_bounds, "gelu": gelu_bounds, "center": center_bounds,
     "layer_norm": layer_norm_bounds, "integrator": integrator_bounds, "running_mean": running_mean_bounds,
     "lif": lif_bounds, "cuba": cuba_bounds, "ternary": ternary_bounds, "glu": glu_bounds, "gsu": gsu_bounds,
     "ssm": ssm_bounds, "ssm_heaviside": ssm_heaviside_bounds, "ssm_lif": ssm_lif_bounds, "resonator": resonator_bounds,
-    "sigma_delta": encoder_bounds, "delta": encoder_bounds,
+    "sigma_delta": encoder_bounds, "delta": encoder_bounds, "brf": brf_bounds, "alif": alif_bounds,
 }
 
 
@@ -570,6 +641,8 @@ def quantity_of(model: str, word: str) -> str:
         return ""
     if word in ("activation", "residue", "error"):
         return {"sigma_delta": "sigma", "delta": "input"}[model]
+    if (model, word) == ("brf", "v"):
+        return "u"
     return word.split("_")[0] if word.endswith(("_real", "_imag")) else word
 
 

@@ -206,6 +206,27 @@ def test_decays() -> None:
     assert str(formats(one("ssm_lif", SSM | {"a_real": 1.0}, n_modes=1))["a"]) == "s16.15/nearest_even/saturate"
 
 
+def test_factors_below_1_have_all_their_bits_behind_the_point() -> None:
+    """A leak keeps one for the 1 it may be; a turn per step, a damping, a gain do not, unless they are 1."""
+    codings = formats(one("brf", {"omega": 0.3, "damping": 0.004}))
+    assert [str(codings[name]).split("/")[0] for name in ("omega", "damping", "refractory_gain", "refractory_decay")] \
+        == ["u16.17", "u16.23", "u16.22", "u16.15"]
+    codings = formats(one("alif", {"leak": 0.9, "adaptation_leak": 0.99}))
+    assert [str(codings[name]).split("/")[0] for name in ("leak", "adaptation_leak", "beta", "input_gain")] \
+        == ["u16.15", "u16.15", "u16.15", "u16.15"]
+    assert str(formats(one("alif", {"leak": 0.9, "adaptation_leak": 0.9, "input_gain": 0.1}))["input_gain"]) \
+        == "u16.19/nearest_even/saturate"
+
+
+def test_what_a_spike_lifts_holds_the_lift() -> None:
+    """Neurons that were silent in the samples, and barely stirred, can still fire."""
+    quiet = {"u": [[1e-6] * 3], "potential": [[1e-6] * 3]}
+    brf = formats(one("brf", {"omega": 0.3, "damping": 0.1, "threshold": 1e-3}), quiet)
+    alif = formats(one("alif", {"leak": 0.5, "adaptation_leak": 0.5}), quiet)
+    assert brf["q"].format.range[1] > 1 and brf["q"].scale == brf["u"].scale == brf["input"].scale
+    assert alif["adaptation"].format.range[1] > 1 and alif["adaptation"].scale == alif["potential"].scale
+
+
 def test_parameters_in_steps_are_coarser_by_powers_of_two() -> None:
     codings = formats(one("linear", {"bias": [1000.0, 3.0, 0.5]}), {"input": [[1.5] * 3]})
     assert float(codings["bias"].scale / codings["input"].scale) == 2.0**16

@@ -284,6 +284,44 @@ def resonator(setting: Setting, parameters: Ints, state: Ints, charge: Ints, pla
     return ([1], [0, threshold - 1], n_beyond) if new_im >= threshold else ([0], [new_re, new_im], n_beyond)
 
 
+def brf(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place: Place) -> Result:
+    """Balanced resonate-and-fire: increments of u and v are rounded one by one."""
+    omega, damping, threshold, decay, decay_shift, mantissa, shift, one = parameters
+    u, v, q = state
+    entry, omega_shift, damping_shift = place.own(0), setting.decay_shift, setting.leak_shift
+    refractory = setting.options["refractory"] == "on"
+    if refractory:
+        damping += converted(setting, "state", q, mantissa, shift, entry)
+        threshold += q
+    new_u, u_beyond = held(setting, "state", u - converted(setting, "state", u, damping, damping_shift, entry + 1)
+                           - converted(setting, "state", v, omega, omega_shift, entry + 2) + charge[0])
+    new_v, v_beyond = held(setting, "state", v + converted(setting, "state", u, omega, omega_shift, entry + 3)
+                           - converted(setting, "state", v, damping, damping_shift, entry + 4))
+    spike = int(fires(setting, new_u, threshold))
+    if not refractory:
+        return [spike], [new_u, new_v, q], u_beyond + v_beyond
+    kept = converted(setting, "second_state", q, decay, decay_shift, entry + 5)
+    new_q, q_beyond = held(setting, "second_state", kept + one * spike)
+    return [spike], [new_u, new_v, new_q], u_beyond + v_beyond + q_beyond
+
+
+def alif(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place: Place) -> Result:
+    """Adaptive integrate-and-fire; the level is taken off by a spike."""
+    leak, adaptation_leak, threshold, beta, beta_shift, gain, gain_shift, rise = parameters
+    u, q = state
+    entry = place.own(0)
+    level = threshold + converted(setting, "state", q, beta, beta_shift, entry)
+    u, n_beyond = held(setting, "state", converted(setting, "state", u, leak, setting.leak_shift, entry + 1)
+                       + converted(setting, "state", charge[0], gain, gain_shift, entry + 2))
+    spike = int(fires(setting, u, level))
+    if spike:
+        u, beyond = held(setting, "state", u - level)
+        n_beyond += beyond
+    kept = converted(setting, "second_state", q, adaptation_leak, setting.decay_shift, entry + 3)
+    q, beyond = held(setting, "second_state", kept + spike * rise)
+    return [spike], [u, q], n_beyond + beyond
+
+
 # --- sigma-delta -----------------------------------------------------------------------------------------------------
 
 def encoded(setting: Setting, threshold: int, encoder: Ints, x: int, n_beyond: int) -> tuple[int, Ints, int]:
@@ -384,7 +422,7 @@ MODELS: dict[str, Callable[[Setting, Ints, Ints, Ints, Place], Result]] = {
     "linear": linear, "relu": relu, "gelu": gelu, "reduce": reduction, "center": center, "layer_norm": layer_norm,
     "integrator": integrator, "running_mean": running_mean, "lif": lif, "cuba": cuba, "ternary": ternary, "glu": glu,
     "gsu": gsu, "ssm": ssm, "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "resonator": resonator,
-    "sigma_delta": sigma_delta, "delta": delta_neuron,
+    "sigma_delta": sigma_delta, "delta": delta_neuron, "brf": brf, "alif": alif,
 }
 
 # Rows of the biases, whose presence makes a neuron active; of state spaces, behind the tables of modes.

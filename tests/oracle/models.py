@@ -223,11 +223,34 @@ def delta(values: Values, attributes: Mapping[str, str]) -> Results:
     return delta_of(values["charge.input"], values, attributes["coding"])
 
 
+def brf(values: Values, attributes: Mapping[str, str]) -> Results:
+    """Balanced resonate-and-fire neuron; without q the plain one."""
+    u, v, held = values["u"], values["v"], values["q"]
+    q = held if attributes["refractory"] == "on" else like(held, 0)
+    d = values["damping"] + values["refractory_gain"] * q
+    u_next = u - d * u - values["omega"] * v + values["charge.input"]
+    v_next = v + values["omega"] * u - d * v
+    z = int(compare(u_next, values["threshold"] + q, attributes["comparator"]))
+    q_next = values["refractory_decay"] * q + like(q, z) if attributes["refractory"] == "on" else held
+    return {"out.spike": z, "u": u_next, "v": v_next, "q": q_next}
+
+
+def alif(values: Values, attributes: Mapping[str, str]) -> Results:
+    """Leaky integrate-and-fire whose threshold follows its spikes."""
+    rho, q = values["adaptation_leak"], values["adaptation"]
+    level = values["threshold"] + values["beta"] * q
+    u = values["leak"] * values["potential"] + values["input_gain"] * values["charge.input"]
+    z = compare(u, level, attributes["comparator"])
+    return {"out.spike": int(z), "potential": u - level if z else u,
+            "adaptation": rho * q + (like(rho, 1) - rho) * like(rho, int(z))}
+
+
 MODELS: dict[str, Callable[[Values, Mapping[str, str]], Results]] = {
     "lif": lif, "cuba": cuba, "linear": linear, "relu": relu, "gelu": gelu_model, "ssm": ssm,
     "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "ternary": ternary, "gsu": gsu, "glu": glu, "reduce": reduce,
     "center": center, "layer_norm": layer_norm, "integrator": integrator, "running_mean": running_mean,
-    "resonator": resonator, "sigma_delta": sigma_delta, "delta": delta,
+    "resonator": resonator, "sigma_delta": sigma_delta, "delta": delta, "brf": brf,
+    "alif": alif,
 }
 
 

@@ -16,6 +16,8 @@ from neurosim.machine import (
 )
 from neurosim.models.cuba import COMPARATOR, RESET
 from neurosim.models.firing import REACHES
+from neurosim.models.fixed.alif import step_fixed_alif
+from neurosim.models.fixed.brf import step_fixed_brf
 from neurosim.models.fixed.conversion import MODE_DRAWS, SOMA_DRAWS, into_slot
 from neurosim.models.fixed.gates import step_fixed_glu, step_fixed_gsu, step_fixed_ternary
 from neurosim.models.fixed.integrate_and_fire import step_fixed_lif
@@ -33,6 +35,8 @@ from neurosim.models.fixed.sums import (
     step_fixed_running_mean,
 )
 from neurosim.models.registry import (
+    ALIF,
+    BRF,
     CENTER,
     CUBA,
     DELTA,
@@ -116,6 +120,10 @@ def update_fixed(model, constants, table, options, n_modes, parameters, state, c
         return _step_sigma_delta(constants, options, parameters, state, charge, output, active)
     if model == DELTA:
         return _step_delta(constants, options, parameters, state, charge, output, active)
+    if model == BRF:
+        return step_fixed_brf(constants, options, parameters, state, charge, output, active, first)
+    if model == ALIF:
+        return step_fixed_alif(constants, options, parameters, state, charge, output, active, first)
     return np.int64(0)
 
 

@@ -37,6 +37,7 @@ MODELS = tuple(oracle.MODELS)
 STATE_SPACES = ("ssm_lif", "ssm_heaviside", "ssm")
 GATES = ("glu", "gsu", "ternary")
 FAMILIES = {"state_spaces": STATE_SPACES, "lif": ("lif", "cuba"), "gates": GATES}
+SECOND_STATES = {"ssm_lif": ("potential",), "cuba": ("potential",), "brf": ("q",), "alif": ("adaptation",)}
 # Their only state may be unsigned.
 ONE_STATE = ("lif", "integrator", "running_mean")
 SLOTS = {"value": machine.PORT_SLOT, "state": machine.STATE_SLOT, "second_state": machine.SECOND_STATE_SLOT,
@@ -234,6 +235,19 @@ def gsu_rows(draw: Draw) -> list[Ints]:
             *draw.sent(draw.charge_bits), *draw.kept(2 * draw.x_bits)]
 
 
+def brf_rows(draw: Draw) -> list[Ints]:
+    """Rates of 16 bits; q times the gain is a damping of up to 18 bits."""
+    mantissa, shift = draw.conversion(draw.state_bits, 16, 18)
+    decay_shift = draw.shift(15 if draw.tame else 0, 15)
+    return [*draw.signed(16, 2), draw.steps(), *draw.signed(16), decay_shift, mantissa, shift,
+            draw.row(0, 2**draw.state_bits - 1 if not draw.tame else 2**(draw.state_bits - 1))]
+
+
+def alif_rows(draw: Draw) -> list[Ints]:
+    return [*draw.signed(16, 2), draw.steps(), *draw.signed(16), draw.shift(0, 15), *draw.signed(16), draw.shift(0, 15),
+            draw.row(0, 2**(draw.state_bits - 1))]
+
+
 ROWS: dict[str, Callable[[Draw], list[Ints]]] = {
     "linear": lambda draw: [draw.steps(), *draw.sent(draw.x_bits)],
     "relu": lambda draw: [draw.steps(), *draw.sent(draw.x_bits)],
@@ -251,6 +265,8 @@ ROWS: dict[str, Callable[[Draw], list[Ints]]] = {
     "resonator": lambda draw: [*draw.signed(16, 2), *draw.signed(24)],
     "sigma_delta": lambda draw: [draw.row(0, 2**23 - 1), *draw.signed(24)],
     "delta": lambda draw: [draw.row(0, 2**23 - 1), np.zeros(draw.size, np.int64)],
+    "brf": brf_rows,
+    "alif": alif_rows,
 }
 
 TAILS: dict[str, Callable[[Draw], list[Ints]]] = {
@@ -266,7 +282,7 @@ def random_state(draw: Draw, model: str, n_modes: int) -> Ints:
     small = {"refractory": 3, "count": 4096}
     rows = []
     for word in spec.state:
-        slot = "second_state" if model in ("ssm_lif", "cuba") and word.name == "potential" else "state"
+        slot = "second_state" if word.name in SECOND_STATES.get(model, ()) else "state"
         for _ in range(n_modes if word.per_mode else 1):
             rows.append(draw.row(0, small[word.name]) if word.name in small else draw.within(slot))
     return np.stack(rows) if rows else np.zeros((0, draw.size), np.int64)
@@ -395,7 +411,8 @@ def test_silence(model: str, seed: int) -> None:
         table[:] = 0
     case.parameters[[6 * case.setting.n_modes + row for row in oracle.BIASES.get(model, [])]] = 0
     if SPEC_BY_NAME[model].outputs[0].kind == "spike":
-        threshold = {"lif": 1, "cuba": 2, "resonator": 2}.get(model, -2 if model == "ssm_lif" else -1)
+        rows = {"lif": 1, "cuba": 2, "resonator": 2, "brf": 2, "alif": 2, "ssm_lif": -2}
+        threshold = rows.get(model, -1)
         case.parameters[threshold] = np.maximum(case.parameters[threshold], 1)
     for number, token in enumerate(run_kernel(case)):
         assert not np.any(token.output) and token.n_overflows == 0
