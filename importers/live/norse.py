@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from importers.live.neurons import Rule, RefusedError, number
+from importers.live.neurons import RefusedError, Rule, number
 
 PACKAGE = "norse.torch"
 
 
 def _lif_box(module: Any) -> Rule:
-    rate = float(module.dt) * number(module.p.tau_mem_inv)
+    rate = number(module.dt * module.p.tau_mem_inv)
     method = getattr(getattr(module.p, "reset_method", None), "__name__", "reset_value")
     if method != "reset_value":
         raise RefusedError(f"its reset_method {method} is not supported; use reset_value")
@@ -31,15 +31,15 @@ def _lif_box(module: Any) -> Rule:
 
 
 def _li_box(module: Any) -> Rule:
-    rate = float(module.dt) * number(module.p.tau_mem_inv)
+    rate = number(module.dt * module.p.tau_mem_inv)
     if np.any(number(module.p.v_leak) != 0):
         raise RefusedError("its v_leak is not 0, and it sends its potential; use v_leak = 0")
     return Rule("integrator", {"leak": 1.0 - rate}, gain=rate, **_states())
 
 
 def _lif(module: Any) -> Rule:
-    rate = float(module.dt) * number(module.p.tau_mem_inv)
-    parameters = {"leak": 1.0 - rate, "current_leak": 1.0 - float(module.dt) * number(module.p.tau_syn_inv),
+    rate = number(module.dt * module.p.tau_mem_inv)
+    parameters = {"leak": 1.0 - rate, "current_leak": 1.0 - number(module.dt * module.p.tau_syn_inv),
                   **_firing(module.p)}
     return Rule("cuba", parameters, _attributes(module.p), gain=rate, delay_steps=1, bias_is_current=True,
                 rest=_rest(module.p), **_states())

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from importers.live.neurons import Rule, RefusedError
+from importers.live.neurons import RefusedError, Rule
 from importers.live.origin import Array, Call, IntArray, Layer, Read, Registry, Source
 
 # From a layer to where its input comes from: numbers of sources, one for each operation on the way.
@@ -90,7 +90,8 @@ class NeuronLayer:
         for path, layer in self._biased.items():
             missing = set(range(self.n_steps)) - self._seen[path]
             if missing:
-                raise RefusedError(f"lacks {layer.name} at time step {min(missing)}, which has a bias: begin with zeros")
+                raise RefusedError(f"lacks {layer.name}, which has a bias, at time step {min(missing)}: begin with "
+                                   "zeros")
 
     def _follow(self, registry: Registry, read: Read, path: Path, here: IntArray, sample: IntArray, step: IntArray
                 ) -> None:

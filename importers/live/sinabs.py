@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from importers.live.neurons import Rule, RefusedError, number
+from importers.live.neurons import RefusedError, Rule, number
 
 PACKAGE = "sinabs.layers"
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from importers.live.neurons import Recurrent, Rule, RefusedError, comparator_of, number
+from importers.live.neurons import Recurrent, RefusedError, Rule, comparator_of, number
 
 PACKAGE = "snntorch"
 # Below this beta, the potential that a soft reset leaves would lose its digits.

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from importers.live.neurons import Rule, RefusedError, comparator_of, number
+from importers.live.neurons import RefusedError, Rule, comparator_of, number
 
 PACKAGE = "spikingjelly.activation_based"
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from importers.live.build import LiveNetwork, build
-from importers.live.neurons import Rule, RefusedError, rule_of
+from importers.live.neurons import RefusedError, Rule, rule_of
 from importers.live.torch_state_space import read_by_parameters
 from importers.live.torch_watch import Watch, reset
 from neurosim.errors import DataError, NetworkError, OptionError

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from importers.live import torch_shadow as shadows
-from importers.live.neurons import Rule, RefusedError
+from importers.live.neurons import RefusedError, Rule
 from importers.live.origin import NOWHERE, Call, IntArray, Layer, Read, Registry, Source, UnclearError
 from importers.live.record import NeuronLayer
 from importers.live.torch_operations import Operation, operation
@@ -99,7 +99,7 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
             if isinstance(rule, RefusedError):
                 raise rule
             self._fire(module, name, rule, args, kwargs, output)
-        except (RefusedError, UnclearError) as error:
+        except (RefusedError, UnclearError, CannotFollowError) as error:
             if str(error):
                 self.problems[f"{name} ({type(module).__name__}): {error}"] = None
             for tensor in tensors_in(output):
@@ -109,7 +109,7 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         """Write down one call of a layer of neurons."""
         given, states = rule.arguments(args, kwargs)
         sent, returned = rule.results(output)
-        n_leading, reads = self._read(given, None)
+        n_leading, reads = self._read(given, self._leading(given, rule))
         layer = self.neurons.get(module)
         shape = tuple(given.shape[n_leading:])
         if layer is None:
@@ -123,6 +123,15 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         self._register(sent, Call(layer.layer, sample, step))
         for tensor in returned:
             self._known[tensor] = Lost(f"is a state of {name}, which only its own neurons can read", (layer, number))
+
+    def _leading(self, given: Tensor, rule: Rule) -> int | None:
+        """Return how many dimensions are positions where neurons read values from outside; None: it shows by itself."""
+        known, axes = self._known.get(given), (0,) if rule.time_axis is None else (0, 1)
+        if not isinstance(known, Shadow) or not known.is_outside or given.ndim < len(axes):
+            return None
+        n_steps = 1 if rule.time_axis is None else given.shape[rule.time_axis]
+        n_positions = int(np.prod(given.shape[:len(axes)]))
+        return len(axes) if n_positions == n_steps * self.n_samples else None
 
     def _check_states(self, layer: NeuronLayer, states: Iterable[Any]) -> None:
         for tensor in tensors_in(list(states)):
@@ -271,11 +280,22 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
                 self._send_outside(tensor, self._samples_like(samples, tuple(tensor.shape)))
             return
 
-    def _samples_like(self, samples: IntArray, shape: tuple[int, ...]) -> IntArray:
-        """Return the samples of the leading positions of a tensor of `shape`, made of one with `samples`."""
-        for n_leading in range(min(samples.ndim, len(shape)) + 1):
-            rows = samples.reshape(*samples.shape[:n_leading], -1)
-            if samples.shape[:n_leading] == shape[:n_leading] and rows.size and np.all(rows == rows[..., :1]):
+    def _samples_like(self, samples: IntArray, shape: tuple[int, ...], n_leading: int | None = None) -> IntArray:
+        """Return the samples of the leading positions of a tensor of `shape`, made of one with `samples`.
+
+        n_leading : how many dimensions are positions; None: as few as will do
+        """
+        alike = next((n for n in range(min(samples.ndim, len(shape)), -1, -1) if samples.shape[:n] == shape[:n]), 0)
+        try:
+            whole = np.broadcast_to(samples, shape)
+        except ValueError:
+            rows = samples.reshape(*shape[:alike], -1)
+            if not rows.shape[-1] or np.any(rows != rows[..., :1]):
+                raise CannotFollowError("mixes samples of the batch") from None
+            whole = np.broadcast_to(rows[..., 0].reshape(*shape[:alike], *(1,) * (len(shape) - alike)), shape)
+        for leading in range(len(shape) + 1) if n_leading is None else (n_leading,):
+            rows = whole.reshape(*shape[:leading], -1)
+            if np.all(rows == rows[..., :1]):
                 return np.ascontiguousarray(rows[..., 0])
         raise CannotFollowError("mixes samples of the batch")
 
@@ -306,6 +326,8 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
                 raise RefusedError("reads a tensor that comes neither from the inputs nor from a layer: a constant, or "
                                   "what an autograd.Function of your own made")
             return (min(1, tensor.ndim) if n_leading is None else n_leading), ()
+        if known.is_outside:
+            return self._read_outside(tensor, known, n_leading)
         reads: list[Read] = []
         for numbers, factor in known.terms:
             n_leading, more = self.registry.read(numbers.numpy(), n_leading, factor)
@@ -317,6 +339,16 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
             for call in np.unique(read.call[read.call >= 0]).tolist():
                 self.registry.calls[call].is_used = True
         return n_leading, tuple(reads)
+
+    def _read_outside(self, tensor: Tensor, known: Shadow, n_leading: int | None) -> tuple[int, tuple[Read, ...]]:
+        """Read values from outside as they are here, whatever was done to them on the way."""
+        samples = self._samples_like(self.registry.samples(known.terms[0][0].numpy()), tuple(tensor.shape), n_leading)
+        first = len(self.registry.calls)
+        self._send_outside(tensor, samples)
+        order = np.arange(samples.size)
+        layer = self.registry.calls[first].layer
+        source = Source(layer, np.arange(int(np.prod(layer.shape, dtype=np.int64))), 1.0)
+        return samples.ndim, (Read(source, np.full(len(order), first), order),)
 
     def _samples(self, reads: tuple[Read, ...], given: Tensor, n_leading: int) -> IntArray:
         """Return the sample at each position."""
