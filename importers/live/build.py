@@ -131,9 +131,14 @@ class Builder:
     def _constant(self) -> str:
         """Return the neuron that sends 1 at every step."""
         if CONSTANT not in self._made:
-            self._made[CONSTANT] = CONSTANT
-            self._add(Population(CONSTANT, "linear", 1, {"bias": 1.0}), 1.0)
-        return CONSTANT
+            self._made[CONSTANT] = self._free(CONSTANT)
+            self._add(Population(self._made[CONSTANT], "linear", 1, {"bias": 1.0}), 1.0)
+        return self._made[CONSTANT]
+
+    def _free(self, base: str) -> str:
+        """Return a name that no population has, nor a layer will have: `base`, or with a number behind it."""
+        known = {population.name for population in self.populations} | set(self._sends)
+        return next(name for name in (base, *(f"{base}{n}" for n in range(2, len(known) + 3))) if name not in known)
 
     # -- what a layer reads ----------------------------------------------------------------------------------------
 
@@ -179,7 +184,7 @@ class Builder:
             values[:, step] = rows
         name = next((name for name, known in self.inputs.items() if np.array_equal(known, values)), None)
         if name is None:
-            name = f"input{len(self.inputs) + 1}" if self.inputs else "input"
+            name = self._free("input")
             payload = "spike" if np.isin(values, (0.0, 1.0)).all() else "graded"
             self.inputs[name] = values
             self.populations.insert(len(self.inputs) - 1, Population(name, "input", size, {}, {"payload": payload}))
@@ -284,10 +289,8 @@ class Builder:
         return self._made[key], model == "relu"
 
     def _name(self, layer: Layer, what: str = "") -> str:
-        """Return a name for the population of an operation that no other has."""
-        base = f"{layer.name}.{layer.kind}{what}"
-        known = {population.name for population in self.populations} | set(self._made.values())
-        return next(name for name in (base, *(f"{base}{n}" for n in range(2, len(known) + 3))) if name not in known)
+        """Return a name for the population of an operation."""
+        return self._free(f"{layer.name}.{layer.kind}{what}")
 
 def _whole(population: str, size: int, is_positive: bool) -> _Built:
     return _Built([Way(population, OneToOneWeights(np.ones(size)), 0, is_positive)], np.zeros(size))

@@ -59,6 +59,8 @@ class NeuronLayer:
                                f"{'s' if n_steps > 1 else ''}: set time_axis and per_step as the module needs them")
         order = np.arange(len(sample))
         step = order // n_samples if self.rule.time_axis != 1 else order % n_steps
+        if len(np.unique(step * n_samples + sample)) < len(sample):
+            raise RefusedError("takes another axis for time than time_axis says")
         self.n_calls, self.n_steps = self.n_calls + 1, self.n_steps + n_steps
         return step + self.n_steps - n_steps
 

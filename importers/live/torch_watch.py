@@ -157,21 +157,31 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         result = func(*args, **kwargs)
         if self._within or func.__name__ in shadows.FRESH:
             return result
+        if func.__name__ == "__iter__":
+            result = tuple(result)
+            self._note(func, args, kwargs, result)
+            return iter(result)
+        self._note(func, args, kwargs, result)
+        return result
+
+    def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        """Write down where the results of a function come from."""
         known = [self._known[tensor] for tensor in tensors_in((args, kwargs)) if tensor in self._known]
         results = list(tensors_in(result))
+        if func.__name__ == "__setitem__" and known:
+            self._known[args[0]] = Lost(f"{self._where(func)} writes into a tensor; collect values by stack or cat")
         if not results or not (known or self._is_of_zeros(func.__name__, args, kwargs)):
-            return result
+            return
         lost = next((item for item in known if isinstance(item, Lost)), None)
         if lost is not None:
             self._lose(func, args, kwargs, results, lost)
-            return result
+            return
         try:
             self._follow(func, args, kwargs, results, known)
         except CannotFollowError as error:
             self._all(results, Lost(f"{self._where(func)} {error}"))
         except (UnclearError, RefusedError) as error:
             self._all(results, Lost(f"{self._where(func)}: {error}"))
-        return result
 
     def _is_of_zeros(self, name: str, args: Any, kwargs: Any) -> bool:
         """Return whether this is an operation on the zeros that a recurrence begins with."""

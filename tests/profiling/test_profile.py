@@ -148,7 +148,8 @@ def test_difference_is_told(module: Any, frames: Any, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"chip": []}, "at least one"), ({"chip": ["loihi2", "loihi2"]}, "each chip once"),
-    ({"numbers": "float16"}, "numbers = 'float16'"), ({"detail": "all"}, "detail = 'all'"), ({"steps": -1}, "steps = -1")])
+    ({"numbers": "float16"}, "numbers = 'float16'"), ({"detail": "all"}, "detail = 'all'"),
+    ({"steps": -1}, "steps = -1")])
 def test_options_out_of_range(module: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         neurosim.profile(module, torch.rand(2, 12), **options)

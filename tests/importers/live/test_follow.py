@@ -50,6 +50,11 @@ def folded(layer: Any) -> Callable[[Any], Any]:
     return lambda x: layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
+def into(target: Any, values: Any) -> Any:
+    target[:] = values
+    return target
+
+
 def models(live: Any) -> list[str]:
     return [population.model for population in live.network.populations]
 
@@ -209,11 +214,32 @@ def test_an_encoder_in_the_module_is_no_part_of_the_network(n_samples: int) -> N
     (lambda x: x + 1, "add .* adds a constant"), (lambda x: x + x, "adds the same values twice"),
     (lambda x: functional.dropout(x, 0.5), "dropout .* drops values at random"),
     (lambda x: x.transpose(1, 2), "samples or time steps are mixed"), (lambda x: x.flip(0), "several time steps"),
+    (lambda x: into(torch.zeros_like(x), x), "setitem .* writes into a tensor; collect values by stack or cat"),
     (lambda x: x.mean(0, keepdim=True).expand_as(x), "mean .* is no operation"),
 ])
 def test_what_cannot_be_followed_is_named(between: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(NetworkError, match=message):
         read(Between(between), frames(8), time_axis=0)
+
+
+def test_loops_over_a_tensor_and_names_that_are_taken() -> None:
+    class Loops(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.input, self.constant = some.Leaky(0.9), some.Synaptic(0.5, 0.5)
+            self.fc = nn.Linear(8, 8)
+
+        def forward(self, x: Any) -> Any:
+            mem, states, sent = torch.zeros_like(x[0]), (), []
+            for frame in x:
+                spikes, mem = self.input(frame, mem)
+                out, *states = self.constant(self.fc(spikes) * 4, *states)
+                sent.append(out)
+            return torch.stack(sent)
+
+    live = read(Loops(), frames(8), time_axis=0, per_step=False)
+    assert_same_spikes(live)
+    assert [item.name for item in live.network.populations] == ["input2", "input", "constant2", "constant"]
 
 
 def test_one_sample() -> None:
@@ -300,6 +326,8 @@ def tiny() -> Any:
      r"training mode, in which 1 \(Dropout\) behaves differently\n  mend: module.eval"),
     (tiny(), torch.rand(7, 5, 4), {"time_axis": 0, "per_step": False}, NetworkError, "gets 35 items in one call"),
     (nn.Sequential(some.IFNode(step_mode="m")), torch.rand(7, 5), {}, NetworkError, "samples|items"),
+    (nn.Sequential(some.IFNode(step_mode="m")), torch.rand(3, 3, 5), {"time_axis": 1}, NetworkError,
+     "takes another axis for time than time_axis says"),
 ])
 def test_bad_input(module: Any, given: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
