@@ -108,6 +108,7 @@ def import_resonate(
                                    "refractory_decay": refractory_decay, "inputs": inputs})
     graph = _build(checkpoint, settings)
     lines = checkpoint.report_lines(NETWORK_NAMES[settings.kind])
+    _note_growth(resolver, graph, settings)
     if settings.readout == "every":
         resolver.notes.append("readout = every: the read-out answers at every token; ask for those of all tokens")
     metadata = {**loaded.metadata, "importer": "resonate", "source": Path(loaded.path).name, "kind": settings.kind,
@@ -234,6 +235,17 @@ def _turning(checkpoint: Checkpoint, settings: Settings, size: int) -> tuple[Flo
         raise DataError(f"{checkpoint.path}: hidden.omega[{int(omega.argmax())}] times dt is {omega.max():g}",
                         allowed="up to 1: beyond, every state grows", mend="check the option `dt`")
     return omega, damping + (1 - np.sqrt(1 - omega**2))
+
+
+def _note_growth(resolver: Resolver, graph: GraphBuilder, settings: Settings) -> None:
+    """Say how many plain resonators lie outside the divergence boundary: they grow as long as a sample lasts."""
+    if settings.kind != "rf":
+        return
+    hidden = graph.populations[1].parameters
+    factor = np.hypot(1 - np.asarray(hidden["damping"]), np.asarray(hidden["omega"]))
+    if factor.max(initial=0.0) > 1:
+        resolver.notes.append(f"{np.count_nonzero(factor > 1)} of {len(factor)} neurons grow, by up to "
+                              f"{factor.max():.4g} per token, and no fixed-point format holds them for long")
 
 
 def _add_readout(graph: GraphBuilder, checkpoint: Checkpoint, settings: Settings, n_hidden: int) -> None:

@@ -25,16 +25,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurosim.errors import OptionError
-from neurosim.resolve import (
-    Data,
-    Resolved,
-    find_data,
-    find_source,
-    mapping_options,
-    resolve,
-    run_options,
-    with_sequence_length,
-)
+from neurosim.resolve import Resolved, find_source, mapping_options, resolve, run_options
+from neurosim.run_data import Data, find_data, with_sequence_length
 
 if TYPE_CHECKING:
     from hw_models.schema import Chip
@@ -124,7 +116,7 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     ----------
     source : as in `load_network`
     chip : a chip, its name or file; the scenario's own where left out, else loihi2
-    inputs : values or a file (`data.npz:field`); the scenario's own where left out
+    inputs : values, a file (`data.npz:field`), or recordings of events; the scenario's own where left out
     labels : class of each sample, or a file; an array `labels` beside the inputs is found by itself
     network : which network of a scenario
     samples : only the first so many
@@ -136,7 +128,7 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     seed : of placement and engine
     workers : samples that run at once; as many as there are processor cores where left out
     overrides : `core.weight_bits=4` changes the chip, `mapping.placement=linear` the mapping, `quantize.bits.h=16`
-        how formats are chosen
+        how formats are chosen, `input.bin_us=1000` how recordings become tokens
     record : "spikes", "packets" or "all"
     trace : HDF5 file to keep
     force : overwrite it
@@ -154,7 +146,7 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     resolved = resolve(source, chip, network=network, schedule=schedule, seed=seed, overrides=overrides)
     data = find_data(resolved, inputs, labels, samples)
     resolved = with_sequence_length(resolved, data)
-    provenance = _provenance(source, resolved, command)
+    provenance = _provenance(source, resolved, command) | dict(data.notes)
     if options.numbers == "fixed":
         resolved, provenance["calibration"] = _with_formats(resolved, data)
     machine = place(resolved.network, resolved.chip, resolved.mapping)
@@ -227,8 +219,7 @@ def find_calibration(found: Resolved, data: ArrayLike | str | Path | None, label
         data = scenario.calibration(sum(population.size for population in found.network.inputs))
         if labels is None and source.calibration_labels is not None:
             labels = f"{scenario.path.parent / source.file}:{source.calibration_labels}"
-    whole = find_data(found, data, labels, None)
-    return Data(whole.inputs[:samples], None if whole.labels is None else whole.labels[:samples])
+    return find_data(found, data, labels, None, at_most=samples)
 
 
 def _with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
@@ -240,7 +231,8 @@ def _with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
     if network.is_quantised:
         return found._replace(network=network), "formats of the network file"
     has_own = found.scenario is not None and found.scenario.content.data.calibration is not None
-    inputs = find_calibration(found, None if has_own else data.inputs, None, CALIBRATION_SAMPLES).inputs
+    arrays = found._replace(binning=None)       # what are recordings are arrays by now
+    inputs = find_calibration(arrays, None if has_own else data.inputs, None, CALIBRATION_SAMPLES).inputs
     origin = f"{len(inputs)} samples of {'the calibration data' if has_own else 'the inputs of the run'}"
     return found._replace(network=quantized(network, found.chip, inputs, found.quantize)), origin
 

@@ -1,4 +1,4 @@
-"""From the words of a user to objects: which network, which chip, which data, which options.
+"""From the words of a user to objects: which network, which chip, which options. `run_data` finds the data.
 
 Used by `neurosim.api`; everything wrong is found here, before anything runs.
 """
@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from neurosim.errors import DataError, OptionError, check_choice
-from neurosim.inputs import check_inputs, check_labels, has_labels, load_inputs, load_labels, split_field
+from neurosim.recordings.binning import PREFIX as INPUT_PREFIX
+from neurosim.recordings.binning import Binning, binning_options
 from neurosim.scenario import Scenario, is_scenario, list_scenarios, load_scenario
 
 if TYPE_CHECKING:
@@ -25,12 +23,10 @@ if TYPE_CHECKING:
     from neurosim.mapping.options import MappingOptions
     from neurosim.mapping.quantize_options import QuantizeOptions
 
-Float64Array = NDArray[np.float64]
-Int64Array = NDArray[np.int64]
-
 DEFAULT_CHIP = "loihi2"
 NETWORK_SUFFIXES = (".h5", ".hdf5")
 MAPPING_PREFIX, QUANTIZE_PREFIX = "mapping.", "quantize."
+PREFIXES = (MAPPING_PREFIX, QUANTIZE_PREFIX, INPUT_PREFIX)
 # What `record` switches on beside the counts, which are always kept.
 RECORD: Mapping[str, Mapping[str, bool]] = {
     "spikes": {"record_spikes": True},
@@ -45,6 +41,7 @@ class Settings(NamedTuple):
     chip: list[str]
     mapping: dict[str, Any]
     quantize: dict[str, Any]
+    input: dict[str, Any]
 
 
 class Source(NamedTuple):
@@ -62,13 +59,7 @@ class Resolved(NamedTuple):
     mapping: MappingOptions
     scenario: Scenario | None
     quantize: QuantizeOptions
-
-
-class Data(NamedTuple):
-    """What a run is fed with, and the classes it should find, where known."""
-
-    inputs: Float64Array          # [sample, token, column]
-    labels: Int64Array | None     # [sample]
+    binning: Binning | None = None      # how recordings become tokens; None where no setting says so
 
 
 def resolve(source: str | Path | Network, chip: Chip | str | Path | None = None, *, network: str | None = None,
@@ -80,7 +71,7 @@ def resolve(source: str | Path | Network, chip: Chip | str | Path | None = None,
     named = {"seed": seed} | ({} if schedule is None else {"schedule": schedule})
     mapping = mapping_options(suited | named | settings.mapping)    # `--set mapping.…` goes before all others
     return Resolved(found.network, find_chip(chip, found.scenario, settings), mapping, found.scenario,
-                    quantize_options(settings.quantize))
+                    quantize_options(settings.quantize), binning_options(settings.input) if settings.input else None)
 
 
 def find_source(source: str | Path | Network, network: str | None = None) -> Source:
@@ -130,54 +121,6 @@ def find_chip(chip: Chip | str | Path | None, scenario: Scenario | None, setting
     return chip
 
 
-def find_data(resolved: Resolved, inputs: ArrayLike | str | Path | None, labels: ArrayLike | str | Path | None,
-          samples: int | None) -> Data:
-    """Return inputs and labels, cut to `samples`; raise DataError or OptionError where they do not fit the network."""
-    n_columns = sum(population.size for population in resolved.network.inputs)
-    values = _inputs(resolved.scenario, inputs, n_columns)
-    classes = _labels(resolved.scenario, inputs, labels)
-    if classes is not None:
-        check_labels(classes, n_samples=len(values))
-        _check_classes(resolved.network, classes)
-    if samples is None:
-        return Data(values, classes)
-    if not isinstance(samples, int) or not 1 <= samples <= len(values):
-        raise OptionError(f"samples = {samples!r}", allowed=f"1 to {len(values)}, as many as the data hold")
-    return Data(values[:samples], None if classes is None else classes[:samples])
-
-
-def _check_classes(network: Network, classes: Int64Array) -> None:
-    """A label that no read-out neuron stands for can never be found."""
-    n_classes = sum(network.population(name).size for name in network.readouts)
-    if n_classes and classes.size and int(classes.max()) >= n_classes:
-        raise DataError(f"labels: largest label is {classes.max()}", allowed=f"0 to {n_classes - 1}",
-                        mend=f"the network reads out {n_classes} classes: number the labels from 0")
-
-
-def _inputs(scenario: Scenario | None, inputs: ArrayLike | str | Path | None, n_columns: int) -> Float64Array:
-    if isinstance(inputs, str | Path):
-        return load_inputs(inputs, n_columns)
-    if inputs is not None:
-        return check_inputs(inputs, n_columns)
-    if scenario is None:
-        raise DataError("no input data", allowed="a .npy, .npz or .h5 file, or a scenario that brings its own",
-                        mend="give --input DATA")
-    return scenario.inputs(n_columns)
-
-
-def _labels(scenario: Scenario | None, inputs: ArrayLike | str | Path | None,
-            labels: ArrayLike | str | Path | None) -> Int64Array | None:
-    if isinstance(labels, str | Path):
-        return load_labels(labels)
-    if labels is not None:
-        return check_labels(labels)
-    if inputs is None:
-        return scenario.labels() if scenario is not None else None
-    if isinstance(inputs, str | Path) and has_labels(inputs):
-        return load_labels(f"{split_field(inputs)[0]}:labels")
-    return None
-
-
 def mapping_options(choices: Mapping[str, Any]) -> MappingOptions:
     """Return MappingOptions; raise OptionError naming the nearest option where one is unknown."""
     from neurosim.mapping.options import MappingOptions
@@ -201,29 +144,21 @@ def mapping_options(choices: Mapping[str, Any]) -> MappingOptions:
     return MappingOptions(**found)
 
 
-def with_sequence_length(found: Resolved, data: Data) -> Resolved:
-    """Return buffers of schedule `whole_sequence` for the sequences of the data, unless their length was given."""
-    mapping = found.mapping
-    if mapping.schedule != "whole_sequence" or mapping.sequence_length is not None:
-        return found
-    return found._replace(mapping=dataclasses.replace(mapping, sequence_length=data.inputs.shape[1]))
-
-
 def split_settings(overrides: Sequence[str]) -> Settings:
-    """Sort `path=value` settings into those of the chip and, by their prefix, those of mapping and quantisation."""
+    """Sort `path=value` settings into those of the chip and, by prefix, those of mapping, quantisation and input."""
     from hw_models.located import parse_located
 
-    settings = Settings([], {}, {})
+    settings = Settings([], {}, {}, {})
+    by_prefix = dict(zip(PREFIXES, settings[1:], strict=True))
     for text in [overrides] if isinstance(overrides, str) else overrides:
         path, equals, value = text.partition("=")
-        prefix = next((item for item in (MAPPING_PREFIX, QUANTIZE_PREFIX) if path.strip().startswith(item)), None)
+        prefix = next((item for item in PREFIXES if path.strip().startswith(item)), None)
         if prefix is None:
             settings.chip.append(text)
             continue
         if not equals or not value.strip():
             raise OptionError(f"--set {text}: has no value", allowed="path=value, such as mapping.placement=linear")
-        into = settings.mapping if prefix == MAPPING_PREFIX else settings.quantize
-        into[path.strip().removeprefix(prefix)] = parse_located(value.strip(), f"--set {text}").value
+        by_prefix[prefix][path.strip().removeprefix(prefix)] = parse_located(value.strip(), f"--set {text}").value
     return settings
 
 

@@ -20,9 +20,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.__main__", "neurosim.warm"),
     ("neurosim.cli",),
     ("neurosim.api", "neurosim.profiling", "neurosim"),
+    ("neurosim.run_data",),
     ("neurosim.resolve", "neurosim.calibrate"),
     ("neurosim.scenario",),
     ("neurosim.inputs",),
+    ("neurosim.recordings",),
+    ("neurosim.data_files",),
     ("neurosim.explore", "neurosim.validate"),
     ("importers", "neurosim.mapping", "neurosim.engine", "neurosim.report", "neurosim.export"),
     ("neurosim.models", "neurosim.noc", "neurosim.traces"),
@@ -52,8 +55,9 @@ NEVER: dict[str, tuple[str, ...]] = {
 EDGES: dict[str, tuple[str, ...]] = {
     "simpy": ("neurosim.engine.reference",),
     "networkx": ("neurosim.graph", "neurosim.mapping.*", "neurosim.noc.topology"),
-    # neurosim.inputs: users keep their data in HDF5, and nothing else reads arrays at the edge.
-    "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.*", "neurosim.inputs"),
+    # neurosim.data_files, neurosim.recordings: users keep their data in HDF5, and nothing else reads it at the edge.
+    "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.*", "neurosim.data_files",
+             "neurosim.recordings.*"),
     "typer": ("neurosim.cli.*",),
     "rich": ("neurosim.cli.*", "neurosim.report.text"),
     "matplotlib": ("neurosim.report.*",),   # in modules that load when a page is drawn

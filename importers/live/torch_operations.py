@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from importers.live.neurons import number
@@ -51,6 +52,22 @@ def operation(name: str, args: Any, kwargs: Any) -> Operation | None:
     if "self" in given:
         given["input"] = given.pop("self")
     return _MAKERS[name](given)
+
+
+def operation_or_none(name: str, args: Any, kwargs: Any) -> Operation | None:
+    """Return the operation that a call of a function is; None of what is none, or cannot be done."""
+    try:
+        return operation(name, args, kwargs)
+    except CannotFollowError:
+        return None
+
+
+def are_same(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
+    """Return whether two operations were given the same: the same tensors, or equal ones."""
+    return len(left) == len(right) and all(
+        a is b or (isinstance(a, Tensor) and isinstance(b, Tensor) and torch.equal(a, b))
+        or (not isinstance(a, Tensor) and not isinstance(b, Tensor) and a == b)
+        for a, b in zip(left, right, strict=True))
 
 
 def _linear(given: dict[str, Any]) -> Operation:

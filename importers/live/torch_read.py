@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from importers.live.build import LiveNetwork, build
 from importers.live.neurons import RefusedError, Rule, rule_of
 from importers.live.torch_state_space import read_by_parameters
-from importers.live.torch_watch import Watch, reset
+from importers.live.torch_watch import Watch
 from neurosim.errors import DataError, NetworkError, OptionError
 
 SHOWN_PROBLEMS = 12
@@ -35,13 +35,20 @@ def read_module(module: nn.Module, inputs: Any, *, time_axis: int | None = None,
     whole = _takes_sequence(rules, time_axis, steps, per_step)
     n_samples = given.shape[0 if time_axis is None else 1 - time_axis]
     watch = Watch(module, n_samples, rules)
-    reset(rules.items())
+    _reset(rules)
     try:
         with torch.no_grad(), watch:
             _run(module, watch, given, time_axis, steps or 1, whole=whole)
     finally:
-        reset(rules.items())
+        _reset(rules)
     return _built(module, watch, name or type(module).__name__)
+
+
+def _reset(rules: dict[nn.Module, Rule | RefusedError]) -> None:
+    """Bring the states of all neurons to rest."""
+    for module, rule in rules.items():
+        if isinstance(rule, Rule):
+            rule.reset(module)
 
 
 def _run(module: nn.Module, watch: Watch, given: Tensor, time_axis: int | None, steps: int, *, whole: bool) -> None:

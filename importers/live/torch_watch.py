@@ -12,19 +12,17 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from importers.live import torch_shadow as shadows
 from importers.live.neurons import RefusedError, Rule
-from importers.live.origin import NOWHERE, Call, IntArray, Layer, Read, Registry, Source, UnclearError
+from importers.live.origin import NOWHERE, Call, IntArray, Layer, Read, Source, UnclearError
 from importers.live.record import NeuronLayer
-from importers.live.torch_operations import Operation, operation
+from importers.live.torch_known import Known
+from importers.live.torch_operations import Operation, are_same, operation, operation_or_none
 from importers.live.torch_shadow import CannotFollowError, Lost, Shadow, place, tensors_in
 
-OUTSIDE = "outside"
 MATRICES = ("linear", "convolution")
 
 
@@ -41,12 +39,11 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         super().__init__()
         self.n_samples, self.rules = n_samples, rules
         self.names = {item: name or "network" for name, item in module.named_modules()}
-        self.registry = Registry()
+        self.known = Known(n_samples)
+        self.registry = self.known.registry
         self.neurons: dict[nn.Module, NeuronLayer] = {}
         self.operations: list[tuple[Layer, tuple[Any, ...]]] = []
         self.problems: dict[str, None] = {}
-        self._outside: dict[tuple[int, ...], Layer] = {}
-        self._known: Any = WeakTensorKeyDictionary()
         self._path: list[str] = []
         self._within = 0                    # depth of layers of neurons that are running
         self._stack = ExitStack()
@@ -70,7 +67,7 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
 
     def give(self, tensor: Tensor, samples: IntArray) -> Tensor:
         """Declare a tensor to come from outside: [position …, element …], `samples` [position …]."""
-        self._send_outside(tensor, samples)
+        self.known.send_outside(tensor, samples)
         return tensor
 
     # -- hooks -----------------------------------------------------------------------------------------------------
@@ -103,30 +100,30 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
             if str(error):
                 self.problems[f"{name} ({type(module).__name__}): {error}"] = None
             for tensor in tensors_in(output):
-                self._known[tensor] = Lost("")
+                self.known[tensor] = Lost("")
 
     def _fire(self, module: nn.Module, name: str, rule: Rule, args: Any, kwargs: Any, output: Any) -> None:
         """Write down one call of a layer of neurons."""
         given, states = rule.arguments(args, kwargs)
         sent, returned = rule.results(output)
-        n_leading, reads = self._read(given, self._leading(given, rule))
+        n_leading, reads = self.known.read(given, self._leading(given, rule))
         layer = self.neurons.get(module)
         shape = tuple(given.shape[n_leading:])
         if layer is None:
             layer = self.neurons[module] = NeuronLayer(Layer(name, "neurons", shape), rule)
         self._check_states(layer, states)
         layer.check_shape(shape)
-        sample = self._samples(reads, given, n_leading)
+        sample = self.known.samples(reads, given, n_leading)
         step = layer.steps_of(sample, given.shape, self.n_samples)
         number = layer.n_calls - 1
         layer.take(self.registry, reads, sample, step, sent.detach().numpy().reshape(len(sample), -1))
-        self._register(sent, Call(layer.layer, sample, step))
+        self.known.register(sent, Call(layer.layer, sample, step))
         for tensor in returned:
-            self._known[tensor] = Lost(f"is a state of {name}, which only its own neurons can read", (layer, number))
+            self.known[tensor] = Lost(f"is a state of {name}, which only its own neurons can read", (layer, number))
 
     def _leading(self, given: Tensor, rule: Rule) -> int | None:
         """Return how many dimensions are positions where neurons read values from outside; None: it shows by itself."""
-        known, axes = self._known.get(given), (0,) if rule.time_axis is None else (0, 1)
+        known, axes = self.known[given], (0,) if rule.time_axis is None else (0, 1)
         if not isinstance(known, Shadow) or not known.is_outside or given.ndim < len(axes):
             return None
         n_steps = 1 if rule.time_axis is None else given.shape[rule.time_axis]
@@ -135,7 +132,7 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
 
     def _check_states(self, layer: NeuronLayer, states: Iterable[Any]) -> None:
         for tensor in tensors_in(list(states)):
-            known = self._known.get(tensor)
+            known = self.known[tensor]
             came_back = isinstance(known, Lost) and known.state == (layer, layer.n_calls - 1)
             begins = layer.n_calls == 0 and layer.rule.is_rest(tensor)
             if not (came_back or begins or self._is_last_of(layer, known)):
@@ -166,10 +163,10 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
 
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         """Write down where the results of a function come from."""
-        known = [self._known[tensor] for tensor in tensors_in((args, kwargs)) if tensor in self._known]
+        known = [self.known[tensor] for tensor in tensors_in((args, kwargs)) if tensor in self.known]
         results = list(tensors_in(result))
         if func.__name__ == "__setitem__" and known:
-            self._known[args[0]] = Lost(f"{self._where(func)} writes into a tensor; collect values by stack or cat")
+            self.known[args[0]] = Lost(f"{self._where(func)} writes into a tensor; collect values by stack or cat")
         if not results or not (known or self._is_of_zeros(func.__name__, args, kwargs)):
             return
         lost = next((item for item in known if isinstance(item, Lost)), None)
@@ -177,7 +174,7 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
             self._lose(func, args, kwargs, results, lost)
             return
         try:
-            self._follow(func, args, kwargs, results, known)
+            self._follow(func, args, kwargs, results, [item for item in known if isinstance(item, Shadow)])
         except CannotFollowError as error:
             self._all(results, Lost(f"{self._where(func)} {error}"))
         except (UnclearError, RefusedError) as error:
@@ -185,14 +182,14 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
 
     def _is_of_zeros(self, name: str, args: Any, kwargs: Any) -> bool:
         """Return whether this is an operation on the zeros that a recurrence begins with."""
-        found = _operation(name, args, kwargs)
-        return (found is not None and found.n_trailing is not None and found.given not in self._known
+        found = operation_or_none(name, args, kwargs)
+        return (found is not None and found.n_trailing is not None and found.given not in self.known
                 and found.given.shape[:found.given.ndim - found.n_trailing] == (self.n_samples,)
                 and shadows.is_zero(found.given))
 
     def _lose(self, func: Any, args: Any, kwargs: Any, results: list[Tensor], lost: Lost) -> None:
         """Mark what is made of a lost tensor; synapses that read one would be missing, which is told."""
-        found = _operation(func.__name__, args, kwargs)
+        found = operation_or_none(func.__name__, args, kwargs)
         if found is not None and found.kind in MATRICES and lost.reason:
             name = self._path[-1] if self._path else "network"
             self.problems[f"{name} ({func.__name__}): cannot be followed: {lost.reason}"] = None
@@ -200,13 +197,13 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         self._all(results, Lost(lost.reason, lost.state if func.__name__ in shadows.SAME else None))
 
     def _where(self, func: Any) -> str:
-        """Return what is done, where: `sigmoid at net.py:12 (in block1)`."""
+        """Return what is done, where: `sigmoid (net.py:12 in block1)`."""
         inside = f" in {self._path[-1]}" if self._path else ""
         return f"{func.__name__.strip('_')} ({place()}{inside})"
 
     def _all(self, results: list[Tensor], known: Any) -> None:
         for tensor in results:
-            self._known[tensor] = known
+            self.known[tensor] = known
 
     def readouts(self) -> list[NeuronLayer]:
         """Return the synapses that nobody reads, as layers that send what they receive."""
@@ -231,19 +228,19 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         if name in shadows.SAME or (name in shadows.DROPOUTS and self._is_idle_dropout(func, args, kwargs)):
             self._all(results, known[0])
         elif name in shadows.MOVES:
-            for tensor, shadow in zip(results, shadows.moved(func, args, kwargs, self._shadow), strict=True):
+            for tensor, shadow in zip(results, shadows.moved(func, args, kwargs, self.known.shadow), strict=True):
                 if tensor.shape != shadow.terms[0][0].shape:
                     raise CannotFollowError("changes the shape in an unknown way")
-                self._known[tensor] = shadow
+                self.known[tensor] = shadow
         elif (found := operation(name, args, kwargs)) is not None:
             self._operate(found, results[0])
         elif all(shadow.is_outside for shadow in known):
             self._derive(results, args, kwargs)
         elif name in shadows.ADD | shadows.SUBTRACT and not set(kwargs) - {"other"}:
             sign = -1.0 if name in shadows.SUBTRACT else 1.0
-            self._known[results[0]] = shadows.added(args[0], _second(args, kwargs), sign, self._shadow)
+            self.known[results[0]] = shadows.added(args[0], _second(args, kwargs), sign, self.known.shadow)
         elif name in shadows.MULTIPLY | shadows.DIVIDE and not set(kwargs) - {"other"}:
-            self._known[results[0]] = shadows.scaled(args[0], _second(args, kwargs), self._shadow,
+            self.known[results[0]] = shadows.scaled(args[0], _second(args, kwargs), self.known.shadow,
                                                      divides=name in shadows.DIVIDE)
         else:
             raise CannotFollowError("is no operation that neurons and synapses can do")
@@ -259,19 +256,19 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         """Write down an operation that becomes synapses or a population."""
         kind, given, n_trailing, settings, raw = found
         name = self._path[-1] if self._path else "network"
-        n_leading, reads = self._read(given, None if n_trailing is None else given.ndim - n_trailing)
-        sample = self._samples(reads, given, n_leading)
+        n_leading, reads = self.known.read(given, None if n_trailing is None else given.ndim - n_trailing)
+        sample = self.known.samples(reads, given, n_leading)
         sources = tuple(read.source for read in reads)
         shape = tuple(result.shape[n_leading:])
         layer = self._operation_layer(name, kind, shape, sources, settings, raw)
         layer.settings.setdefault("input_shape", tuple(given.shape[n_leading:]))
-        self._register(result, Call(layer, sample, np.full(len(sample), NOWHERE), reads))
+        self.known.register(result, Call(layer, sample, np.full(len(sample), NOWHERE), reads))
 
     def _operation_layer(self, name: str, kind: str, shape: tuple[int, ...], sources: tuple[Source, ...],
                          settings: Callable[[], dict[str, Any]], raw: tuple[Any, ...]) -> Layer:
         """Return the layer of an operation: the one of an earlier step, or a new one."""
         for layer, known in self.operations:
-            if layer.name == name and layer.kind == kind and layer.shape == shape and _are_same(known, raw) and (
+            if layer.name == name and layer.kind == kind and layer.shape == shape and are_same(known, raw) and (
                     not layer.sources or not sources or _are_like(layer.sources, sources)):
                 layer.sources = layer.sources or sources
                 return layer
@@ -282,128 +279,20 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
     def _derive(self, results: list[Tensor], args: Any, kwargs: Any) -> None:
         """Take what a function makes of values from outside for other values from outside."""
         for given in tensors_in((args, kwargs)):
-            shadow = self._shadow(given)
+            shadow = self.known.shadow(given)
             if shadow is None:
                 continue
             samples = self.registry.samples(shadow.terms[0][0].numpy())
             for tensor in results:
-                self._send_outside(tensor, self._samples_like(samples, tuple(tensor.shape)))
+                # What mixes samples, such as a mean, is a constant to all that follows.
+                with suppress(CannotFollowError):
+                    self.known.send_outside(tensor, self.known.samples_like(samples, tuple(tensor.shape)))
             return
-
-    def _samples_like(self, samples: IntArray, shape: tuple[int, ...], n_leading: int | None = None) -> IntArray:
-        """Return the samples of the leading positions of a tensor of `shape`, made of one with `samples`.
-
-        n_leading : how many dimensions are positions; None: as few as will do
-        """
-        alike = next((n for n in range(min(samples.ndim, len(shape)), -1, -1) if samples.shape[:n] == shape[:n]), 0)
-        try:
-            whole = np.broadcast_to(samples, shape)
-        except ValueError:
-            rows = samples.reshape(*shape[:alike], -1)
-            if not rows.shape[-1] or np.any(rows != rows[..., :1]):
-                raise CannotFollowError("mixes samples of the batch") from None
-            whole = np.broadcast_to(rows[..., 0].reshape(*shape[:alike], *(1,) * (len(shape) - alike)), shape)
-        for leading in range(len(shape) + 1) if n_leading is None else (n_leading,):
-            rows = whole.reshape(*shape[:leading], -1)
-            if np.all(rows == rows[..., :1]):
-                return np.ascontiguousarray(rows[..., 0])
-        raise CannotFollowError("mixes samples of the batch")
-
-    # -- tensors ---------------------------------------------------------------------------------------------------
-
-    def _shadow(self, tensor: Tensor) -> Shadow | None:
-        known = self._known.get(tensor)
-        return known if isinstance(known, Shadow) else None
-
-    def _register(self, tensor: Tensor, call: Call) -> None:
-        first = self.registry.add(call)
-        numbers = torch.arange(first, first + tensor.numel()).view(tensor.shape)
-        self._known[tensor] = Shadow(((numbers, 1.0),), call.layer.kind == OUTSIDE)
-
-    def _send_outside(self, tensor: Tensor, samples: IntArray) -> None:
-        positions, shape = samples.reshape(-1), tuple(tensor.shape[samples.ndim:])
-        layer = self._outside.setdefault(shape, Layer(OUTSIDE, OUTSIDE, shape))
-        values = tensor.detach().to(torch.float64).numpy().reshape(len(positions), -1)
-        self._register(tensor, Call(layer, positions, np.full(len(positions), NOWHERE), (), values))
-
-    def _read(self, tensor: Tensor, n_leading: int | None) -> tuple[int, tuple[Read, ...]]:
-        """Return how many dimensions of a layer's input are positions, and what it reads."""
-        known = self._known.get(tensor)
-        if isinstance(known, Lost):
-            raise RefusedError(f"its input cannot be followed: {known.reason}" if known.reason else "")
-        if known is None:
-            if not shadows.is_zero(tensor):
-                raise RefusedError("reads a tensor that comes neither from the inputs nor from a layer: a constant, or "
-                                  "what an autograd.Function of your own made")
-            return (min(1, tensor.ndim) if n_leading is None else n_leading), ()
-        if known.is_outside:
-            return self._read_outside(tensor, known, n_leading)
-        reads: list[Read] = []
-        for numbers, factor in known.terms:
-            n_leading, more = self.registry.read(numbers.numpy(), n_leading, factor)
-            reads += more
-        assert n_leading is not None
-        if any(read.source.is_like(other.source) for index, read in enumerate(reads) for other in reads[:index]):
-            raise UnclearError("adds the same values twice")
-        for read in reads:
-            for call in np.unique(read.call[read.call >= 0]).tolist():
-                self.registry.calls[call].is_used = True
-        return n_leading, tuple(reads)
-
-    def _read_outside(self, tensor: Tensor, known: Shadow, n_leading: int | None) -> tuple[int, tuple[Read, ...]]:
-        """Read values from outside as they are here, whatever was done to them on the way."""
-        samples = self._samples_like(self.registry.samples(known.terms[0][0].numpy()), tuple(tensor.shape), n_leading)
-        first = len(self.registry.calls)
-        self._send_outside(tensor, samples)
-        order = np.arange(samples.size)
-        layer = self.registry.calls[first].layer
-        source = Source(layer, np.arange(int(np.prod(layer.shape, dtype=np.int64))), 1.0)
-        return samples.ndim, (Read(source, np.full(len(order), first), order),)
-
-    def _samples(self, reads: tuple[Read, ...], given: Tensor, n_leading: int) -> IntArray:
-        """Return the sample at each position."""
-        n_positions = int(np.prod(given.shape[:n_leading], dtype=np.int64))
-        found = np.full(n_positions, NOWHERE, np.int64)
-        for read in reads:
-            for call in np.unique(read.call[read.call >= 0]).tolist():
-                here = read.call == call
-                samples = self.registry.calls[call].sample[read.position[here]]
-                if np.any((found[here] >= 0) & (found[here] != samples)):
-                    raise UnclearError("samples are mixed")
-                found[here] = samples
-        if np.all(found < 0) and n_positions == self.n_samples:
-            return np.arange(self.n_samples)
-        if np.any(found < 0):
-            raise UnclearError("cannot tell the samples apart")
-        return found
-
-
-def _operation(name: str, args: Any, kwargs: Any) -> Operation | None:
-    try:
-        return operation(name, args, kwargs)
-    except CannotFollowError:
-        return None
 
 
 def _second(args: Any, kwargs: Any) -> Any:
     return args[1] if len(args) > 1 else kwargs["other"]
 
 
-def _are_same(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
-    """Return whether two operations were given the same: the same tensors, or equal ones."""
-    return len(left) == len(right) and all(
-        a is b or (isinstance(a, Tensor) and isinstance(b, Tensor) and torch.equal(a, b))
-        or (not isinstance(a, Tensor) and not isinstance(b, Tensor) and a == b)
-        for a, b in zip(left, right, strict=True))
-
-
 def _are_like(left: tuple[Source, ...], right: tuple[Source, ...]) -> bool:
     return len(left) == len(right) and all(a.is_like(b) for a, b in zip(left, right, strict=True))
-
-
-def reset(modules: Iterable[tuple[nn.Module, Rule | RefusedError]]) -> None:
-    """Bring the states of all neurons to rest."""
-    for module, rule in modules:
-        if isinstance(rule, Rule):
-            with suppress(AttributeError):
-                rule.reset(module)

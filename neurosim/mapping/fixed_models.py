@@ -298,7 +298,7 @@ def _delta(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
 
 
 def _brf(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
-    """The gain of q brings it into steps of the damping, to which it is added."""
+    """The gain of q brings it into steps of the damping, to which it is added. A spike lifts it by 1, or not at all."""
     _slot(constants, STATE_SLOT, scales, "u")
     _slot(constants, SECOND_STATE_SLOT, scales, "q")
     constants[DECAY_SHIFT], constants[LEAK_SHIFT] = scales.shift_of("omega"), scales.shift_of("damping")
@@ -306,10 +306,11 @@ def _brf(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     gain = scales.integers("refractory_gain", scales.parameter("refractory_gain")) * scales.scale("refractory_gain")
     factor = gain * scales.scale("q") / scales.scale("damping")
     mantissa, shift = _out(scales, factor, scales.magnitude("q"), "refractory_gain")
+    rise = float(scales.population.attributes["refractory"] == "on")
     most = np.abs(damping) + scales.magnitude("q") * np.abs(mantissa) * np.exp2(-shift) + 1
     check_bits(f"{scales.where}: damping and refractory_gain q times u", _largest(most) * scales.magnitude("u"))
     return [omega, damping, scales.steps("threshold", "u"), _leak(scales, "q", "refractory_decay"),
-            _shift(scales, "refractory_decay"), mantissa, shift, _one_spike(scales, "q", np.ones(scales.size))]
+            _shift(scales, "refractory_decay"), mantissa, shift, _one_spike(scales, "q", np.full(scales.size, rise))]
 
 
 def _alif(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:

@@ -70,7 +70,7 @@ def profile(module: Any, inputs: Any, chip: str | Path | Chip | Sequence[str | P
     loaded = [item if isinstance(item, Chip) else api.load_chip(item, settings.chip) for item in chips]
     profiles: list[ChipProfile] = []
     summaries: dict[str, Summary] = {}
-    found, distance = None, ""
+    found, notes = None, live.notes
     for target in loaded:
         try:
             done = api.run(live.network, target, live.inputs, detail=detail, numbers=numbers, seed=seed,
@@ -79,18 +79,18 @@ def profile(module: Any, inputs: Any, chip: str | Path | Chip | Sequence[str | P
             profiles.append(ChipProfile(target.name, str(error)))
             continue
         profiles.append(_chip_profile(done.summary, target))
-        summaries[target.name] = done.summary
-        if live.readout is not None and not distance:
-            distance = _distance(done.readout, live.readout)
+        if live.readout is not None and not summaries:
+            notes = _compared(done.readout, live.readout, live.notes)
         if found is None and live.spikes:
             found = simulated_spikes(done.trace, rewritten(live.network, mapping_options(settings.mapping)),
                                      done.summary.schedule, live.inputs.shape[:2])
+        summaries[target.name] = done.summary
         done.trace.close()
     active, done_operations = _operations(live.network, live.inputs, numbers)
     return ProfileResult(
         live.network, live.inputs, numbers, len(live.inputs), live.inputs.shape[1],
         _layers(live.network, live.inputs, active, done_operations, _differences(live.spikes, found)), tuple(profiles),
-        estimate(done_operations, len(live.inputs)), summaries, (distance, *live.notes) if distance else live.notes)
+        estimate(done_operations, len(live.inputs)), summaries, notes)
 
 
 def simulated_spikes(trace: Trace, network: Network, schedule: str, shape: tuple[int, ...]
@@ -134,13 +134,14 @@ def _operations(network: Network, inputs: NDArray[Any], numbers: str
     return active, operations(network, active)
 
 
-def _distance(found: NDArray[Any], own: NDArray[Any]) -> str:
-    """Return how far the read-out lies from what the module returned."""
+def _compared(found: NDArray[Any], own: NDArray[Any], notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return how far the read-out lies from what the module returned; what was guessed is told where it is far."""
     if found.shape != own.shape:
-        return ""
-    same = int(np.count_nonzero(found.argmax(1) == own.argmax(1)))
-    return (f"the read-out differs from the module's own by {np.abs(found - own).max():.2g} at most; "
-            f"{same} of {len(own)} samples have the same largest output")
+        return notes
+    largest, same = np.abs(found - own).max(), int(np.count_nonzero(found.argmax(1) == own.argmax(1)))
+    text = (f"the read-out differs from the module's own by {largest:.2g} at most; {same} of {len(own)} samples have the "
+            "same largest output")
+    return (text,) if largest <= 1e-3 * np.abs(own).max() else (text, *notes)
 
 
 def _differences(own: Spikes, found: Spikes | None) -> dict[str, int]:

@@ -51,6 +51,7 @@ class Summary:
     energy : see hw_models.costs; `indicative` marks float runs
     binding : the resource that is fullest
     wall_s : how long the simulation itself took; None where a run did not say
+    input_events, input_events_dropped : read from recordings, and after the last token; None where inputs were arrays
     """
 
     network: str
@@ -87,6 +88,8 @@ class Summary:
     link_load: Load | None
     queue_peak: int
     wall_s: float | None
+    input_events: int | None = None
+    input_events_dropped: int | None = None
 
     @property
     def other_price(self) -> bool:
@@ -149,7 +152,7 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
         time_steps=trace.n_steps, simulated_s=ps_to_s(trace.duration_ps), **_counts(trace),
         **_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
         latency=timing.latency(trace), utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
-        wall_s=_wall_s(trace))
+        wall_s=_wall_s(trace), **_input_events(trace.provenance))
 
 
 def _counts(trace: Trace) -> dict[str, Any]:
@@ -164,6 +167,12 @@ def _counts(trace: Trace) -> dict[str, Any]:
         "packet_hops": chip["hop_ew"] + chip["hop_ns"], "packet_check": activity.packet_check(trace),
         "cores_used": int((trace.header.core_is_port == 0).sum()),
     }
+
+
+def _input_events(provenance: Mapping[str, str]) -> dict[str, Any]:
+    """Return the counts of events that a run of recordings leaves; nothing for others."""
+    names = ("input_events", "input_events_dropped")
+    return {name: int(provenance[name]) for name in names if provenance.get(name, "").isdecimal()}
 
 
 def _loads(trace: Trace, chip: Chip) -> dict[str, Any]:

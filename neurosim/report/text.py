@@ -140,6 +140,9 @@ def _notes(summary: Summary) -> list[str]:
     if summary.indicative:
         notes.append("The energy is indicative: this run computed in floating point, where no graded value rounds to "
                      "zero and stays unsent as it would in fixed point.")
+    if summary.input_events_dropped:
+        notes.append(f"{count(summary.input_events_dropped)} of {count(summary.input_events)} input events came after "
+                     "the last token and were dropped.")
     if summary.detail == "functional":
         notes.append("Times are nominal: detail `functional` simulates neither cores nor network.")
     if not summary.complete:

@@ -3,7 +3,7 @@
 Layout of an `.npz` file, whose layers are numbered from 0:
 
 * `logits`       float64 [item, class]
-* `shape`        int64 [3]: items, tokens, channels of every layer's spikes
+* `shape`        int64 [3]: items, tokens, channels of every layer's spikes; the items may be the first ones alone
 * `active_i`     uint8, `np.packbits` of (spikes of layer i != 0) in the order [channel, item, token], which
                  compresses best
 * `negative_i`   uint8, ternary networks only: `np.packbits` of (spike == -1) over the non-zero spikes of layer i alone,
@@ -27,7 +27,7 @@ class Golden(NamedTuple):
     """Golden outcome of one network on the test items."""
 
     logits: npt.NDArray[np.float64]  # [item, class]
-    spikes: list[Spikes]  # per layer [item, token, channel]; 0 and 1, ternary networks also -1
+    spikes: list[Spikes]  # per layer [item, token, channel]; 0 and 1, ternary networks also -1; of the first items
     margins: list[float]  # per layer
     accuracy: float
 

@@ -200,8 +200,11 @@ def load_network(path: Path) -> Network:
     from safetensors.torch import load_file
 
     settings = stepwise.read_settings(path)
-    network = Network(NetworkConfig(settings.kind, tau=settings.tau, delta_factor=settings.delta_factor))
-    network.load_state_dict(load_file(path))
+    tensors = load_file(path)
+    n_inputs, n_classes = tensors["encoder.weight"].shape[1], tensors["decoder.weight"].shape[0]
+    network = Network(NetworkConfig(settings.kind, n_inputs, n_classes, tau=settings.tau,
+                                    delta_factor=settings.delta_factor))
+    network.load_state_dict(tensors)
     return network.eval()
 
 

@@ -3,7 +3,7 @@
 Written apart from `reference.py`, in NumPy alone. The float32 weights become float64 first; every derived quantity
 (discrete poles, input gains, thresholds, BatchNorm scale) is computed in float64 afterwards. Per token:
 
-    x = encoder(pixel / 16)
+    x = encoder(input * scale)                         pixel / 16 for the digits
     for every layer:
         u = x * scale + shift                          BatchNorm, with the stored statistics
         h = Abar * h + Bbar * u                        Abar = exp(dt A), Bbar = (exp(dt A) - 1) / A
@@ -117,17 +117,22 @@ def _as_float64(tensors: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[st
     }
 
 
-def evaluate(tensors: Mapping[str, npt.NDArray[Any]], settings: Settings, pixels: npt.NDArray[np.uint8]) -> StepResult:
-    """Evaluate the network on pixels [item, token] (0 to 16), one token at a time."""
+def evaluate(tensors: Mapping[str, npt.NDArray[Any]], settings: Settings, inputs: npt.NDArray[Any],
+             scale: float = PIXEL_SCALE) -> StepResult:
+    """Evaluate the network one token at a time on inputs [item, token, column], multiplied by `scale`.
+
+    inputs : any real type; [item, token] for a network with one input column, such as pixels of 0 to 16
+    """
     encoder, decoder = _as_float64(tensors, "encoder."), _as_float64(tensors, "decoder.")
     n_layers = len({key.split(".")[1] for key in tensors if key.startswith("s4_layers.")})
-    n_items, n_tokens = pixels.shape
+    columns = (inputs if inputs.ndim == 3 else inputs[..., None]).astype(np.float64) * scale
+    n_items, n_tokens, _ = columns.shape
     layers = [Layer(tensors, index, settings, n_items) for index in range(n_layers)]
     width = encoder["bias"].size
     spikes = [np.zeros((n_items, n_tokens, width), dtype=np.int8) for _ in layers]
     total = np.zeros((n_items, width))
     for token in range(n_tokens):
-        x = (pixels[:, token, None] * PIXEL_SCALE) @ encoder["weight"].T + encoder["bias"]
+        x = columns[:, token] @ encoder["weight"].T + encoder["bias"]
         for layer, kept in zip(layers, spikes, strict=True):
             x, fired = layer.step(x)
             kept[:, token] = fired
@@ -145,8 +150,8 @@ def read_settings(path: Path) -> Settings:
     return Settings(metadata["kind"], float(metadata["tau"]), float(metadata["delta_factor"]))
 
 
-def evaluate_file(path: Path, pixels: npt.NDArray[np.uint8]) -> StepResult:
-    """Evaluate the network of a weights file on pixels [item, token] (0 to 16)."""
+def evaluate_file(path: Path, inputs: npt.NDArray[Any], scale: float = PIXEL_SCALE) -> StepResult:
+    """Evaluate the network of a weights file; see `evaluate`."""
     from safetensors.numpy import load_file
 
-    return evaluate(load_file(path), read_settings(path), pixels)
+    return evaluate(load_file(path), read_settings(path), inputs, scale)

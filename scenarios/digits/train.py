@@ -26,11 +26,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from scenarios.digits.checkpoint import Record, Training, load_checkpoint, save_checkpoint
 from scenarios.digits.make_data import load_split
 from scenarios.digits.reference import KINDS, Network, NetworkConfig
 from scenarios.digits.stepwise import BATCH_NORM_EPS, PIXEL_SCALE
 
 HERE = Path(__file__).parent
+UNLOGGED = ("out", "log", "seed", "checkpoint")
 THRESHOLD = {"lif": "1", "binary": "0", "gsu": "delta_factor * max|y|"}
 
 
@@ -58,6 +60,8 @@ def parse_arguments(description: str = "Train a spiking state-space network on t
     parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--evaluation-batch-size", type=int, default=1000)
+    parser.add_argument("--checkpoint", type=Path, help="file kept after every epoch; a training begun there goes on")
     parser.set_defaults(**defaults)
     return parser.parse_args()
 
@@ -87,43 +91,57 @@ def learning_rate_factor(step: int, warm_up: int, total: int) -> float:
 
 
 @torch.no_grad()
-def evaluate(network: Network, inputs: Tensor, labels: Tensor) -> tuple[float, list[float]]:
+def evaluate(network: Network, inputs: Tensor, labels: Tensor, batch_size: int) -> tuple[float, list[float]]:
     """Return the accuracy and every layer's part of non-zero spikes."""
     network.eval()
-    logits, spikes = network.run(inputs)
-    accuracy = (logits.argmax(-1) == labels).float().mean().item()
-    return accuracy, [layer.abs().mean().item() for layer in spikes]
+    n_right, rates = 0, torch.zeros(network.config.n_layers)
+    for some_inputs, some_labels in zip(inputs.split(batch_size), labels.split(batch_size), strict=True):
+        logits, spikes = network.run(some_inputs)
+        n_right += int((logits.argmax(-1) == some_labels).sum())
+        rates += torch.stack([layer.abs().mean() for layer in spikes]) * (len(some_labels) / len(labels))
+    return n_right / len(labels), rates.tolist()
 
 
-def train(network: Network, options: argparse.Namespace, tensors: Tensors) -> Iterator[dict[str, Any]]:
-    """Train, and yield a record after every epoch."""
-    train_inputs, train_labels, test_inputs, test_labels = tensors
-    n_batches = math.ceil(len(train_labels) / options.batch_size)
+def train_epoch(training: Training, options: argparse.Namespace, inputs: Tensor, labels: Tensor) -> float:
+    """Show the network every item once, in random order, and return the mean loss."""
+    network, optimizer, scheduler = training
+    network.train()
+    total_loss = 0.0
+    for chosen in torch.randperm(len(labels)).split(options.batch_size):
+        loss = functional.cross_entropy(network(inputs[chosen]), labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        scheduler.step()
+        total_loss += loss.item() * len(chosen)
+    return total_loss / len(labels)
+
+
+def train(network: Network, options: argparse.Namespace, tensors: Tensors) -> Iterator[list[Record]]:
+    """Train, going on from `options.checkpoint` where there is one; yield all epochs' records after every epoch."""
+    n_batches = math.ceil(len(tensors.train_labels) / options.batch_size)
     optimizer = make_optimizer(network, options)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_factor(step, n_batches, options.epochs * n_batches)
     )
-    for epoch in range(1, options.epochs + 1):
-        network.train()
-        total_loss = 0.0
-        for chosen in torch.randperm(len(train_labels)).split(options.batch_size):
-            loss = functional.cross_entropy(network(train_inputs[chosen]), train_labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            scheduler.step()
-            total_loss += loss.item() * len(chosen)
-        accuracy, rates = evaluate(network, test_inputs, test_labels)
-        yield {
-            "epoch": epoch,
-            "loss": round(total_loss / len(train_labels), 6),
+    training = Training(network, optimizer, scheduler)
+    if epochs := load_checkpoint(options.checkpoint, training):
+        yield epochs
+    while len(epochs) < options.epochs:
+        loss = train_epoch(training, options, tensors.train_inputs, tensors.train_labels)
+        accuracy, rates = evaluate(network, tensors.test_inputs, tensors.test_labels, options.evaluation_batch_size)
+        epochs.append({
+            "epoch": len(epochs) + 1,
+            "loss": round(loss, 6),
             "test_accuracy": round(accuracy, 6),
             "spike_rates": [round(rate, 6) for rate in rates],
-        }
+        })
+        save_checkpoint(options.checkpoint, training, epochs)
+        yield epochs
 
 
-def save_weights(network: Network, path: Path, seed: int, last: dict[str, Any], input_scale: float = PIXEL_SCALE,
+def save_weights(network: Network, path: Path, seed: int, last: Record, input_scale: float = PIXEL_SCALE,
                  dataset: str = "scikit-learn digits, 8x8, row order") -> None:
     """Write the weights in float32, with what the tensors do not say as string metadata."""
     config = network.config
@@ -155,10 +173,10 @@ def save_weights(network: Network, path: Path, seed: int, last: dict[str, Any], 
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path, metadata)
 
 
-def write_log(path: Path, options: argparse.Namespace, config: NetworkConfig, epochs: list[dict[str, Any]]) -> None:
+def write_log(path: Path, options: argparse.Namespace, config: NetworkConfig, epochs: list[Record]) -> None:
     """Write configuration, seed, versions and the learning curve."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    settings = {name: value for name, value in vars(options).items() if name not in {"out", "log", "seed"}}
+    settings = {name: value for name, value in vars(options).items() if name not in UNLOGGED}
     versions = {
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -170,16 +188,16 @@ def write_log(path: Path, options: argparse.Namespace, config: NetworkConfig, ep
     path.write_text(json.dumps(log, indent=1)[:-2] + f',\n "epochs": [\n  {lines}\n ]\n}}\n')
 
 
-def train_and_log(options: argparse.Namespace, tensors: Tensors, log: Path) -> tuple[Network, list[dict[str, Any]]]:
+def train_and_log(options: argparse.Namespace, tensors: Tensors, log: Path) -> tuple[Network, list[Record]]:
     """Return a trained network and the records of its epochs, which also go to `log` and stderr."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    config = NetworkConfig(kind=options.kind, dropout=options.dropout)
+    n_classes = int(tensors.train_labels.max()) + 1
+    config = NetworkConfig(options.kind, tensors.train_inputs.shape[-1], n_classes, dropout=options.dropout)
     network = Network(config)
-    epochs: list[dict[str, Any]] = []
-    for record in train(network, options, tensors):
-        epochs.append(record)
-        print(f"{options.kind} " + " ".join(f"{name} {value}" for name, value in record.items()), file=sys.stderr)
+    epochs: list[Record] = []
+    for epochs in train(network, options, tensors):
+        print(f"{options.kind} " + " ".join(f"{name} {value}" for name, value in epochs[-1].items()), file=sys.stderr)
         write_log(log, options, config, epochs)
     return network, epochs
 

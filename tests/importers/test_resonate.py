@@ -87,6 +87,15 @@ def test_a_bias_of_the_readout_leaks_too() -> None:
     np.testing.assert_allclose(found, evaluate(given.tensors, "alif", inputs[None]).readout[0], atol=1e-12)
 
 
+def test_resonators_that_grow_are_told() -> None:
+    """Beyond the boundary: a turn of 0.3 per token with a damping of 0.01 grows by the root of 0.99**2 + 0.3**2."""
+    omega, offset = np.full(12, 30.0, np.float32), np.ones(12, np.float32)
+    omega[3:] = 1.0
+    notes = import_resonate(source("rf", hidden__omega=omega, hidden__b_offset=offset), kind="rf").report.notes
+    assert len(notes) == 1 and notes[0].startswith("3 of 12 neurons grow, by up to 1.034 per token")
+    assert not import_resonate(source("brf", hidden__omega=omega, hidden__b_offset=offset), kind="brf").report.notes
+
+
 def test_options_reach_the_neurons() -> None:
     network = import_resonate(source("brf"), kind="brf", name="mine", dt=0.005, threshold=2.0, refractory_decay=0.5,
                               inputs="spike").network

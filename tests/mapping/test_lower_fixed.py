@@ -380,6 +380,8 @@ def test_balanced_resonators() -> None:
     assert mantissa / 2**shift == pytest.approx(gain, rel=2**-15) and 2**14 <= mantissa < 2**15
     assert rows_of(fixed, 1, 1) == [[2**14], [2**15], [1536 << 2], [3 << 13], [15], [mantissa], [shift], [4096]]
     assert [fixed.constants[1, place] for place in (words.DECAY_SHIFT, words.LEAK_SHIFT)] == [16, 18]
+    plain = lowered(into(Population("y", "brf", 1, parameters, {"refractory": "off"}, codings=formats)))
+    assert rows_of(plain, 1, 1)[7] == [0]
     assert [slot(fixed, 1, place).bits for place in (words.STATE_SLOT, words.SECOND_STATE_SLOT)] == [24, 24]
 
 

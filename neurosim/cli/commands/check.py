@@ -86,7 +86,7 @@ def _yaml_kind(file: Path) -> tuple[str, Callable[[Path], str]]:
 
 
 def _hdf5_kind(file: Path) -> tuple[str, Callable[[Path], str]]:
-    from neurosim.inputs import array_shapes
+    from neurosim.data_files import array_shapes
 
     arrays = array_shapes(file)
     if any(name.startswith(("mapping/", "provenance/", "samples/", "steps/")) for name in arrays):
@@ -96,7 +96,7 @@ def _hdf5_kind(file: Path) -> tuple[str, Callable[[Path], str]]:
 
 def _holds_weights(file: Path) -> bool:
     """Whether the arrays are named as those of a trained network are."""
-    from neurosim.inputs import array_shapes
+    from neurosim.data_files import array_shapes
 
     return file.suffix == ".npz" and any(
         f".{name}".endswith((".weight", ".bias")) or "s4_layers." in name for name in array_shapes(file))

@@ -1,0 +1,164 @@
+"""HDF5 files from elsewhere, read without believing them: sizes are checked before memory is asked for.
+
+Only plain numbers and short text are read, stored whole and unfiltered in the file itself. Text of variable length lies
+in a heap in which the HDF5 library can lose its way if the file is damaged, so that it is looked up here (HDF5 File
+Format Specification, version 3.0, "Disk Format: Level 1E - Global Heap").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import DataError
+
+Array = NDArray[Any]
+
+MAX_BYTES = 2 * 1024**3
+MAX_TEXT = 4096
+_HEAP_HEADER, _HEAP_OBJECT, _MOST_OBJECTS = 16, 16, 2**16
+_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
+_AGAIN = "copy or download it again, or export it again"
+
+
+@contextmanager
+def opened(path: Path, what: str) -> Iterator[Hdf5Source]:
+    """Open a file, and turn whatever the library raises while it is read into a DataError.
+
+    what : the kind of file, for errors
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", mend="check the path")
+    if path.stat().st_size > MAX_BYTES:
+        raise DataError(f"{path}: {path.stat().st_size} bytes", allowed=f"at most {MAX_BYTES} bytes")
+    try:
+        with h5py.File(path, "r") as file:
+            yield Hdf5Source(path, file)
+    except _DAMAGE as error:
+        if isinstance(error, DataError):
+            raise
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as {what}: {first_line}", allowed="an HDF5 file", mend=_AGAIN) \
+            from None
+
+
+class Hdf5Source:
+    """An open file."""
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self.path, self.file = path, file
+        self.file_bytes = path.stat().st_size
+
+    def fault(self, name: str, what: str, allowed: str, mend: str = _AGAIN) -> DataError:
+        """Return an error on the object `name`."""
+        return DataError(f"{self.path}: {name} {what}", allowed=allowed, mend=mend)
+
+    def has(self, name: str) -> bool:
+        """Return whether the object is there."""
+        return self._object(name) is not None
+
+    def names(self, group: str, most: int) -> list[str]:
+        """Return the names in a group, in the order of the file; at most so many."""
+        item = self._object(group)
+        if not isinstance(item, h5py.Group):
+            raise self.fault(group, "is missing" if item is None else "is no group", "a group")
+        if len(item) > most:
+            raise self.fault(group, f"has {len(item)} entries", f"at most {most}")
+        return [str(name) for name in item]
+
+    def is_group(self, name: str) -> bool:
+        """Return whether the object is there, and a group."""
+        return isinstance(self._object(name), h5py.Group)
+
+    def value(self, name: str) -> Array | str:
+        """Return a dataset: numbers as they are stored, text decoded."""
+        dataset = self._dataset(name)
+        if h5py.check_string_dtype(dataset.dtype) is not None or dataset.dtype.kind == "S":
+            return self._text(name, dataset)
+        if dataset.dtype.kind not in "biuf":
+            raise self.fault(name, f"has type {dataset.dtype}", "numbers, or text")
+        values = np.asarray(dataset[()])
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            where = np.argwhere(~np.isfinite(values))[0].tolist()
+            raise self.fault(f"{name}{where}", f"= {values[tuple(where)]}", "finite numbers",
+                             "check the training run for divergence")
+        return values
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        """Return a dataset whose data lie in this file, and no larger than it."""
+        dataset = self._object(name)
+        if not isinstance(dataset, h5py.Dataset):
+            raise self.fault(name, "is missing" if dataset is None else "is a group", "a dataset")
+        if dataset.shape is None or dataset.is_virtual or dataset.external:
+            raise self.fault(name, "is empty, virtual or external", "plain data in this file")
+        if dataset.id.get_create_plist().get_nfilters():
+            raise self.fault(name, "is compressed", "unfiltered data", "unpack it: h5repack -f NONE OLD NEW")
+        n_bytes = math.prod(dataset.shape) * dataset.dtype.itemsize
+        if n_bytes > self.file_bytes or dataset.id.get_storage_size() < n_bytes:
+            raise self.fault(name, f"claims {n_bytes} bytes in a file of {self.file_bytes}", "data that are there")
+        return dataset
+
+    def _object(self, name: str) -> Any:
+        """Return an object, None if it is not there; refuse links to other places."""
+        group: Any = self.file
+        for step in filter(None, name.split("/")):
+            link = group.get(step, getlink=True) if isinstance(group, h5py.Group) else None
+            if link is None:
+                return None
+            if not isinstance(link, h5py.HardLink):
+                raise self.fault(name, "is a link to another place", "data in this file")
+            group = group[step]
+        return group
+
+    def _text(self, name: str, dataset: h5py.Dataset) -> str:
+        if math.prod(dataset.shape) != 1:
+            raise self.fault(name, f"holds {math.prod(dataset.shape)} texts", "one text")
+        if dataset.dtype.kind == "S":
+            stored = bytes(np.asarray(dataset[()]).reshape(-1)[0])
+        else:
+            stored = self._from_heap(name, dataset)
+        try:
+            return stored.rstrip(b"\0").decode()
+        except UnicodeDecodeError:
+            raise self.fault(name, f"= {stored[:40]!r}", "text in UTF-8") from None
+
+    def _from_heap(self, name: str, dataset: h5py.Dataset) -> bytes:
+        """Return a text of variable length: the dataset holds its length, the heap's place, and a number in it."""
+        offset = dataset.id.get_offset()
+        if offset is None or self.file.userblock_size:
+            raise self.fault(name, "is text in chunks, or behind a user block", "text stored in one piece")
+        with self.path.open("rb") as file:
+            reference = _read_at(file, offset, 16)
+            length, number = (int.from_bytes(reference[part], "little") for part in (slice(0, 4), slice(12, 16)))
+            heap = int.from_bytes(reference[4:12], "little")
+            header = _read_at(file, heap, _HEAP_HEADER)
+            end = heap + int.from_bytes(header[8:16], "little")
+            if header[:4] == b"GCOL" and end <= self.file_bytes and length <= MAX_TEXT:
+                place = heap + _HEAP_HEADER
+                for _ in range(_MOST_OBJECTS):
+                    if place + _HEAP_OBJECT > end:
+                        break
+                    entry = _read_at(file, place, _HEAP_OBJECT)
+                    size = int.from_bytes(entry[8:16], "little")
+                    if int.from_bytes(entry[:2], "little") == number and length <= size <= end - place:
+                        return _read_at(file, place + _HEAP_OBJECT, length)
+                    place += _HEAP_OBJECT + (size + 7) // 8 * 8
+        raise self.fault(name, "refers to a text that is not there", f"text of at most {MAX_TEXT} bytes")
+
+
+def _read_at(file: Any, offset: int, n_bytes: int) -> bytes:
+    """Return bytes from a place; raise OSError where the file ends before."""
+    if offset >= 2**62:
+        raise OSError(f"a text at byte {offset}")
+    file.seek(offset)
+    data: bytes = file.read(n_bytes)
+    if len(data) < n_bytes:
+        raise OSError("the file ends within a text")
+    return data

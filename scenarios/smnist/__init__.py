@@ -1,0 +1,1 @@
+"""MNIST digits read pixel by pixel, 784 tokens, by two small spiking state-space networks."""
