@@ -191,7 +191,8 @@ class _Chain:
             weight = numbers(layer, "weight", shape, -256, 254, STATE_STEPS)
             bias = numbers(layer, "bias", shape, -4096, 4095, 0)
             payload = Coding(Format(8, 5, rounding="nearest_even"))
-        layer.drop(("weight", "bias"), "inputs = integers: it is given weight x + bias")
+        else:
+            layer.drop(("weight", "bias"), "inputs = integers: it is given weight x + bias")
         target = found.population
         if np.any(bias):
             if target.model != "cuba":

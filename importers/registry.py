@@ -59,5 +59,6 @@ IMPORTERS: tuple[Importer, ...] = (
              "import_state_space"),
     Importer("resonate", "balanced resonate-and-fire, resonate-and-fire and adaptive LIF networks", "tensors",
              "importers.resonate", "import_resonate"),
+    Importer("netx", "lava-dl netx networks (`.net`)", "hdf5", "importers.netx", "import_netx"),
 )
 IMPORTER_BY_NAME: dict[str, Importer] = {importer.name: importer for importer in IMPORTERS}

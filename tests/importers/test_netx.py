@@ -144,15 +144,16 @@ def test_pilotnet_on_the_compiled_engine(outside_data: OnDisk) -> None:
 
 
 def test_pilotnet_in_the_partition_of_silicon(outside_data: OnDisk) -> None:
-    """74 cores, cut along x, as lava_dl_pilotnet's log has them; the chip file's assumed axon limits are in the way."""
+    """74 cores, cut along x, as lava_dl_pilotnet's log has them."""
     path = outside_data("netx/pilotnet_lif/network.net")
     network = import_netx(path, inputs="integers").network
     cores = {"layer0": [3168] * 12 + [1584], "layer1": [3072] * 24 + [2304], "layer2": [2160] * 12 + [540],
              "layer3": [2688] * 3, "layer4": [2048, 2048, 1536], "layer5": [2048, 512], "layer7": 12, "layer8": 1,
              "layer9": 1, "layer10": 1}
-    chip = load_chip("loihi2", {"core.max_axons_in": 16384, "core.max_axons_out": 32768})
-    machine = map_network(network, chip, MappingOptions(cores=cores))
+    machine = map_network(network, load_chip("loihi2"), MappingOptions(cores=cores))
     assert describe(machine)["cores_used"] == 74
+    even = {name: given if isinstance(given, int) else len(given) for name, given in cores.items()}
+    assert describe(map_network(network, load_chip("loihi2"), MappingOptions(cores=even)))["cores_used"] == 74
 
 
 # -- networks of our own, against the oracle ---------------------------------------------------------------------------
