@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from neurosim.profiling.result import ChipProfile, LayerProfile, ProfileResult
 from neurosim.resolve import mapping_options, split_settings
 
 if TYPE_CHECKING:
+    from importers.live.build import LiveNetwork
     from neurosim.report import Summary
     from neurosim.traces.store import Trace
 
@@ -27,6 +28,15 @@ DETAILS, NUMBERS = ("functional", "analytic", "event"), ("float64", "float32", "
 # Events that are the synaptic operations themselves; all else the customary estimate leaves out.
 SEEN = ("synapse_dense", "synapse_sparse", "synapse_conv")
 Spikes = Mapping[str, NDArray[np.bool_]]
+
+
+class _Run(NamedTuple):
+    """What came of one chip; the chip alone where the network does not go on it."""
+
+    chip: ChipProfile
+    summary: Summary | None = None
+    spikes: Spikes | None = None
+    readout: NDArray[np.float64] | None = None
 
 
 def profile(module: Any, inputs: Any, chip: str | Path | Chip | Sequence[str | Path | Chip] = "loihi2", *,
@@ -59,38 +69,41 @@ def profile(module: Any, inputs: Any, chip: str | Path | Chip | Sequence[str | P
     """
     from importers.live import read_live
 
-    chips = _chips(chip)
-    for label, value, choices in (("numbers", numbers, (None, *NUMBERS)), ("detail", detail, DETAILS)):
+    for label, value, choices in (("numbers", numbers, NUMBERS), ("detail", detail, DETAILS)):
         if value is not None:
-            check_choice(label, value, [item for item in choices if item is not None])
-    live = read_live(module, inputs, time_axis=time_axis, steps=steps, per_step=per_step, name=name)
-    numbers = numbers or ("fixed" if live.network.is_quantised else "float64")
+            check_choice(label, value, choices)
     settings = split_settings(overrides)
-    others = [text for text in overrides if text not in settings.chip]
-    loaded = [item if isinstance(item, Chip) else api.load_chip(item, settings.chip) for item in chips]
-    profiles: list[ChipProfile] = []
-    summaries: dict[str, Summary] = {}
-    found, notes = None, live.notes
-    for target in loaded:
-        try:
-            done = api.run(live.network, target, live.inputs, detail=detail, numbers=numbers, seed=seed,
-                           workers=workers, overrides=others)
-        except MappingError as error:
-            profiles.append(ChipProfile(target.name, str(error)))
-            continue
-        profiles.append(_chip_profile(done.summary, target))
-        if live.readout is not None and not summaries:
-            notes = _compared(done.readout, live.readout, live.notes)
-        if found is None and live.spikes:
-            found = simulated_spikes(done.trace, rewritten(live.network, mapping_options(settings.mapping)),
-                                     done.summary.schedule, live.inputs.shape[:2])
-        summaries[target.name] = done.summary
-        done.trace.close()
-    active, done_operations = _operations(live.network, live.inputs, numbers)
-    return ProfileResult(
-        live.network, live.inputs, numbers, len(live.inputs), live.inputs.shape[1],
-        _layers(live.network, live.inputs, active, done_operations, _differences(live.spikes, found)), tuple(profiles),
-        estimate(done_operations, len(live.inputs)), summaries, notes)
+    chips = [item if isinstance(item, Chip) else api.load_chip(item, settings.chip) for item in _chips(chip)]
+    live = read_live(module, inputs, time_axis=time_axis, steps=steps, per_step=per_step, name=name)
+    mapped = rewritten(live.network, mapping_options(settings.mapping))
+    options = {"detail": detail, "numbers": numbers or ("fixed" if live.network.is_quantised else "float64"),
+               "seed": seed, "workers": workers, "overrides": [text for text in overrides if text not in settings.chip]}
+    return _result(live, [_run_on(item, live, mapped, options) for item in chips], str(options["numbers"]))
+
+
+def _run_on(chip: Chip, live: LiveNetwork, mapped: Network, options: Mapping[str, Any]) -> _Run:
+    """Run the network on one chip; a chip that it does not go on is an answer too."""
+    try:
+        done = api.run(live.network, chip, live.inputs, **options)
+    except MappingError as error:
+        return _Run(ChipProfile(chip.name, str(error), has_cores=chip.n_cores))
+    with done.trace:
+        spikes = simulated_spikes(done.trace, mapped, done.summary.schedule, live.inputs.shape[:2])
+        return _Run(_chip_profile(done.summary, chip), done.summary, spikes, done.readout)
+
+
+def _result(live: LiveNetwork, runs: Sequence[_Run], numbers: str) -> ProfileResult:
+    """Put the runs together. Spikes do not depend on the chip: they are compared once."""
+    first = next((run for run in runs if run.summary is not None), _Run(ChipProfile("")))
+    notes = live.notes
+    if live.readout is not None and first.readout is not None:
+        notes = _compared(first.readout, live.readout, live.notes)
+    active, counted = _operations(live.network, live.inputs, numbers)
+    layers = _layers(live.network, live.inputs, active, counted, _differences(live.spikes, first.spikes))
+    summaries = {run.chip.name: run.summary for run in runs if run.summary is not None}
+    n_samples, n_steps = live.inputs.shape[:2]
+    return ProfileResult(live.network, live.inputs, numbers, n_samples, n_steps, layers,
+                         tuple(run.chip for run in runs), estimate(counted, n_samples), summaries, notes)
 
 
 def simulated_spikes(trace: Trace, network: Network, schedule: str, shape: tuple[int, ...]
@@ -139,8 +152,8 @@ def _compared(found: NDArray[Any], own: NDArray[Any], notes: tuple[str, ...]) ->
     if found.shape != own.shape:
         return notes
     largest, same = np.abs(found - own).max(), int(np.count_nonzero(found.argmax(1) == own.argmax(1)))
-    text = (f"the read-out differs from the module's own by {largest:.2g} at most; {same} of {len(own)} samples have the "
-            "same largest output")
+    text = (f"the read-out differs from the module's own by {largest:.2g} at most; {same} of {len(own)} samples have "
+            "the same largest output")
     return (text,) if largest <= 1e-3 * np.abs(own).max() else (text, *notes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import neurosim
+from hw_models.located import ConfigError
 from neurosim.errors import DataError, NetworkError, OptionError
 
 torch = pytest.importorskip("torch", reason="PyTorch, the extra `torch`, is not installed")
@@ -67,6 +69,27 @@ def test_chips_say_whether_it_fits(result: Any) -> None:
     assert 0 < fits.binding_share <= 1 and fits.latency_s > fits.step_latency_s > 0
     assert 0 < fits.low_j <= fits.energy_j <= fits.high_j
     assert not refused.fits and "lacks graded_output" in refused.refusal and refused.energy_j is None
+    assert refused.has_cores == 128
+
+
+def test_where_no_chip_will_do_layers_are_still_told(module: Any, frames: Any) -> None:
+    result = neurosim.profile(module, frames, time_axis=0, overrides=["core.max_axons_in=2"])
+    assert not result.chips[0].fits and result.differences is None
+    assert "need" in result.chips[0].refusal and "have 2" in result.chips[0].refusal
+    assert result.layers[1].sent > 0 and result.estimate.energy_j > 0
+
+
+def test_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("importers.live.torch_")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(OptionError, match=r"needs PyTorch, which is not installed\n  mend: install the extra `torch`"):
+        neurosim.profile(object(), np.zeros((1, 2)))
+
+
+def test_an_unknown_chip_is_told_first(module: Any) -> None:
+    with pytest.raises(ConfigError, match="loihi22"):
+        neurosim.profile(module, "no inputs", chip="loihi22")
 
 
 def test_what_the_estimate_does_not_see(result: Any) -> None:
