@@ -96,7 +96,7 @@ def over_image(weights: Weights, kernel: ConvolutionWeights) -> ConvolutionWeigh
 
 def pooled(weights: Weights, layer: Layer, pool: ConvolutionWeights) -> ConvolutionWeights | None:
     """Return a convolution followed by an average without padding as one convolution; None of others."""
-    if layer.kind != "average" or not isinstance(weights, ConvolutionWeights) or any(pool.padding):
+    if layer.kind != "average" or not isinstance(weights, ConvolutionWeights) or any(layer.settings["padding"]):
         return None
     (height, width), (rows, columns) = pool.values.shape[2:], weights.values.shape[2:]
     (down, right), (apart_y, apart_x) = weights.stride, weights.dilation
@@ -121,8 +121,16 @@ def kernel_of(layer: Layer) -> ConvolutionWeights:
         height, width = settings["kernel"]
         share = 1.0 if layer.kind == "maximum" else 1.0 / settings.get("divisor", height * width)
         values, groups = np.full((given[0], 1, height, width), share), given[0]
+    padding = list(settings["padding"])
+    for axis, (stride, dilation) in enumerate(zip(settings["stride"], settings["dilation"], strict=True)):
+        # A place that lies in the padding as a whole must still look at the input: with a tap of weight 0 before.
+        beyond = (made[1 + axis] - 1) * stride - padding[axis] - given[1 + axis] + 1
+        n_taps = max(0, -(-beyond // dilation))
+        values = np.concatenate([np.zeros((*values.shape[:2 + axis], n_taps, *values.shape[3 + axis:])), values],
+                                axis=2 + axis)
+        padding[axis] += n_taps * dilation
     return ConvolutionWeights(np.ascontiguousarray(values, np.float64), given, made, settings["stride"],
-                              settings["padding"], settings["dilation"], groups)
+                              (padding[0], padding[1]), settings["dilation"], groups)
 
 
 def per_channel(values: Any, shape: tuple[int, ...]) -> FloatArray:

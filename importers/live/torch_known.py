@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,21 @@ class Known:
         values = tensor.detach().to(torch.float64).numpy().reshape(len(positions), -1)
         self.register(tensor, Call(layer, positions, np.full(len(positions), NOWHERE), (), values))
 
+    def derive(self, tensor: Tensor, given: Tensor) -> None:
+        """Take a tensor for values from outside that were made of `given`, which comes from there.
+
+        Positions stay as fine as they were, although a single sample would not tell.
+        """
+        shadow = self.shadow(given)
+        assert shadow is not None
+        numbers, shape = shadow.terms[0][0].numpy(), tuple(tensor.shape)
+        samples, more = self.registry.samples(numbers), len(shape) - numbers.ndim
+        try:
+            n_leading = self.registry.read(numbers, None, 1.0)[0] + more
+            self.send_outside(tensor, self.samples_like(samples, shape, n_leading))
+        except (UnclearError, CannotFollowError, ValueError):
+            self.send_outside(tensor, self.samples_like(samples, shape))
+
     def read(self, tensor: Tensor, n_leading: int | None) -> tuple[int, tuple[Read, ...]]:
         """Return how many dimensions of a layer's input are positions, and what it reads."""
         known = self._known.get(tensor)
@@ -85,7 +101,11 @@ class Known:
 
     def _read_outside(self, tensor: Tensor, known: Shadow, n_leading: int | None) -> tuple[int, tuple[Read, ...]]:
         """Read values from outside as they are here, whatever was done to them on the way."""
-        samples = self.samples_like(self.registry.samples(known.terms[0][0].numpy()), tuple(tensor.shape), n_leading)
+        numbers = known.terms[0][0].numpy()
+        if n_leading is None:
+            with suppress(UnclearError):
+                n_leading = self.registry.read(numbers, None, 1.0)[0]
+        samples = self.samples_like(self.registry.samples(numbers), tuple(tensor.shape), n_leading)
         first = len(self.registry.calls)
         self.send_outside(tensor, samples)
         order = np.arange(samples.size)
@@ -126,5 +146,5 @@ class Known:
         for leading in range(len(shape) + 1) if n_leading is None else (n_leading,):
             rows = whole.reshape(*shape[:leading], -1)
             if np.all(rows == rows[..., :1]):
-                return np.ascontiguousarray(rows[..., 0])
+                return np.array(rows[..., 0])
         raise CannotFollowError("mixes samples of the batch")

@@ -116,7 +116,7 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
         sample = self.known.samples(reads, given, n_leading)
         step = layer.steps_of(sample, given.shape, self.n_samples)
         number = layer.n_calls - 1
-        layer.take(self.registry, reads, sample, step, sent.detach().numpy().reshape(len(sample), -1))
+        layer.take(self.registry, reads, sample, step, sent.detach().double().numpy().reshape(len(sample), -1))
         self.known.register(sent, Call(layer.layer, sample, step))
         for tensor in returned:
             self.known[tensor] = Lost(f"is a state of {name}, which only its own neurons can read", (layer, number))
@@ -278,16 +278,11 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
 
     def _derive(self, results: list[Tensor], args: Any, kwargs: Any) -> None:
         """Take what a function makes of values from outside for other values from outside."""
-        for given in tensors_in((args, kwargs)):
-            shadow = self.known.shadow(given)
-            if shadow is None:
-                continue
-            samples = self.registry.samples(shadow.terms[0][0].numpy())
-            for tensor in results:
-                # What mixes samples, such as a mean, is a constant to all that follows.
-                with suppress(CannotFollowError):
-                    self.known.send_outside(tensor, self.known.samples_like(samples, tuple(tensor.shape)))
-            return
+        given = next(item for item in tensors_in((args, kwargs)) if item in self.known)
+        for tensor in results:
+            # What mixes samples, such as a mean, is a constant to all that follows.
+            with suppress(CannotFollowError):
+                self.known.derive(tensor, given)
 
 
 def _second(args: Any, kwargs: Any) -> Any:
