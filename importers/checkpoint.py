@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,20 +20,20 @@ WRAPPERS = ("model.", "module.", "_orig_mod.")
 class Checkpoint:
     """The tensors of a file under their bare keys; remembers what became of each.
 
-    Wrappers that training frameworks put before a key (`model.`, `module.`) are taken off.
+    Wrappers that training frameworks put before a key (`model.`, `module.`) are taken off, or what `bare` takes off.
     """
 
-    def __init__(self, source: TensorFile) -> None:
+    def __init__(self, source: TensorFile, bare: Callable[[str], str] | None = None) -> None:
         self.path, self.metadata = source.path, source.metadata
         self.tensors: dict[str, NDArray[Any]] = {}
         self._names: dict[str, str] = {}
         self._lines: dict[str, ReportLine] = {}
         for key, values in source.tensors.items():
-            bare = bare_key(key)
-            if bare in self.tensors:
-                raise DataError(f"{self.path}: {key} and {self._names[bare]} are the same key behind their prefixes",
+            name = (bare or bare_key)(key)
+            if name in self.tensors:
+                raise DataError(f"{self.path}: {key} and {self._names[name]} are the same key behind their prefixes",
                                 mend="save one network per file")
-            self.tensors[bare], self._names[bare] = values, key
+            self.tensors[name], self._names[name] = values, key
 
     def __contains__(self, key: str) -> bool:
         return key in self.tensors

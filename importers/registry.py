@@ -57,8 +57,14 @@ class Importer(NamedTuple):
 IMPORTERS: tuple[Importer, ...] = (
     Importer("state_space", "SpikingSSM, Binary S4D, GSU and S4D checkpoints", "tensors", "importers.state_space",
              "import_state_space"),
+    Importer("event_ssm", "Event-SSM parameter trees: S5 layers whose tokens bring their intervals", "tensors",
+             "importers.event_ssm", "import_event_ssm"),
+    Importer("s5", "S5 parameter trees: state spaces that mix channels", "tensors", "importers.s5", "import_s5"),
     Importer("resonate", "balanced resonate-and-fire, resonate-and-fire and adaptive LIF networks", "tensors",
              "importers.resonate", "import_resonate"),
+    Importer("snntorch", "state dicts of snnTorch whose order is plain", "tensors", "importers.snntorch_state",
+             "import_snntorch_state"),
+    Importer("nir", "NIR graphs (`.nir`) of any framework", "hdf5", "importers.nir", "import_nir"),
     Importer("netx", "lava-dl netx networks (`.net`)", "hdf5", "importers.netx", "import_netx"),
 )
 IMPORTER_BY_NAME: dict[str, Importer] = {importer.name: importer for importer in IMPORTERS}

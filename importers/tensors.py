@@ -1,7 +1,8 @@
 """Named tensors out of a file, safely: nothing in the file is ever executed.
 
-Two kinds, told apart by content and not by ending: safetensors, and NumPy's npz (read without pickle). Whatever is
-wrong with a file becomes one `DataError` that names the file, the key, the value, what is allowed and how to mend it.
+Told apart by content and not by ending: safetensors, NumPy's npz (read without pickle), PyTorch's zip container
+(`torch_files`) and Flax's MessagePack (`msgpack_files`). Whatever is wrong with a file becomes one `DataError` that
+names the file, the key, the value, what is allowed and how to mend it.
 """
 
 from __future__ import annotations
@@ -37,30 +38,35 @@ class TensorFile:
 
     tensors : key -> array, as stored (all floating-point values are finite)
     metadata : strings kept with the tensors
+    notes : what of the file was left out, and where the tensors stood in it
     """
 
     path: str
     tensors: dict[str, Array]
     metadata: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def load_tensors(path: str | Path) -> TensorFile:
-    """Read a safetensors or npz file.
+    """Read a safetensors, npz, PyTorch or MessagePack file.
 
     Raises
     ------
     DataError    unreadable, larger than 2 GB, of another kind, damaged, or with a value that is not finite
     """
+    from importers.msgpack_files import load_msgpack
+    from importers.torch_files import load_torch
+
     path = Path(path)
     start = _first_bytes(path)
     kind = detect_format(start)
-    if kind == "safetensors":
-        loaded = _load_safetensors(path)
-    elif kind == "npz":
-        loaded = _load_npz(path)
-    else:
+    if kind == "zip":
+        kind = "PyTorch" if _holds_pickle(path) else "npz"
+    readers = {"safetensors": _load_safetensors, "npz": _load_npz, "PyTorch": load_torch, "MessagePack": load_msgpack}
+    if kind not in readers:
         raise DataError(f"{path}: {kind or 'not a known weights file'} (starts with {start[:8].hex(' ') or 'nothing'})",
-                        allowed="safetensors, npz", mend=CONVERT)
+                        allowed="safetensors, npz, PyTorch, MessagePack", mend=CONVERT)
+    loaded = readers[kind](path)
     for key, values in loaded.tensors.items():
         _check_finite(path, key, values)
     return loaded
@@ -68,8 +74,10 @@ def load_tensors(path: str | Path) -> TensorFile:
 
 def detect_format(start: bytes) -> str | None:
     """Return what a file that starts with these (at least 9) bytes is, or None."""
+    from importers.msgpack_files import looks_like_msgpack
+
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return "npz"
+        return "zip"
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return "HDF5"
     if start.startswith(b"\x93NUMPY"):
@@ -78,7 +86,7 @@ def detect_format(start: bytes) -> str | None:
         return "safetensors"
     if start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05":
         return "pickle, which can run any code when loaded"
-    return None
+    return "MessagePack" if looks_like_msgpack(start) else None
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -110,7 +118,7 @@ def _load_safetensors(path: Path) -> TensorFile:
             tensors = {key: np.asarray(file.get_tensor(key)) for key in keys}
             return TensorFile(str(path), tensors, dict(file.metadata() or {}))
     except (SafetensorError, *_DAMAGE) as error:
-        raise _damaged(path, "safetensors", error) from None
+        raise damaged(path, "safetensors", error) from None
 
 
 def _check_type(path: Path, key: str, name: str) -> None:
@@ -122,13 +130,18 @@ def _check_type(path: Path, key: str, name: str) -> None:
 def _load_npz(path: Path) -> TensorFile:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if any(Path(name).name in {"data.pkl", "constants.pkl"} for name in names):
-                raise DataError(f"{path}: PyTorch checkpoint (pickle, which can run any code when loaded)",
-                                allowed="safetensors, npz", mend=CONVERT)
             return _sort_npz(path, dict(_npz_arrays(path, archive)))
     except _DAMAGE as error:
-        raise _damaged(path, "npz", error) from None
+        raise damaged(path, "npz", error) from None
+
+
+def _holds_pickle(path: Path) -> bool:
+    """Return whether a zip archive is a PyTorch checkpoint."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(Path(name).name in {"data.pkl", "constants.pkl"} for name in archive.namelist())
+    except _DAMAGE as error:
+        raise damaged(path, "zip", error) from None
 
 
 def _npz_arrays(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, Array]]:
@@ -170,7 +183,8 @@ def _sort_npz(path: Path, arrays: dict[str, Array]) -> TensorFile:
     return TensorFile(str(path), tensors, metadata)
 
 
-def _damaged(path: Path, kind: str, error: Exception) -> DataError:
+def damaged(path: Path, kind: str, error: Exception) -> DataError:
+    """Return the error of a file whose reader raised another."""
     reason = str(error) or type(error).__name__
     return DataError(f"{path}: damaged {kind} file: {reason}", mend="copy or download it again, compare its checksum")
 

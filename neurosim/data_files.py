@@ -6,6 +6,7 @@ Nothing is unpickled, and shapes are read before values, so that a huge file is 
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,7 +20,8 @@ from neurosim.errors import DataError
 MAX_BYTES = 4 * 2**30
 HDF5_SUFFIXES = (".h5", ".hdf5")
 # What damaged, encrypted or oddly packed files make zipfile, zlib, NumPy and h5py raise.
-DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError, NotImplementedError, KeyError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, tokenize.TokenError, ValueError, EOFError, OSError, RuntimeError,
+          NotImplementedError, KeyError, SyntaxError, TypeError, OverflowError, MemoryError)
 
 
 class ArrayShape(NamedTuple):
@@ -52,7 +54,7 @@ def map_npy(path: Path) -> NDArray[Any]:
     """Return the array of a .npy file, mapped: the header alone says how large it is."""
     try:
         return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
+    except DAMAGE as error:
         raise broken(path, error, "a .npy file of numbers") from None
 
 
@@ -80,9 +82,10 @@ def _hdf5_fields(path: Path) -> dict[str, ArrayShape]:
 
     found: dict[str, ArrayShape] = {}
 
-    def keep(name: str, item: Any) -> None:
+    def keep(name: str | bytes, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.shape is not None:
-            found[name] = ArrayShape(item.shape, item.dtype)
+            text = name if isinstance(name, str) else name.decode("utf-8", "replace")
+            found[text] = ArrayShape(item.shape, item.dtype)
 
     try:
         with h5py.File(path, "r") as file:

@@ -102,6 +102,7 @@ _STRICT = AttributeSpec("comparator", _COMPARATOR.choices, ">")
 _RESET = AttributeSpec("reset", ("hard", "soft", "none"), "hard")
 _SPIKE = (OutputSpec("spike", "spike"),)
 _GRADED = (OutputSpec("graded", "graded"),)
+_BOTH_PARTS = (OutputSpec("graded_real", "graded"), OutputSpec("graded_imag", "graded"))
 _INPUT = (PortSpec("input"),)
 _SSM_PARAMETERS = (
     ParameterSpec("a_real", None, per_mode=True),
@@ -136,7 +137,8 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
     ModelSpec("relu", "rectified sum of inputs plus bias", _INPUT, _GRADED, (ParameterSpec("bias", 0.0),),
               needs=frozenset({"programmable"})),
     ModelSpec("gelu", "Gaussian error linear unit of the sum of inputs plus bias", _INPUT, _GRADED,
-              (ParameterSpec("bias", 0.0),), needs=frozenset({"programmable", "multiply", "lookup_table"})),
+              (ParameterSpec("bias", 0.0),), (), (AttributeSpec("form", ("exact", "tanh"), "exact"),),
+              needs=frozenset({"programmable", "multiply", "lookup_table"})),
     ModelSpec("ssm", "S4D channel: complex diagonal state space, real output", _INPUT, _GRADED, _SSM_PARAMETERS,
               _SSM_STATE, (AttributeSpec("activation", ("none", "gelu", "relu"), "none"),), needs=_SSM_NEEDS,
               has_modes=True),
@@ -200,6 +202,15 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
                ParameterSpec("beta", 1.8), ParameterSpec("input_gain", 1.0)),
               (StateSpec("potential"), StateSpec("adaptation")), (_STRICT,),
               needs=frozenset({"programmable", "multiply"})),
+    ModelSpec("mode", "one complex mode of a state space: turns and decays, sends both parts",
+              (PortSpec("real"), PortSpec("imag")), _BOTH_PARTS,
+              (ParameterSpec("a_real", None), ParameterSpec("a_imag", None)),
+              (StateSpec("h_real"), StateSpec("h_imag")), needs=frozenset({"programmable", "multiply"})),
+    ModelSpec("event_mode", "one complex mode of a state space, decaying over the interval that each token brings",
+              (PortSpec("real"), PortSpec("imag"), PortSpec("interval")), _BOTH_PARTS,
+              (ParameterSpec("rate_real", None, high=0.0), ParameterSpec("rate_imag", None)),
+              (StateSpec("h_real"), StateSpec("h_imag")), (AttributeSpec("hold", ("none", "zero"), "none"),),
+              needs=frozenset({"programmable", "multiply", "lookup_table"})),
 )
 SPEC_BY_NAME: dict[str, ModelSpec] = {spec.name: spec for spec in MODEL_SPECS}
 MODEL_INDEX: dict[str, int] = {spec.name: index for index, spec in enumerate(MODEL_SPECS)}

@@ -8,6 +8,8 @@ to a value on its way into it, its overflow what happens where it does not fit:
 | charge | what a port's dendrite gathered, converted once per projection, after its sum; core.accumulator_bits |
 | state | a word of state: `h` all of h_real and h_imag, `u` u and v, `real`, `imag` also ports; core.state_bits |
 | parameter | a parameter, `a` for its real and imaginary parts of all modes; core.parameter_bits |
+| state | a word of state, `h` for h_real and h_imag of all modes, `real` and `imag` also for ports; core.state_bits |
+| parameter | a parameter, `a` for both parts of all modes (`event_mode`: of its table of powers); core.parameter_bits |
 | gain | a parameter of the state-space models that multiplies like a weight (b, c, d); core.weight_bits |
 | internal | between state and output: `y` of the state-space models, `product` of the gated unit; core.state_bits |
 | payload | a graded output, as packets carry it; noc.payload_bits |
@@ -65,6 +67,7 @@ def _factors(*names: str) -> tuple[QuantitySpec, ...]:
 
 
 _GRADED = (QuantitySpec("graded", "payload"),)
+_BOTH_PARTS = (QuantitySpec("graded_real", "payload"), QuantitySpec("graded_imag", "payload"))
 _LEAK = QuantitySpec("leak", "parameter")
 _SSM = (*_charge("input"), *_state("h"), QuantitySpec("a", "parameter"), QuantitySpec("b", "gain"),
         QuantitySpec("c", "gain"), QuantitySpec("d", "gain"), *_steps("input", "bias"), QuantitySpec("y", "internal"))
@@ -111,13 +114,17 @@ MODEL_QUANTITIES: dict[str, ModelQuantities] = {
     "alif": ModelQuantities((*_charge("input"), *_state("potential", "adaptation"), _LEAK,
                              *_factors("adaptation_leak"), *_steps("potential", "threshold"),
                              *_factors("beta", "input_gain")), (("input", "potential", "adaptation"),)),
+    "mode": ModelQuantities((*_charge("real", "imag"), *_state("h"), QuantitySpec("a", "parameter"), *_BOTH_PARTS),
+                            (("real", "imag", "h"),)),
+    "event_mode": ModelQuantities((*_charge("real", "imag", "interval"), *_state("h"), QuantitySpec("a", "parameter"),
+                                   *_BOTH_PARTS), (("real", "imag", "h"),)),
 }
 
 # (model, quantity) -> the only rounding that its kernel knows.
 FAMILY_ROUNDING: dict[tuple[str, str], str] = {
     ("cuba", "current"): "toward_zero", ("cuba", "potential"): "toward_zero",
     ("resonator", "real"): "toward_zero", ("resonator", "imag"): "toward_zero",
-    ("sigma_delta", "graded"): "floor", ("delta", "graded"): "floor",
+    ("sigma_delta", "graded"): "floor", ("delta", "graded"): "floor", ("event_mode", "h"): "toward_zero",
 }
 # (model, quantity) -> the only overflows; `error` saturates and ends the run.
 FAMILY_OVERFLOW: dict[tuple[str, str], tuple[str, ...]] = {

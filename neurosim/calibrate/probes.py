@@ -39,6 +39,8 @@ class Probe:
         if population.n_modes:
             found["h"] = update.state[:2 * population.n_modes]
             found["y"] = self._y(update)
+        if "h_real" in self.words:
+            found["h"] = update.state
         if population.model == "gsu":
             biases = population.parameters
             found["product"] = ((update.charge[0] + biases["ternary_bias"])

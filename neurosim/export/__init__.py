@@ -1,7 +1,7 @@
-"""Networks as modules of other people's frameworks.
+"""Networks as other people's programs take them.
 
-`to_torch` gives a quantised network as a PyTorch module that computes what the chip computes, bit for bit, and can be
-trained. PyTorch is loaded when it is called, not before.
+`to_nir` writes a NIR file. `to_torch` gives a quantised network as a PyTorch module that computes what the chip
+computes, bit for bit, and can be trained; PyTorch is loaded when it is called, not before.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neurosim.errors import OptionError
+from neurosim.export.nir import to_nir
 from neurosim.graph import Network
 
 if TYPE_CHECKING:
     from neurosim.export.torch_module import FixedPointNetwork
 
-__all__ = ["to_torch"]
+__all__ = ["to_nir", "to_torch"]
 
 
 def to_torch(network: Network, *, surrogate_width: float = 1.0) -> FixedPointNetwork:

@@ -162,6 +162,8 @@ def unsupported(codings: Codings) -> NetworkError:
         "brf": "its damping and its threshold move with its own spikes, for which there is no module here",
         "alif": "its threshold moves with its own spikes, for which there is no module here",
         "delta": "what it sends depends on what it sent before, and so would every gradient",
+        "mode": "modes as neurons of their own have no module here; `ssm` has",
+        "event_mode": "its decay is a table of powers of the interval, for which there is no gradient here",
     }
     model = codings.population.model
     return NetworkError(f"{codings.where}: model {model} cannot be trained: {reasons[model]}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from neurosim.errors import NetworkError, OptionError
 from neurosim.export.scales import Codings, conversion, held
 from neurosim.export.torch_arithmetic import fit, product, shifted, straight_through
 from neurosim.export.torch_somata import TABLE_MAGNITUDE, Integers, Somata, State, Table
-from neurosim.models.fixed.lookup import X_FRACTION, normal_of
+from neurosim.models.fixed.lookup import X_FRACTION, normal_of, tanh_normal_of
 from neurosim.models.fixed.sums import INVERSE_SHIFT, MEAN_SHIFT, MOST_SPREAD, NORMAL_SHIFT, ROOT_SHIFT
 from neurosim.numbers import MOST_SHIFT
 from neurosim.scales import MANTISSA_BITS
@@ -42,13 +43,18 @@ class Linear(Somata):
         return (fit(self.out(x.clamp(min=0) if self.rectified else x), self.codings.format("graded")),), ()
 
 
+def tanh_normal_table() -> Table:
+    """Return the same in the form by tanh."""
+    return Table(tanh_normal_of, lambda x: 0.5 * (1.0 + torch.tanh((2.0 / math.pi) ** 0.5 * (x + 0.044715 * x**3))))
+
+
 class Gelu(Somata):
     """X times the normal distribution of x."""
 
     def __init__(self, codings: Codings, width: float) -> None:
         super().__init__(codings, width)
         bound, step = codings.biased("bias", "input"), codings.scale("input")
-        self.table = normal_table()
+        self.table = tanh_normal_table() if codings.population.attributes["form"] == "tanh" else normal_table()
         self.x = self.convert(step * 2.0**X_FRACTION, bound, "graded", "table")
         largest = held(bound * TABLE_MAGNITUDE, f"{codings.where}: {bound:.6g} x {TABLE_MAGNITUDE}")
         self.out = self.convert(step / codings.payload_scale("graded") / TABLE_MAGNITUDE, largest, "graded", "output")

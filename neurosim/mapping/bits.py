@@ -9,7 +9,7 @@ from neurosim.quantity_specs import MODEL_QUANTITIES
 
 # Words of state and parameters that are kept under the name of another quantity.
 _QUANTITY_OF = {"h_real": "h", "h_imag": "h", "activation": "sigma", "residue": "sigma", "error": "sigma",
-                "v": "u",
+                "v": "u", "rate_real": "a", "rate_imag": "a",
                 **{f"{name}_{part}": name for name in "abc" for part in ("real", "imag")}}
 
 
@@ -33,8 +33,11 @@ def state_bits(population: Population, word: str, chip: Chip) -> int:
 
 
 def parameter_bits(population: Population, name: str, chip: Chip) -> int:
-    """Return the bits of a parameter."""
-    return _bits(population, name, chip.core.parameter_bits)
+    """Return the bits of a parameter; a rate of `event_mode` is a table of powers, one for each bit of an interval."""
+    bits = _bits(population, name, chip.core.parameter_bits)
+    if population.model == "event_mode":
+        return bits * (charge_bits(population, "interval", chip) - 1)
+    return bits
 
 
 def charge_bits(population: Population, port: str, chip: Chip) -> int:

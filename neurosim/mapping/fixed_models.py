@@ -32,11 +32,12 @@ from neurosim.machine import (
     Float64Array,
     Int64Array,
 )
+from neurosim.mapping.fixed_modes import lower_event_mode, lower_mode
 from neurosim.models.fixed.lookup import N_UNITS, STEP_SHIFT, X_FRACTION, Y_FRACTION
 from neurosim.models.fixed.sums import INVERSE_SHIFT, MEAN_SHIFT, MOST_SPREAD, NORMAL_SHIFT, ROOT_SHIFT
 from neurosim.scales import PopulationScales, check_bits, conversion, power_of_two
 
-SIGMOID, NORMAL = range(2)
+SIGMOID, NORMAL, TANH_NORMAL = range(3)
 _TABLE_LENGTH = (N_UNITS << STEP_SHIFT) + 1
 _TABLE_MAGNITUDE = 1 << Y_FRACTION
 
@@ -99,7 +100,7 @@ def _linear(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
 
 
 def _gelu(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
-    _table(constants, NORMAL)
+    _table(constants, TANH_NORMAL if scales.population.attributes["form"] == "tanh" else NORMAL)
     bias = scales.steps("bias", "input")
     bound = _biased(scales, bias, "input")
     step = scales.scale("input")
@@ -346,5 +347,5 @@ _LOWER: dict[str, Callable[[PopulationScales, list[int]], list[Int64Array]]] = {
     "layer_norm": _layer_norm, "integrator": _integrator, "running_mean": _running_mean, "lif": _lif, "cuba": _cuba,
     "ternary": _ternary, "glu": _glu, "gsu": _gsu, "ssm": _state_space, "ssm_heaviside": _state_space,
     "ssm_lif": _state_space, "resonator": _resonator, "sigma_delta": _sigma_delta, "delta": _delta, "brf": _brf,
-    "alif": _alif,
+    "alif": _alif, "mode": lower_mode, "event_mode": lower_event_mode,
 }

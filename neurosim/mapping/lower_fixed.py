@@ -17,7 +17,7 @@ from neurosim.machine import N_FIXED_CONSTANTS, Fixed, Float64Array, Int64Array
 from neurosim.mapping.connections import Connection
 from neurosim.mapping.fixed_models import lower_population
 from neurosim.mapping.kernel_layout import kernel_layout
-from neurosim.models.fixed.lookup import normal_of, sigmoid_of, table_of
+from neurosim.models.fixed.lookup import normal_of, sigmoid_of, table_of, tanh_normal_of
 from neurosim.scales import PopulationScales, by_neuron, check_bits, conversion, integer_weights
 
 
@@ -59,7 +59,8 @@ def lower_fixed(network: Network, found: tuple[Connection, ...]) -> Fixed | None
         weights=_joined([item.weights for item in charges]),
         conversion_start=_starts([len(item.mantissa) for item in charges]),
         mantissa=_joined([item.mantissa for item in charges]), shift=_joined([item.shift for item in charges]),
-        table=np.concatenate([table_of(sigmoid_of), table_of(normal_of)]), output_scale=output_scale)
+        table=np.concatenate([table_of(sigmoid_of), table_of(normal_of), table_of(tanh_normal_of)]),
+        output_scale=output_scale)
 
 
 def _charges(network: Network, connection: Connection, scales: list[PopulationScales],

@@ -12,6 +12,7 @@ from neurosim.formats import Coding, fraction_for
 from neurosim.graph import Population
 from neurosim.machine import Float64Array
 from neurosim.mapping.choose_scale import coding_of, holding, needed_scale, power_above
+from neurosim.mapping.fixed_modes import interval_powers
 from neurosim.mapping.quantize_rules import Choices, Rules
 from neurosim.mapping.ranges import Given, Magnitudes
 from neurosim.numbers import MOST_SHIFT
@@ -135,7 +136,7 @@ class _Population:
     def _adjust(self) -> None:
         """Bring scales together that must differ by powers of two only."""
         scales, model = self.scales, self.population.model
-        if "h" in scales:               # so that b can be a power of two of their ratio
+        if "b" in self.specs:           # so that it can be a power of two of their ratio
             scales["h"] = _one(_times_power(scales["input"], scales["h"]))
         if model in _ENCODERS:
             scales["graded"] = _times_power(scales[_ENCODERS[model]], scales["graded"], at_least=0)
@@ -199,6 +200,8 @@ class _Population:
         fraction = fraction_for(largest, bits, signed=signed, where=self._where(name))
         holds_one = not signed and not (name in _SMALL and largest < 1)
         fraction = min(fraction, bits - 1 if holds_one else MOST_SHIFT)
+        if self.population.model == "event_mode":       # holds 1 itself: over a short interval nothing may decay
+            fraction = min(fraction, bits - 2)
         if largest > 0 and not np.any(np.rint(np.ldexp(values, fraction))):
             raise OptionError(f"{self._where(name)}: {fraction} bits behind the point: the largest value {largest:g} "
                               f"is below half a step of {2.0**-fraction:g} and would be 0", mend="give it more bits")
@@ -220,6 +223,9 @@ class _Population:
 def stored_values(population: Population, name: str) -> NDArray[np.float64]:
     """Return a parameter as stored; [..., neuron]. What drives the membrane of `ssm_lif` counts in its threshold."""
     parameters = population.parameters
+    if population.model == "event_mode":        # powers of a decay: the largest is 1, or close to it
+        powers = interval_powers(population) if "interval" in population.codings else np.ones((1, population.size))
+        return np.stack([powers.real, powers.imag])
     values = np.stack([parameters[f"{name}_real"].T, parameters[f"{name}_imag"].T]) if name in COMPLEX \
         else parameters[name]
     over_threshold = population.model == "ssm_lif" and name in ("c", "d")

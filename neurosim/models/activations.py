@@ -20,6 +20,12 @@ def gelu(value):
 
 
 @kernel
+def tanh_gelu(value):
+    """Return x/2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), within 5e-4 of the exact form; same source."""
+    return 0.5 * value * (1.0 + math.tanh(0.7978845608028654 * (value + 0.044715 * value * value * value)))
+
+
+@kernel
 def sigmoid(value):
     """Return 1 / (1 + exp(-x)); the exponent is never positive, so nothing overflows."""
     if value >= 0.0:

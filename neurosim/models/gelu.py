@@ -1,11 +1,15 @@
-"""Gaussian error linear unit: y = gelu(charge + bias), with the exact error function (see `activations`)."""
+"""Gaussian error linear unit: y = gelu(charge + bias).
+
+With the exact error function, or in the form `tanh`, the approximation that JAX takes by default (see `activations`).
+"""
 
 import numpy as np
 
 from neurosim.kernel import part
-from neurosim.models.activations import gelu
+from neurosim.models.activations import gelu, tanh_gelu
 
 BIAS = 0
+FORM, TANH = 0, 1
 
 
 @part
@@ -13,7 +17,9 @@ def step_gelu(options, n_modes, parameters, state, charge, output, active):
     """Set the output and active."""
     number = output.dtype.type
     zero = number(0)
+    approximate = options[FORM] == TANH
     for neuron in range(output.shape[1]):
         given, bias = charge[0, neuron], parameters[BIAS, neuron]
         active[neuron] = given != zero or bias != zero
-        output[0, neuron] = number(gelu(np.float64(given + bias)))
+        value = np.float64(given + bias)
+        output[0, neuron] = number(tanh_gelu(value) if approximate else gelu(value))

@@ -11,6 +11,7 @@ from neurosim.models.brf import step_brf
 from neurosim.models.center import step_center
 from neurosim.models.cuba import step_cuba
 from neurosim.models.delta import step_delta
+from neurosim.models.event_mode import step_event_mode
 from neurosim.models.gelu import step_gelu
 from neurosim.models.glu import step_glu
 from neurosim.models.gsu import step_gsu
@@ -18,6 +19,7 @@ from neurosim.models.integrator import step_integrator
 from neurosim.models.layer_norm import step_layer_norm
 from neurosim.models.lif import step_lif
 from neurosim.models.linear import step_linear
+from neurosim.models.mode import step_mode
 from neurosim.models.reduce import step_reduce
 from neurosim.models.relu import step_relu
 from neurosim.models.resonator import step_resonator
@@ -30,7 +32,7 @@ from neurosim.models.ternary import step_ternary
 
 INPUT, LIF, CUBA, LINEAR, RELU, GELU, SSM, SSM_HEAVISIDE, SSM_LIF = 0, 1, 2, 3, 4, 5, 6, 7, 8
 TERNARY, GSU, GLU, REDUCE, CENTER, LAYER_NORM, INTEGRATOR, RUNNING_MEAN = 9, 10, 11, 12, 13, 14, 15, 16
-RESONATOR, SIGMA_DELTA, DELTA, BRF, ALIF = 17, 18, 19, 20, 21
+RESONATOR, SIGMA_DELTA, DELTA, BRF, ALIF, MODE, EVENT_MODE = 17, 18, 19, 20, 21, 22, 23
 
 KERNELS = {
     "lif": step_lif,
@@ -54,6 +56,8 @@ KERNELS = {
     "delta": step_delta,
     "brf": step_brf,
     "alif": step_alif,
+    "mode": step_mode,
+    "event_mode": step_event_mode,
 }
 
 
@@ -114,3 +118,7 @@ def update(model, options, n_modes, parameters, state, charge, output, active):
         step_brf(options, n_modes, parameters, state, charge, output, active)
     elif model == ALIF:
         step_alif(options, n_modes, parameters, state, charge, output, active)
+    elif model == MODE:
+        step_mode(options, n_modes, parameters, state, charge, output, active)
+    elif model == EVENT_MODE:
+        step_event_mode(options, n_modes, parameters, state, charge, output, active)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from neurosim.data_files import check_size
 from neurosim.errors import DataError
-from neurosim.recordings.binning import PREFIX, Binning, Channels, channels_of
-from neurosim.recordings.events import Events, Int64Array, Recordings, checked
+from neurosim.recordings.binning import LARGEST, PREFIX, Binning, Channels, channels_of
+from neurosim.recordings.events import Events, Int64Array, Recordings, Sensor, checked
 from neurosim.recordings.files import open_recordings
 from neurosim.recordings.frames import Tokens, frames, n_bins_of
 from neurosim.recordings.tokens import n_tokens_of, tokens
@@ -66,6 +66,16 @@ def loaded(recordings: Recordings, n_columns: int, rule: Binning, *, limit: int 
     notes = {"input_rule": json.dumps(rule.as_dict()), "input_columns": str(channels),
              "input_events": str(n_events), "input_events_dropped": str(n_dropped)}
     return Loaded(inputs, labels, len(recordings.readers), notes)
+
+
+def summed_up(source: str | Path | Sequence[str | Path]) -> str:
+    """Read every recording of a source and say in a line what it holds; raise DataError at the first that is wrong."""
+    recordings = open_recordings(source)
+    sensor = recordings.sensor or Sensor(LARGEST, LARGEST)
+    lengths = [checked(read(), sensor, recordings.time_unit_us).time_us.size for read in recordings.readers]
+    known = f", {sensor.width} x {sensor.height} pixels" if recordings.sensor else ""
+    labelled = "" if recordings.labels is None else ", labels"
+    return f"recordings {len(lengths)}, events {sum(lengths)}{known}{labelled}"
 
 
 def _events(recordings: Recordings, n_recordings: int, channels: Channels, rule: Binning) -> Iterator[Events]:

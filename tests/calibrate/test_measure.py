@@ -121,6 +121,16 @@ def test_ports_and_words_of_one_name_are_one_quantity() -> None:
     assert values["imag"].shape == (9, 2, 3, 4)
 
 
+def test_the_state_of_modes_is_one_quantity() -> None:
+    """Both words of a mode, and nothing of its interval, are its state."""
+    ports = ("real", "imag", "interval")
+    values = values_of(network("event_mode", {"rate_real": -0.5, "rate_imag": 1.0}, ports=ports))
+    assert set(values) == {"real", "imag", "interval", "h", "graded_real", "graded_imag"}
+    np.testing.assert_array_equal(values["h"][:, 0], values["graded_real"])
+    np.testing.assert_array_equal(values["h"][:, 1], values["graded_imag"])
+    np.testing.assert_allclose(values["interval"], 3 * charge())
+
+
 def test_ranges_are_those_of_the_values() -> None:
     net = network("gsu", {"ternary_bias": 0.5}, ports=("ternary_branch", "graded_branch", "skip"))
     found, values = measure(net, INPUTS), values_of(net)

@@ -25,7 +25,7 @@ def coded(network: Network, random: np.random.Generator) -> Network:
 
 
 def with_other_models(network: Network, random: np.random.Generator) -> Network:
-    """Return the network with resonators, sigma-delta, delta and adaptive neurons behind its inputs."""
+    """Return the network with resonators, modes, sigma-delta, delta and adaptive neurons behind its inputs."""
     source, size = network.populations[0], 3
     angle = random.uniform(0.2, 1.5, size)
     turned = {"a_real": 0.9 * np.cos(angle), "a_imag": 0.9 * np.sin(angle), "threshold": 0.3}
@@ -35,7 +35,11 @@ def with_other_models(network: Network, random: np.random.Generator) -> Network:
                         {"coding": str(random.choice(["corrected", "plain"]))}),
              Population("sigma_delta", "sigma_delta", size, {"threshold": 0.5, "bias": 0.25},
                         {"activation": str(random.choice(["relu", "none"])),
-                         "coding": str(random.choice(["corrected", "plain", "cumulative"]))}))
+                         "coding": str(random.choice(["corrected", "plain", "cumulative"]))}),
+             Population("mode", "mode", size, {"a_real": turned["a_real"], "a_imag": turned["a_imag"]}),
+             Population("event_mode", "event_mode", size, {"rate_real": -random.uniform(0.05, 0.5, size),
+                                                           "rate_imag": angle},
+                        {"hold": str(random.choice(["none", "zero"]))}))
 
     def weights(pre: int) -> DenseWeights:
         return DenseWeights(np.round(random.normal(0.4, 0.6, (pre, size)), 2))
@@ -51,7 +55,13 @@ def with_other_models(network: Network, random: np.random.Generator) -> Network:
              Projection("resonator", "sigma_delta", weights(size), delay_steps=1),
              Projection(source.name, "brf", weights(source.size)),
              Projection("brf", "brf", weights(size), delay_steps=1),
-             Projection("brf", "alif", weights(size)), Projection("alif", "alif", weights(size), delay_steps=1))
+             Projection("brf", "alif", weights(size)), Projection("alif", "alif", weights(size), delay_steps=1),
+             Projection(source.name, "mode", weights(source.size), "real"),
+             Projection("resonator", "mode", weights(size), "imag"),
+             Projection("mode", "event_mode", weights(size), "real", "graded_real"),
+             Projection("mode", "event_mode", weights(size), "imag", "graded_imag"),
+             Projection(source.name, "event_mode", weights(source.size), "interval"),
+             Projection("event_mode", "sigma_delta", weights(size), output="graded_imag"))
     return replace(network, populations=(*network.populations, *added), projections=(*network.projections, *joins),
                    readouts=(*network.readouts, "sigma_delta", "brf", "alif"))
 

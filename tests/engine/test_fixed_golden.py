@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurosim.engine.batch import BatchPass, Update
 from neurosim.formats import Coding, Format
 from neurosim.graph import Network, OneToOneWeights, Population, Projection
 from neurosim.mapping import map_network
+from neurosim.mapping.lower_function import lower_neurons
 from tests.engine.cases import make_chip
 from tests.engine.results import results
 
@@ -71,3 +73,29 @@ def test_resonators(outside_data: OnDisk, engine: str) -> None:
     spikes = np.zeros_like(golden["s"])
     spikes[result.spikes.step - machine.populations.stage[2], result.spikes.neuron] = 1
     np.testing.assert_array_equal(spikes, golden["s"])
+
+
+def test_modes(outside_data: OnDisk) -> None:
+    """Intel's integer S5 recurrence as neurons: Bu comes as packets, a floor takes it to the scale of the state."""
+    with np.load(outside_data("golden/fixed_point.npz")) as file:
+        golden = {name.removeprefix("ssm_"): file[name].astype(np.int64) for name in file if name.startswith("ssm_")}
+    a_exponent, bu_exponent, x_exponent = (int(golden[f"{name}_exp"]) for name in ("A", "Bu", "x"))
+    x = integers(16, x_exponent, rounding="floor")
+    codings = {**dict.fromkeys(("real", "imag", "h", "graded_real", "graded_imag"), x), "a": integers(16, a_exponent)}
+    a = {f"a_{part}": golden[f"A_{short}"] * 2.0**-a_exponent for part, short in (("real", "re"), ("imag", "im"))}
+    neurons = Population("neurons", "mode", 96, a, codings=codings)
+    given = [Population(name, "input", 96, codings={"graded": integers(16, bu_exponent)}) for name in ("re", "im")]
+    joints = [Projection(name, "neurons", OneToOneWeights(np.ones(96)), port, coding=integers(8, 6))
+              for name, port in (("re", "real"), ("im", "imag"))]
+    network = Network("s5", (*given, neurons), tuple(joints), ("neurons",))
+    bu = np.concatenate([golden["Bu_re"], golden["Bu_im"]], axis=1)[None] * 2.0**-bu_exponent
+    updates = [update for update in BatchPass(lower_neurons(network), bu, "fixed").updates()
+               if update.population == 2 and check_modes(update, golden)]
+    assert len(updates) == 400
+
+
+def check_modes(update: Update, golden: dict[str, np.ndarray]) -> bool:
+    for row, part in enumerate(("re", "im")):
+        np.testing.assert_array_equal(update.state[row, 0], golden[f"x_{part}"][update.token])
+        np.testing.assert_array_equal(update.output[row, 0], golden[f"x_{part}"][update.token])
+    return True

@@ -291,9 +291,10 @@ def test_the_sum_of_all_projections_of_a_port_is_bounded() -> None:
         to_torch(replace(network, projections=tuple(replace(first, name=str(index)) for index in range(9))))
 
 
-@pytest.mark.parametrize("model", ["resonator", "sigma_delta", "delta", "brf", "alif"])
+@pytest.mark.parametrize("model", ["resonator", "sigma_delta", "delta", "brf", "alif", "mode", "event_mode"])
 def test_models_without_a_gradient(model: str) -> None:
-    parameters = {item.name: 0.5 for item in SPEC_BY_NAME[model].parameters if item.default is None}
+    sign = -1 if model == "event_mode" else 1
+    parameters = {item.name: sign * 0.5 for item in SPEC_BY_NAME[model].parameters if item.default is None}
     bare = Population("p", model, 2, parameters)
     wide = in_wide_formats(Network("n", (bare,), ()), 1.0)
     with pytest.raises(NetworkError, match=rf"population 'p': model {model} cannot be trained: .*\n  mend:"):

@@ -51,6 +51,19 @@ def test_state_and_parameters_take_their_bits() -> None:
         assert demand.state_bits[1] == expected
 
 
+def test_a_decay_over_intervals_takes_a_word_for_each_bit() -> None:
+    """Two words of state, both parts of a power for each of 11 bits without the sign; three delay slots."""
+    codings = {name: coding("s20.8") for name in ("real", "imag", "h", "graded_real", "graded_imag")}
+    codings |= {"interval": coding("s12.4"), "a": coding("s14.12")}
+    rates = {"rate_real": -0.5, "rate_imag": 1.0}
+    found = Network("events", (Population("x", "input", 4, codings={"graded": coding("s16.8")}),
+                               Population("y", "event_mode", 4, rates, codings=codings)),
+                    tuple(Projection("x", "y", DenseWeights(np.ones((4, 4))), port, coding=coding("s8.4"))
+                          for port in ("real", "imag", "interval")), ("y",))
+    demand = measure_demand(found, make_chip(), stage_network(found))
+    assert demand.state_bits[1] == 2 * 20 + 2 * 11 * 14 + 20 + 20 + 12
+
+
 @pytest.mark.parametrize(("payload", "flits"), [("s16.8", 2), ("s8.4", 1)])
 def test_narrow_payloads_take_fewer_flits(payload: str, flits: int) -> None:
     machine = machine_of(network(payload=payload), **{"noc__flit_bits": 40, "noc__header_bits": 32})

@@ -257,9 +257,9 @@ def test_ssm_with_a_table() -> None:
 
 
 def test_tables_stand_one_after_the_other() -> None:
-    sigmoid, normal = (oracle.table_of(function).entries for function in (oracle.sigmoid_above_half,
-                                                                          oracle.normal_above_half))
-    assert lowered(into(linear())).table.tolist() == [*sigmoid, *normal]
+    functions = (oracle.sigmoid_above_half, oracle.normal_above_half, oracle.tanh_above_half)
+    entries = [entry for function in functions for entry in oracle.table_of(function).entries]
+    assert lowered(into(linear())).table.tolist() == entries
 
 
 def test_ssm_heaviside() -> None:
@@ -296,6 +296,9 @@ def test_gains_of_state_space_channels() -> None:
 def test_gelu() -> None:
     population = Population("y", "gelu", 1, {"bias": 0.5}, codings=codings(**LINEAR))
     assert rows_of(lowered(into(population)), 1, 1) == [[2048], [1], [4 + 15], [1], [2]]
+    curved = lowered(into(Population("y", "gelu", 1, {"bias": 0.5}, {"form": "tanh"}, codings=codings(**LINEAR))))
+    start, middle = int(curved.constants[1, words.TABLE_START]), 16      # 1 in steps of 1/16
+    assert curved.table[start + middle] == round(0.5 * np.tanh((2 / np.pi) ** 0.5 * 1.044715) * 2**15)
 
 
 def test_reduce_and_center() -> None:
@@ -412,6 +415,22 @@ def test_a_spike_must_lift_its_state(model: str, formats: dict[str, str], messag
     assert f"population 'y': {message}" in refused(into(population), NetworkError)
 
 
+def test_modes() -> None:
+    """Parts of a, and conversions to both payloads; of an event mode a power for every bit of the interval."""
+    formats = codings(real="s24.12", imag="s24.12", h="s24.12", a="s16.14/nearest_even", graded_real="s16.8",
+                      graded_imag="s16.4")
+    fixed = lowered(into(Population("y", "mode", 1, {"a_real": 0.75, "a_imag": -0.5}, codings=formats)))
+    assert rows_of(fixed, 1, 1) == [[12288], [-8192], [1], [4], [1], [8]]
+    assert fixed.constants[1, words.DECAY_SHIFT] == 14
+    formats |= codings(h="s24.12/toward_zero", interval="s4.1")
+    rates = {"rate_real": -np.log(2), "rate_imag": np.pi}
+    fixed = lowered(into(Population("y", "event_mode", 1, rates, codings=formats)))
+    powers = [1j * 2**-0.5, -0.5, 0.25]      # of intervals 1/2, 1, 2
+    assert rows_of(fixed, 1, 1) == [*([round(power.real * 2**14)] for power in map(complex, powers)),
+                                    *([round(power.imag * 2**14)] for power in map(complex, powers)),
+                                    [1], [4], [1], [8]]
+
+
 def test_formats_are_told() -> None:
     network = into(linear(2), coding=coded("s8.6", [1.0, 2.0]))
     assert formats_of(network) == {
@@ -427,6 +446,7 @@ SUMS = {"input": "s24.12", "bias": "s16.8", "graded": coded("s24.8", 0.3)}
 CHANNELS = {**SSM, "h": coded("s24.12", [0.25, 1, 2, 4]), "b": coded("s8.6", [1, 2, 0.5, 1]),
             "c": coded("s8.6", [0.7, 0.3, 1, 2]), "d": coded("s8.6", [0.35, 0.6, 1, 1]),
             "y": coded("s24.14", [0.6, 0.3, 1, 1])}
+BOTH_PARTS = {"graded_real": coded("s24.8", 0.9), "graded_imag": coded("s24.8", 0.7)}
 MEANT: dict[str, dict[str, str | Coding]] = {
     "linear": SUMS, "relu": SUMS, "gelu": SUMS,
     "reduce": {"sum": "s24.12", "max": "s24.12", "max_abs": "s24.12", "bias": "s16.8", "graded": coded("s24.8", 0.3)},
@@ -455,12 +475,15 @@ MEANT: dict[str, dict[str, str | Coding]] = {
     "alif": {**{name: coded("s24.12", [1, 0.7, 2, 3]) for name in ("input", "potential", "adaptation")},
              "leak": "s16.15", "adaptation_leak": "u16.15", "threshold": coded("s16.8", [1, 0.7, 2, 3]),
              "beta": "u16.14", "input_gain": "u16.16"},
+    "mode": {**dict.fromkeys(("real", "imag", "h"), coded("s24.12", [1, 0.7, 2, 3])), "a": "s16.14", **BOTH_PARTS},
+    "event_mode": {**dict.fromkeys(("real", "imag", "h"), coded("s24.12", [1, 0.7, 2, 3])), "interval": "s24.6",
+                   "a": "s16.14", **BOTH_PARTS},
 }
 FACTORS = {"omega": (0, 0.7), "damping": (0, 0.2), "refractory_decay": (0, 1), "refractory_gain": (0, 0.05),
            "adaptation_leak": (0, 1), "beta": (0, 2), "input_gain": (0, 1), "q": (0, 8), "adaptation": (0, 1)}
 RANGES = {**FACTORS, "leak": (-1, 1), "current_leak": (0, 1), "threshold": (0, 4), "delta_factor": (0, 1),
           "delta": (0, 4), "scale": (-2, 2), "epsilon": (0, 0.5), "a": (-0.7, 0.7), "variance": (0, 30),
-          "total": (-100, 100)}
+          "total": (-100, 100), "interval": (0, 30)}
 WHOLE = {"refractory_steps": 3, "refractory": 1, "count": 50}
 SIZE, N_MODES = 400, 3
 # A mantissa of 15 bits; the root and its inverse; a table: half a step, one of the floor, what the chord leaves.
@@ -628,12 +651,34 @@ def alif_bounds(meant: Meant) -> Bounds:
     return {"potential": 3 * step, "adaptation": 1.5 * step, "doubt": np.abs(potential - level), "step": 3 * step}
 
 
+def parts_bounds(meant: Meant, error: Floats) -> Bounds:
+    """Both parts of a state, kept and sent."""
+    sent = {f"graded_{part}": error + meant.step(f"graded_{part}") + np.abs(meant.after[f"h_{part}"]) * MANTISSA
+            for part in ("real", "imag")}
+    return {"h_real": error, "h_imag": error, **sent}
+
+
+def mode_bounds(meant: Meant) -> Bounds:
+    return parts_bounds(meant, 2 * meant.step("h"))
+
+
+def event_mode_bounds(meant: Meant) -> Bounds:
+    """Each bit of the interval multiplies by a rounded power, and drops less than a step from each of two products."""
+    ones = np.array([format(round(steps), "b").count("1")
+                     for steps in meant.charge["interval"] / meant.step("interval")])
+    held = np.abs(meant.before["h_real"]) + np.abs(meant.before["h_imag"])
+    if meant.population.attributes["hold"] == "zero":
+        held = held + np.abs(meant.charge["real"]) + np.abs(meant.charge["imag"])
+    return parts_bounds(meant, ones * (2 * np.sqrt(2) * meant.step("h") + np.sqrt(0.5) * meant.step("a") * held))
+
+
 BOUNDS: dict[str, Callable[[Meant], Bounds]] = {
     "linear": sums_bounds, "relu": sums_bounds, "reduce": sums_bounds, "gelu": gelu_bounds, "center": center_bounds,
     "layer_norm": layer_norm_bounds, "integrator": integrator_bounds, "running_mean": running_mean_bounds,
     "lif": lif_bounds, "cuba": cuba_bounds, "ternary": ternary_bounds, "glu": glu_bounds, "gsu": gsu_bounds,
     "ssm": ssm_bounds, "ssm_heaviside": ssm_heaviside_bounds, "ssm_lif": ssm_lif_bounds, "resonator": resonator_bounds,
     "sigma_delta": encoder_bounds, "delta": encoder_bounds, "brf": brf_bounds, "alif": alif_bounds,
+    "mode": mode_bounds, "event_mode": event_mode_bounds,
 }
 
 
@@ -664,6 +709,9 @@ class Drawn:
                       for item in self.spec.parameters}
         if model == "ssm_lif":
             parameters["threshold"] = self.divisor
+        if model == "event_mode":
+            parameters = {"rate_real": -self.random.uniform(0.01, 0.5, SIZE),
+                          "rate_imag": self.random.uniform(-3, 3, SIZE)}
         if model == "resonator":
             parameters["reset_margin"] = self.step("real")
         self.population = Population("y", model, SIZE, parameters, attributes, n_modes, self.codings)

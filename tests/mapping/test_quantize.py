@@ -197,6 +197,22 @@ def test_the_payload_of_a_sigma_delta_neuron_is_cut_from_its_state() -> None:
         assert ratio >= 1 and np.log2(ratio) % 1 == 0 and codings["sigma"].gain.ndim == 0
 
 
+@pytest.mark.parametrize("options", [{}, {"scales": "free"}, {"granularity": "channel"}])
+def test_charges_and_state_of_a_mode_share_a_scale_and_its_decay_holds_1(options: dict[str, str]) -> None:
+    """The state's alone is large; a power of a decay is at most 1, and the interval has a scale of its own."""
+    rates = {"rate_real": [-0.1, -1.0, 0.0], "rate_imag": 1.0}
+    samples = {"real": [[0.5, 0.5, 0.5]], "h": [[40.0, 1.0, 0.5], [1.0, 2.0, 0.5]], "interval": [[3.0, 3.0, 3.0]],
+               "graded_real": [[40.0, 1.0, 0.5]], "graded_imag": [[2.0, 1.0, 0.5]]}
+    codings = formats(one("event_mode", rates), samples, **options)
+    for name in ("real", "imag"):
+        np.testing.assert_array_equal(codings[name].scale, codings["h"].scale)
+    assert codings["h"].scale.max() * 2**23 >= 40 > codings["h"].scale.max() * 2**21
+    assert str(codings["h"].format).split("/")[1] == "toward_zero"
+    assert codings["a"].format.signed and codings["a"].format.range[1] >= 1
+    assert float(np.max(codings["interval"].scale)) < float(codings["h"].scale.max())
+    assert str(formats(one("mode", {"a_real": 0.5, "a_imag": 0.25}))["a"]) == "s16.16/nearest_even/saturate"
+
+
 # -- parameters --------------------------------------------------------------------------------------------------------
 
 def test_decays() -> None:

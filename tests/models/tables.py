@@ -122,14 +122,14 @@ def random_tables(model: str, seed: int, dtype: Any, **attributes: str) -> Table
     n_modes = int(random.integers(1, 5)) if spec.has_modes else 0
     size = int(random.integers(1, 20))
 
-    def draw(low: float, n_rows: int = 1) -> Array:
+    def draw(low: float, n_rows: int = 1, high: float = np.inf) -> Array:
         mixed = random.choice([0.0, 0.0, 0.5, 1.0, -1.0, 2.0, 1e-3], (n_rows, size))
         normal = random.normal(size=(n_rows, size)) * random.choice([0.1, 1.0, 10.0])
-        return np.maximum(np.where(random.random((n_rows, size)) < 0.5, mixed, normal), low)
+        return np.clip(np.where(random.random((n_rows, size)) < 0.5, mixed, normal), low, high)
 
     values: dict[str, Any] = {}
     for parameter in spec.parameters:
-        values[parameter.name] = draw(parameter.low, n_modes if parameter.per_mode else 1)
+        values[parameter.name] = draw(parameter.low, n_modes if parameter.per_mode else 1, parameter.high)
     for word in spec.state:
         values[word.name] = draw(-np.inf, n_modes if word.per_mode else 1) * random.integers(0, 2)
     for port in spec.ports:

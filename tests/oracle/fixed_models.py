@@ -99,6 +99,11 @@ def normal_above_half(x: float) -> float:
     return 0.5 * math.erf(x * math.sqrt(0.5))
 
 
+def tanh_above_half(x: float) -> float:
+    """Return GELU's stand-in for the normal distribution function, less 1/2."""
+    return 0.5 * math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+
+
 def table_of(above_half: Callable[[float], float], x_fraction: int = 10, y_fraction: int = 15,
              step_shift: int = 4) -> Table:
     """Return the table of a function that is odd about one half, given without that half."""
@@ -416,13 +421,60 @@ def ssm_lif(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place
     return [int(spike)], [*words, 0 if spike else membrane], n_beyond + beyond
 
 
+# --- modes -----------------------------------------------------------------------------------------------------------
+
+def sent_parts(setting: Setting, tail: Ints, h: Ints, entry: int, n_beyond: int) -> Result:
+    """Both parts of the state as payloads."""
+    real, real_beyond = held(setting, "output", converted(setting, "output", h[0], tail[0], tail[1], entry))
+    imag, imag_beyond = held(setting, "second_output", converted(setting, "second_output", h[1], tail[2], tail[3],
+                                                                 entry + 1))
+    return [real, imag], h, n_beyond + real_beyond + imag_beyond
+
+
+def fit_both(setting: Setting, real: int, imag: int) -> tuple[Ints, int]:
+    """Both parts made to fit the state."""
+    fits = [held(setting, "state", part) for part in (real, imag)]
+    return [part for part, _ in fits], sum(beyond for _, beyond in fits)
+
+
+def mode(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place: Place) -> Result:
+    """One complex mode."""
+    a_re, a_im, *tail = parameters
+    entry = place.own(0)
+    products = [converted(setting, "state", part, factor, setting.decay_shift, entry + number)
+                for number, (factor, part) in enumerate([(a_re, state[0]), (a_im, state[1]), (a_re, state[1]),
+                                                         (a_im, state[0])])]
+    h, n_beyond = fit_both(setting, products[0] - products[1] + charge[0], products[2] + products[3] + charge[1])
+    return sent_parts(setting, tail, h, entry + 4, n_beyond)
+
+
+def event_mode(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place: Place) -> Result:
+    """One complex mode whose decay is a product of powers, one for each 1 of the interval in binary."""
+    n = (len(parameters) - 4) // 2
+    x, given = charge[:2], charge[2]
+    interval = min(max(given, 0), 2**n - 1)
+    n_beyond, h, lasts = int(interval != given), list(state), setting.options["hold"] == "zero"
+    if lasts:
+        h, beyond = fit_both(setting, h[0] + x[0], h[1] + x[1])
+        n_beyond += beyond
+    for place_of_one in [j for j in range(n) if format(interval, "b")[::-1][j:j + 1] == "1"]:
+        p_re, p_im, s = parameters[place_of_one], parameters[n + place_of_one], setting.decay_shift
+        h, beyond = fit_both(setting, trz(p_re * h[0], s) - trz(p_im * h[1], s),
+                             trz(p_re * h[1], s) + trz(p_im * h[0], s))
+        n_beyond += beyond
+    sign = -1 if lasts else 1
+    h, beyond = fit_both(setting, h[0] + sign * x[0], h[1] + sign * x[1])
+    return sent_parts(setting, parameters[-4:], h, place.own(0), n_beyond + beyond)
+
+
 # --- all of them -----------------------------------------------------------------------------------------------------
 
 MODELS: dict[str, Callable[[Setting, Ints, Ints, Ints, Place], Result]] = {
     "linear": linear, "relu": relu, "gelu": gelu, "reduce": reduction, "center": center, "layer_norm": layer_norm,
     "integrator": integrator, "running_mean": running_mean, "lif": lif, "cuba": cuba, "ternary": ternary, "glu": glu,
     "gsu": gsu, "ssm": ssm, "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "resonator": resonator,
-    "sigma_delta": sigma_delta, "delta": delta_neuron, "brf": brf, "alif": alif,
+    "sigma_delta": sigma_delta, "delta": delta_neuron, "brf": brf, "alif": alif, "mode": mode,
+    "event_mode": event_mode,
 }
 
 # Rows of the biases, whose presence makes a neuron active; of state spaces, behind the tables of modes.

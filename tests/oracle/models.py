@@ -84,7 +84,12 @@ def relu(values: Values, attributes: Mapping[str, str]) -> Results:
 
 def gelu_model(values: Values, attributes: Mapping[str, str]) -> Results:
     """Gaussian error linear unit."""
-    return {"out.graded": gelu(values["charge.input"] + values["bias"])}
+    x = values["charge.input"] + values["bias"]
+    if attributes["form"] == "exact":
+        return {"out.graded": gelu(x)}
+    wide = float(x)
+    bent = wide + 0.044715 * wide * wide * wide
+    return {"out.graded": like(x, 0.5 * wide * (1 + math.tanh(math.sqrt(2 / math.pi) * bent)))}
 
 
 def flushed(x: Any) -> Any:
@@ -245,12 +250,38 @@ def alif(values: Values, attributes: Mapping[str, str]) -> Results:
             "adaptation": rho * q + (like(rho, 1) - rho) * like(rho, int(z))}
 
 
+def sent_parts(h_real: Any, h_imag: Any) -> Results:
+    """Both parts of a state, kept and sent."""
+    return {"h_real": h_real, "h_imag": h_imag, "out.graded_real": h_real, "out.graded_imag": h_imag}
+
+
+def mode(values: Values, attributes: Mapping[str, str]) -> Results:
+    """One complex mode."""
+    example = values["h_real"]
+    number = np.complex64 if isinstance(example, np.float32) else complex
+    a, h, given = (number(complex(values[f"{prefix}real"], values[f"{prefix}imag"]))
+                   for prefix in ("a_", "h_", "charge."))
+    z = a * h + given
+    return sent_parts(flushed(like(example, float(z.real))), flushed(like(example, float(z.imag))))
+
+
+def event_mode(values: Values, attributes: Mapping[str, str]) -> Results:
+    """One complex mode that decays over an interval; the decay in double precision."""
+    example, interval = values["h_real"], max(float(values["charge.interval"]), 0.0)
+    number = np.complex64 if isinstance(example, np.float32) else complex
+    size, angle = math.exp(float(values["rate_real"]) * interval), float(values["rate_imag"]) * interval
+    a = number(complex(like(example, size * math.cos(angle)), like(example, size * math.sin(angle))))
+    h, x = (number(complex(values[f"{prefix}real"], values[f"{prefix}imag"])) for prefix in ("h_", "charge."))
+    z = a * h + x if attributes["hold"] == "none" else a * (h + x) - x
+    return sent_parts(like(example, float(z.real)), like(example, float(z.imag)))
+
+
 MODELS: dict[str, Callable[[Values, Mapping[str, str]], Results]] = {
     "lif": lif, "cuba": cuba, "linear": linear, "relu": relu, "gelu": gelu_model, "ssm": ssm,
     "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "ternary": ternary, "gsu": gsu, "glu": glu, "reduce": reduce,
     "center": center, "layer_norm": layer_norm, "integrator": integrator, "running_mean": running_mean,
-    "resonator": resonator, "sigma_delta": sigma_delta, "delta": delta, "brf": brf,
-    "alif": alif,
+    "resonator": resonator, "sigma_delta": sigma_delta, "delta": delta, "brf": brf, "alif": alif, "mode": mode,
+    "event_mode": event_mode,
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 from neurosim.recordings.binning import Binning
 from neurosim.recordings.events import Events, Recordings, Sensor, checked
 from neurosim.recordings.files import holds_recordings, open_recordings
-from neurosim.recordings.load import load_recordings
+from neurosim.recordings.load import load_recordings, summed_up
 from tests.oracle.events import Event
 from tests.recordings.make import EVENTS, OTHERS, columns, nmnist, spike_lists, structured
 
@@ -77,6 +77,7 @@ def labels(found: Recordings) -> list[int]:
 def test_archives_of_plain_columns(tmp_path: Path) -> None:
     np.savez(tmp_path / "one.npz", **columns(EVENTS))
     assert read(tmp_path / "one.npz") == [EVENTS]
+    assert summed_up(tmp_path / "one.npz") == "recordings 1, events 4"
 
 
 def test_lists_of_times_and_units(tmp_path: Path) -> None:
@@ -163,6 +164,8 @@ def test_the_real_recordings(outside_data: Callable[[str], Path]) -> None:
         assert {0, 1} <= {int(event.on) for event in events}
     assert max(event.x for events in recorded for event in events) <= 33
     assert max(event.y for events in recorded for event in events) <= 33
+    n_events = sum(map(len, recorded))
+    assert summed_up(folder) == f"recordings {len(recorded)}, events {n_events}, 34 x 34 pixels, labels"
     found = load_recordings(folder, 2 * 34 * 34, Binning(bin_us=10_000))
     assert found.labels is not None and found.labels.tolist() == LABELS[:len(recorded)]
     assert found.inputs.sum(axis=(1, 2)).tolist() == [len(events) for events in recorded]

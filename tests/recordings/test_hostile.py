@@ -169,6 +169,22 @@ def test_cut_files(name: str, cut: int, tmp_path: Path) -> None:
         load(path)
 
 
+def test_damaged_headers(tmp_path: Path) -> None:
+    """What NumPy makes of a bracket that is missing is no ValueError."""
+    np.save(tmp_path / "bad.npy", structured(EVENTS))
+    content = (tmp_path / "bad.npy").read_bytes()
+    (tmp_path / "bad.npy").write_bytes(content.replace(b"'<i8')", b"'<i8'&", 1))
+    with pytest.raises(DataError, match=r"bad\.npy: cannot be read"):
+        load(tmp_path / "bad.npy")
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "odd.h5", "w") as file:
+        file.create_dataset(b"\xff\xfe", data=np.zeros(3))
+        file["ev"] = structured(EVENTS)
+    assert load(tmp_path / "odd.h5").inputs.sum() == len(EVENTS)
+
+
 def test_files_and_folders_without_events(tmp_path: Path) -> None:
     np.save(tmp_path / "plain.npy", np.zeros(3))
     with pytest.raises(DataError, match=r"plain\.npy: holds no events\n  allowed: recordings in"):

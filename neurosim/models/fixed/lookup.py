@@ -1,4 +1,4 @@
-"""Look-up tables of functions that are odd about one half: the sigmoid and the normal distribution.
+"""Look-up tables of functions that are odd about one half: sigmoid, normal distribution, and its form by tanh.
 
 A table holds F(k / 2**s) - 1/2 for k = 0 to 16 * 2**s in y_fraction bits, s its step shift. Between entries the value
 is interpolated with a floor; from 16 on it holds the last entry.
@@ -33,6 +33,11 @@ def sigmoid_of(x):
 def normal_of(x):
     """Return the distribution function of the standard normal; gelu(x) = x normal(x)."""
     return 0.5 * (1.0 + math.erf(x / math.sqrt(2.0)))
+
+
+def tanh_normal_of(x):
+    """Return the approximation of the normal distribution function in GELU's form `tanh`."""
+    return 0.5 * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
 
 
 @inlined

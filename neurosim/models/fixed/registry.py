@@ -22,6 +22,7 @@ from neurosim.models.fixed.conversion import MODE_DRAWS, SOMA_DRAWS, into_slot
 from neurosim.models.fixed.gates import step_fixed_glu, step_fixed_gsu, step_fixed_ternary
 from neurosim.models.fixed.integrate_and_fire import step_fixed_lif
 from neurosim.models.fixed.loihi_lif import BIAS_MANTISSA, LoihiLifOptions, step_loihi_lif
+from neurosim.models.fixed.mode import step_fixed_event_mode, step_fixed_mode
 from neurosim.models.fixed.resonator import ResonatorOptions, step_resonator
 from neurosim.models.fixed.sigma_delta import SigmaDeltaOptions, step_delta, step_sigma_delta
 from neurosim.models.fixed.state_space import step_fixed_ssm, step_fixed_ssm_heaviside, step_fixed_ssm_lif
@@ -40,6 +41,7 @@ from neurosim.models.registry import (
     CENTER,
     CUBA,
     DELTA,
+    EVENT_MODE,
     GELU,
     GLU,
     GSU,
@@ -47,6 +49,7 @@ from neurosim.models.registry import (
     LAYER_NORM,
     LIF,
     LINEAR,
+    MODE,
     REDUCE,
     RELU,
     RESONATOR,
@@ -124,6 +127,10 @@ def update_fixed(model, constants, table, options, n_modes, parameters, state, c
         return step_fixed_brf(constants, options, parameters, state, charge, output, active, first)
     if model == ALIF:
         return step_fixed_alif(constants, options, parameters, state, charge, output, active, first)
+    if model == MODE:
+        return step_fixed_mode(constants, parameters, state, charge, output, active, first)
+    if model == EVENT_MODE:
+        return step_fixed_event_mode(constants, options, parameters, state, charge, output, active, first)
     return np.int64(0)
 
 

@@ -267,6 +267,9 @@ ROWS: dict[str, Callable[[Draw], list[Ints]]] = {
     "delta": lambda draw: [draw.row(0, 2**23 - 1), np.zeros(draw.size, np.int64)],
     "brf": brf_rows,
     "alif": alif_rows,
+    "mode": lambda draw: [*draw.signed(16, 2), *draw.sent(draw.state_bits), *draw.sent(draw.state_bits)],
+    "event_mode": lambda draw: [*draw.signed(16, 2 * int(draw.random.choice([1, 5, 23]))),
+                                *draw.sent(draw.state_bits), *draw.sent(draw.state_bits)],
 }
 
 TAILS: dict[str, Callable[[Draw], list[Ints]]] = {
@@ -425,7 +428,8 @@ def test_silence(model: str, seed: int) -> None:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 FUNCTIONS = {"sigmoid": (lookup.sigmoid_of, oracle.sigmoid_above_half),
-             "normal": (lookup.normal_of, oracle.normal_above_half)}
+             "normal": (lookup.normal_of, oracle.normal_above_half),
+             "tanh": (lookup.tanh_normal_of, oracle.tanh_above_half)}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -441,7 +445,7 @@ def test_a_table_is_close_to_its_function(name: str) -> None:
     """Half a step of the entries, one of the floor, and what a chord over 1/16 leaves: 1/8 F'' / 16**2."""
     function, above_half = FUNCTIONS[name]
     table = oracle.table_of(above_half)
-    curvature = {"sigmoid": 0.0963, "normal": 0.242}[name]
+    curvature = {"sigmoid": 0.0963, "normal": 0.242, "tanh": 0.25}[name]
     bound = 1.5 * 2.0**-15 + curvature / 8 / 16**2
     for x in range(-17 * 1024, 17 * 1024):
         assert abs(oracle.looked_up(table, x) / 2**15 - function(x / 1024)) <= bound
