@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from neurosim.api import QuantizeResult, RunResult, load_chip, load_network, map_network, quantize, run, summarise
     from neurosim.errors import NeurosimError
     from neurosim.graph import Network
+    from neurosim.profiling import ProfileResult, profile
     from neurosim.traces.store import Trace
 
 _HOME = {
     "Network": "neurosim.graph",
     "NeurosimError": "neurosim.errors",
+    "ProfileResult": "neurosim.profiling",
     "QuantizeResult": "neurosim.api",
     "RunResult": "neurosim.api",
     "Trace": "neurosim.traces.store",
@@ -26,13 +28,14 @@ _HOME = {
     "load_chip": "neurosim.api",
     "load_network": "neurosim.api",
     "map_network": "neurosim.api",
+    "profile": "neurosim.profiling",
     "quantize": "neurosim.api",
     "run": "neurosim.api",
     "summarise": "neurosim.api",
 }
 
-__all__ = ["Network", "NeurosimError", "QuantizeResult", "RunResult", "Trace", "__version__", "import_network",
-           "load_chip", "load_network", "map_network", "quantize", "run", "summarise"]
+__all__ = ["Network", "NeurosimError", "ProfileResult", "QuantizeResult", "RunResult", "Trace", "__version__",
+           "import_network", "load_chip", "load_network", "map_network", "profile", "quantize", "run", "summarise"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("scenarios", "benchmarks"),
     ("neurosim.__main__", "neurosim.warm"),
     ("neurosim.cli",),
-    ("neurosim.api", "neurosim"),
+    ("neurosim.api", "neurosim.profiling", "neurosim"),
     ("neurosim.run_data",),
     ("neurosim.resolve", "neurosim.calibrate"),
     ("neurosim.scenario",),
@@ -65,7 +65,7 @@ EDGES: dict[str, tuple[str, ...]] = {
 # Imported inside functions only; the scenarios' training scripts are run by hand and may use PyTorch openly.
 LAZY = ("torch", "nir", "safetensors", "optuna", "dask", "pynwb")
 # A module that PyTorch trains is a class of its: neurosim.export loads these when they are asked for.
-OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*")
+OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*", "importers.live.torch_*")
 
 # Kernels see arrays, constants and each other. `machine`, `events` and `tables` give constants and array types.
 KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.*_kernels")

@@ -57,7 +57,8 @@ class Lif(Somata):
         held_back = refractory > 0
         fired = reached & ~held_back if self.rests else reached
         spike = spikes((membrane - threshold) / integers["level"], fired, self.width)
-        after = {"hard": integers["reset_value"].expand_as(membrane), "soft": membrane - threshold,
+        landing = integers["reset_value"]
+        after = {"hard": landing.expand_as(membrane), "soft": membrane - threshold + landing,
                  "none": membrane}[self.attributes["reset"]]
         potential = torch.where(fired, after, membrane)
         if self.rests:

@@ -19,9 +19,11 @@ def fires(value, threshold, comparator):
 
 @kernel
 def potential_after_spike(potential, threshold, reset_value, reset):
-    """Return the potential left by a spike: `reset_value` (hard), less the threshold (soft), or unchanged (none)."""
+    """Return the potential left by a spike: `reset_value` (hard), `reset_value` plus what lay above the threshold
+    (soft), or unchanged (none).
+    """
     if reset == HARD:
         return reset_value
     if reset == SOFT:
-        return potential - threshold
+        return potential - threshold + reset_value
     return potential

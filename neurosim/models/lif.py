@@ -1,7 +1,7 @@
 """Leaky integrate-and-fire.
 
     u <- leak u + charge + bias;   spike = u >= threshold (or >)
-    reset: hard u = reset_value | soft u -= threshold | none
+    reset: hard u = reset_value | soft u = reset_value + (u - threshold) | none
 
 After a spike the potential is held at `reset_value` for `refractory_steps` updates, in which input is lost.
 

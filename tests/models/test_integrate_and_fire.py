@@ -35,7 +35,7 @@ def test_comparator_at_the_threshold(model: str, dtype: Any, comparator: str, sp
 
 @DTYPES
 @MODELS
-@pytest.mark.parametrize(("reset", "left"), [("hard", -0.25), ("soft", 0.5), ("none", 1.5)])
+@pytest.mark.parametrize(("reset", "left"), [("hard", -0.25), ("soft", 0.25), ("none", 1.5)])
 def test_reset(model: str, dtype: Any, reset: str, left: float) -> None:
     tables = make_tables(model, {**PLAIN[model], "reset_value": -0.25}, dtype=dtype, reset=reset)
     assert trace(tables, [1.5]) == ([1.0], [left])

@@ -116,7 +116,7 @@ def loihi_lif(options: Mapping[str, Any], parameters: Sequence[int], state: Sequ
         return u, reset_value, refractory - 1, 0, n_fit
     limit = threshold * 2 ** options["threshold_shift"]
     if held > limit or (options["reaches"] and held == limit):
-        after = {"hard": reset_value, "soft": held - limit, "none": held}[options["reset"]]
+        after = {"hard": reset_value, "soft": held - limit + reset_value, "none": held}[options["reset"]]
         return u, after, refractory_steps if options["refractory"] else refractory, 1, n_fit
     return u, held, refractory, 0, n_fit
 

@@ -256,7 +256,8 @@ def lif(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place: Pl
 
 def left_by_spike(setting: Setting, potential: int, threshold: int, reset_value: int) -> int:
     """Return the potential after a spike."""
-    return {"hard": reset_value, "soft": potential - threshold, "none": potential}[setting.options["reset"]]
+    left = {"hard": reset_value, "soft": potential - threshold + reset_value, "none": potential}
+    return left[setting.options["reset"]]
 
 
 def cuba(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place: Place) -> Result:

@@ -53,7 +53,8 @@ def fire(potential: Any, values: Values, attributes: Mapping[str, str]) -> Resul
     """Firing and reset of an integrate-and-fire soma outside its refractory time."""
     if not compare(potential, values["threshold"], attributes["comparator"]):
         return {"out.spike": 0, "potential": potential, "refractory": 0}
-    left = {"hard": values["reset_value"], "soft": potential - values["threshold"], "none": potential}
+    left = {"hard": values["reset_value"], "soft": potential - values["threshold"] + values["reset_value"],
+            "none": potential}
     return {"out.spike": 1, "potential": left[attributes["reset"]], "refractory": values["refractory_steps"]}
 
 

@@ -39,7 +39,7 @@ class LoihiLifOptions(NamedTuple):
     state_bits: int = 24                    # of u, and of u + bias
     decay_bits: int = 12                    # the decays' fraction
     threshold_shift: int = 6
-    reset: int = HARD                       # or SOFT: v less the shifted threshold; 2: v stays
+    reset: int = HARD                       # or SOFT: v less the shifted threshold, plus it; 2: v stays
     reaches: int = 0                        # 1: spike where v is at the shifted threshold, too
     refractory: int = 1                     # 0: refractory steps, given and left, are neither read nor written
 
@@ -123,7 +123,7 @@ def _integrate(options, parameters, state, charge, spike):
         potential = min(max(moved, potential_low), potential_high)
         limit = threshold[neuron] << options.threshold_shift
         fired = potential > limit - options.reaches
-        after = (reset_value[neuron] & hard) | ((potential - (limit & soft)) & ~hard)
+        after = (reset_value[neuron] & (hard | soft)) + ((potential - (limit & soft)) & ~hard)
         spike[neuron] = int(fired)
         currents[neuron] = current
         potentials[neuron] = after if fired else potential

@@ -389,7 +389,7 @@ def test_refractory_steps_hold_the_potential(reset: int) -> None:
         spikes.append(int(spike[0]))
         potentials.append(int(state[1, 0]))
     assert spikes == [1, 0, 0, 0, 1, 0, 0, 0, 1, 0]
-    after = (7, 100 - 64, 100)[reset]
+    after = (7, 100 - 64 + 7, 100)[reset]
     assert potentials[:4] == [after, 7, 7, 7]
     assert potentials[4] - after == (0, 7, 7)[reset]        # 7 is where the next rise began
 
