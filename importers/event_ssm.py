@@ -20,6 +20,7 @@ What the published networks expect, and the graph does not do for the user:
   tokens one goes on, with the sum of their intervals. The states of that layer see every token, and index 0 of each
   window is read, not its last; the stream beside it is pooled by `pooling_mode`. Strides of stages multiply. A window
   that the end of a sequence cuts short is dropped: a recording shorter than stride ** stages has no answer but 0.
+  Delays reach (stride - 1) stride ** (stages - 1) tokens, which the chip's `max_delay_steps` must allow.
 
 Source: Schöne et al., arXiv 2404.18508; Efficient-Scalable-Machine-Learning/event-ssm (d9ceb07).
 """
@@ -50,7 +51,8 @@ SUPPORTS = (
     Support("pool, last, timepool", "`running_mean`; `linear`; `gsu`, `integrator`, `layer_norm`",
             "timepool weighs by interval + 1e-6"),
     Support("pooling_stride above 1", "populations with a period, delays within a window",
-            "`pooling_mode` last, avgpool, timepool; intervals of a window are summed"),
+            "`pooling_mode` last, avgpool, timepool; intervals are summed; delays up to (stride - 1) "
+            "stride ** (stages - 1) tokens"),
 )
 METHODS = ("async", "dirac", "zoh")
 POOLINGS = ("mean", "last", "timepool")
