@@ -136,7 +136,7 @@ def test_check_lists_all_faults_of_all_files(program: Program, tmp_path: Path, t
     assert outcome.code == 2
     assert outcome.out == f"{tiny[0]}: ok, network tiny: 8 neurons, 15 synapses\n"
     for part in ("max_neuron", "zigzag", "bad.safetensors", "bad.npy[1] = nan", "missing.h5: no such file",
-                 "is a directory"):
+                 "folder of .npy, .aedat4, .bin or .bs2 files"):
         assert part in outcome.err
     listed = json.loads(program("check", chip, tiny[0], "--json").out)
     assert [each["ok"] for each in listed] == [False, True] and len(listed[0]["faults"]) >= 2
