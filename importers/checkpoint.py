@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from importers.files.tensors import TensorFile, nearest
 from importers.result import Action, ReportLine
-from importers.tensors import TensorFile, nearest
 from neurosim.errors import DataError
 
 FloatArray = NDArray[np.float64]

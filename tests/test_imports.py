@@ -56,8 +56,8 @@ EDGES: dict[str, tuple[str, ...]] = {
     "simpy": ("neurosim.engine.reference",),
     "networkx": ("neurosim.graph", "neurosim.mapping.*", "neurosim.noc.topology"),
     # neurosim.data_files, neurosim.recordings: users keep their data in HDF5, and nothing else reads it at the edge.
-    "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.*", "neurosim.data_files",
-             "neurosim.recordings.*"),
+    "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.files.*", "importers.netx",
+             "importers.nir.*", "neurosim.data_files", "neurosim.recordings.*"),
     "typer": ("neurosim.cli.*",),
     "rich": ("neurosim.cli.*", "neurosim.report.text"),
     "matplotlib": ("neurosim.report.*",),   # in modules that load when a page is drawn

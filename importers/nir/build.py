@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from importers.neurons import FloatArray, Neurons
-from importers.nir_cycles import implied_delays, stateless_order
-from importers.nir_flat import Edge, FlatGraph, FlatNode
-from importers.nir_neurons import neurons
-from importers.nir_settings import Settings
-from importers.nir_shapes import Shapes, convolution, values
-from importers.nir_terms import Term, constant, identity
+from importers.nir.cycles import implied_delays, stateless_order
+from importers.nir.flat import Edge, FlatGraph, FlatNode
+from importers.nir.neurons import neurons
+from importers.nir.settings import Settings
+from importers.nir.shapes import Shapes, convolution, values
+from importers.nir.terms import Term, constant, identity
 from neurosim.errors import DataError
 from neurosim.graph import ConvolutionWeights, IntArray, Population
 

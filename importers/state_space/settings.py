@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from importers.checkpoint import Checkpoint
-from importers.state_space_names import LAYOUTS, Layout
+from importers.state_space.names import LAYOUTS, Layout
 from neurosim.errors import DataError, InputError, OptionError
 
 KINDS = {"lif": "lif", "spiking_ssm": "lif", "binary": "binary", "binary_s4d": "binary", "gsu": "gsu", "gelu": "gelu",

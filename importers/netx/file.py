@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.hdf5_source import Hdf5Source, opened
+from importers.files.hdf5_source import Hdf5Source, opened
+from importers.files.tensors import nearest
 from importers.result import Action, ReportLine
-from importers.tensors import nearest
 from neurosim.errors import DataError
 
 Array = NDArray[Any]

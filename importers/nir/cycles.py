@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from importers.nir_flat import Edge, FlatGraph
-from importers.tensors import nearest
+from importers.files.tensors import nearest
+from importers.nir.flat import Edge, FlatGraph
 from neurosim.errors import DataError, OptionError
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from importers.nir_file import NirGraph, NirNode
-from importers.nir_primitives import PRIMITIVES
+from importers.nir.file import NirGraph, NirNode
+from importers.nir.primitives import PRIMITIVES
 from neurosim.errors import DataError
 
 

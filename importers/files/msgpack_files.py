@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from importers.tensors import Array, TensorFile, damaged
+from importers.files.tensors import Array, TensorFile, damaged
 from neurosim.errors import DataError
 
 MOST_NODES, DEEPEST = 300_000, 40

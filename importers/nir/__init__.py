@@ -1,7 +1,7 @@
 """NIR, the Neuromorphic Intermediate Representation: networks that many frameworks write.
 
-A file holds differential equations; `importers.nir_settings` says how they become time steps, `importers.nir_neurons`
-gives the steps, `importers.nir_terms` how chains of stateless nodes become projections.
+A file holds differential equations; `importers.nir.settings` says how they become time steps, `importers.nir.neurons`
+gives the steps, `importers.nir.terms` how chains of stateless nodes become projections.
 
     import_nir("braille.nir")                                   # snnTorch, told by its numbers
     import_nir("lif.nir", framework="nengo", dt=1e-3)
@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from importers.nir_assemble import assembled, report_lines
-from importers.nir_build import Builder
-from importers.nir_file import read_nir, recognises
-from importers.nir_flat import FlatGraph, flatten
-from importers.nir_primitives import SUPPORTS
-from importers.nir_repair import repaired
-from importers.nir_settings import Settings, resolve
+from importers.nir.assemble import assembled, report_lines
+from importers.nir.build import Builder
+from importers.nir.file import read_nir, recognises
+from importers.nir.flat import FlatGraph, flatten
+from importers.nir.primitives import SUPPORTS
+from importers.nir.repair import repaired
+from importers.nir.settings import Settings, resolve
 from importers.option_values import listed
 from importers.result import ImportReport, ImportResult
 from neurosim.errors import DataError, NetworkError
@@ -43,10 +43,10 @@ def import_nir(
     ----------
     name : of the network; the file's name by default
     framework : `auto` (told by the numbers, else `generic`), `generic`, `snntorch`, `norse`, `norse_export`, `sinabs`,
-        `spikingjelly`, `rockpool`, `lava`, `nengo`; see `importers.nir_settings`
+        `spikingjelly`, `rockpool`, `lava`, `nengo`; see `importers.nir.settings`
     dt : time step in seconds
     tau_unit : of time constants and delays: `s`, `ms`, `steps`, or `s*dt`, seconds times the time step
-    integration : `euler`, `exact`, `exponential` or `rockpool`; see `importers.nir_neurons`
+    integration : `euler`, `exact`, `exponential` or `rockpool`; see `importers.nir.neurons`
     synapse : gain of a synaptic current: `integrated` like the membrane's, or `jump`: w_in itself
     current : the membrane sees the synaptic current of this step (`new`) or of the step before (`previous`)
     comparator : a neuron fires where v `>` or `>=` v_threshold; Threshold is always `>`

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.netx_file import NEURON_TYPES, IntArray, NetxLayer, Shape
+from importers.netx.file import NEURON_TYPES, IntArray, NetxLayer, Shape
 from neurosim.errors import OptionError
 from neurosim.formats import Coding, Format
 from neurosim.graph import Population

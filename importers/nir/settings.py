@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from importers.nir_flat import FlatGraph
+from importers.nir.flat import FlatGraph
 from neurosim.errors import OptionError, check_choice
 
 CHOICES: dict[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""Recordings of events as inputs of an Event-SSM network (`importers.event_ssm`).
+"""Recordings of events as inputs of an Event-SSM network (`importers.mimo.event_ssm`).
 
 Source: Efficient-Scalable-Machine-Learning/event-ssm (d9ceb07), `event_ssm/dataloading.py`.
 """

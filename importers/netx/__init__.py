@@ -25,8 +25,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from importers.netx_file import MAX_NEURONS, NetxFile, NetxLayer, Shape
-from importers.netx_neurons import (
+from importers.netx.file import MAX_NEURONS, NetxFile, NetxLayer, Shape
+from importers.netx.neurons import (
     STATE_STEPS,
     as_integers,
     input_soma,
@@ -36,7 +36,7 @@ from importers.netx_neurons import (
     soma,
     widened,
 )
-from importers.netx_synapses import MAX_DELAY, Stream, averaging, mean_coding, output_shape, synapses
+from importers.netx.synapses import MAX_DELAY, Stream, averaging, mean_coding, output_shape, synapses
 from importers.result import ImportReport, ImportResult, Support
 from neurosim.errors import DataError, NetworkError, OptionError, check_choice
 from neurosim.formats import Coding, Format

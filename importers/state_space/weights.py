@@ -8,9 +8,9 @@ import numpy as np
 
 from importers.checkpoint import Checkpoint, FloatArray
 from importers.graph_builder import Affine, Norm
-from importers.state_space_kernel import Channels, kernel_width, read_channels
-from importers.state_space_names import Layout
-from importers.state_space_settings import Settings, has_part, norm_family
+from importers.state_space.kernel import Channels, kernel_width, read_channels
+from importers.state_space.names import Layout
+from importers.state_space.settings import Settings, has_part, norm_family
 from neurosim.errors import DataError
 
 # The surrogate network of SpikingSSM that predicts the membrane: 153 numbers.

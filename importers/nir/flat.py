@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from importers.nir_file import GRAPH, NirGraph, NirNode, Value
-from importers.nir_primitives import PRIMITIVES, Primitive
+from importers.files.tensors import nearest
+from importers.nir.file import GRAPH, NirGraph, NirNode, Value
+from importers.nir.primitives import PRIMITIVES, Primitive
 from importers.result import ReportLine
-from importers.tensors import nearest
 from neurosim.errors import DataError
 
 PORT = "Port"

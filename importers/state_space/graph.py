@@ -20,8 +20,8 @@ import numpy as np
 
 from importers.checkpoint import FloatArray
 from importers.graph_builder import GraphBuilder, add_norm
-from importers.state_space_settings import Settings
-from importers.state_space_weights import Layer, Weights
+from importers.state_space.settings import Settings
+from importers.state_space.weights import Layer, Weights
 
 __all__ = ["GraphBuilder", "build", "ternary_weights"]
 

@@ -10,7 +10,7 @@ With n = tau / dt and x = 1 / n, one step of tau dv/dt = v_leak - v + r i is v <
 and likewise for the synaptic current with tau_syn and w_in; with `synapse = jump` its gain is w_in itself. Gains go
 into the weights, so that sums round in another order than in the framework.
 
-Source: nir/ir/neuron.py of nir 1.0.8 (equations); `importers.nir_settings` (conventions).
+Source: nir/ir/neuron.py of nir 1.0.8 (equations); `importers.nir.settings` (conventions).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from math import prod
 import numpy as np
 
 from importers.neurons import FloatArray, Neurons, integrate_and_fire
-from importers.nir_flat import FlatGraph, FlatNode
-from importers.nir_settings import Settings
-from importers.nir_shapes import Shape, values
+from importers.nir.flat import FlatGraph, FlatNode
+from importers.nir.settings import Settings
+from importers.nir.shapes import Shape, values
 from neurosim.errors import DataError
 from neurosim.graph import Population
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from importers.tensors import CONVERT, MAX_BYTES, Array, TensorFile, damaged
+from importers.files.tensors import CONVERT, MAX_BYTES, Array, TensorFile, damaged
 from neurosim.errors import DataError
 
 # Under these keys training frameworks keep the weights, beside optimizer, epoch and loss.

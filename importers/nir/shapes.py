@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from importers.nir_file import Value
-from importers.nir_flat import FlatGraph, FlatNode
+from importers.nir.file import Value
+from importers.nir.flat import FlatGraph, FlatNode
 from neurosim.errors import DataError, NetworkError
 from neurosim.graph import ConvolutionWeights
 

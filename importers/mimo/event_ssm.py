@@ -29,13 +29,13 @@ from pathlib import Path
 
 import numpy as np
 
+from importers.files.parameter_trees import STATISTICS, Tree, tree_key
+from importers.files.tensors import TensorFile, load_tensors
 from importers.graph_builder import GraphBuilder
-from importers.mimo import Block, read_space
-from importers.parameter_trees import STATISTICS, Tree, tree_key
+from importers.mimo.layers import Block, read_space
+from importers.mimo.s5 import EPSILONS, FORMS, PLACES, add_block, add_encoder, space_options
 from importers.result import ImportReport, ImportResult, Support
-from importers.s5 import EPSILONS, FORMS, PLACES, add_block, add_encoder, space_options
-from importers.state_space_settings import Resolver
-from importers.tensors import TensorFile, load_tensors
+from importers.state_space.settings import Resolver
 from neurosim.errors import DataError, OptionError
 from neurosim.graph import Network
 
@@ -76,7 +76,7 @@ def import_event_ssm(
     norm_epsilon : default 1e-6 of a LayerNorm, 1e-5 of a BatchNorm
     pooling : of the head: `mean` (default), `last`, or `timepool`, which weighs every token by its interval
     pooling_stride : of the stages, which no file tells; above 1 is refused
-    conj_sym, clip_eigs, step_rescale, gelu : as in `importers.s5`
+    conj_sym, clip_eigs, step_rescale, gelu : as in `importers.mimo.s5`
 
     Raises
     ------

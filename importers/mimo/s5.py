@@ -26,12 +26,12 @@ from pathlib import Path
 import numpy as np
 
 from importers.discretise import METHODS
+from importers.files.parameter_trees import Tree, tree_key
+from importers.files.tensors import TensorFile, load_tensors
 from importers.graph_builder import Affine, GraphBuilder, add_norm
-from importers.mimo import Block, add_gate, add_skip, read_space
-from importers.parameter_trees import Tree, tree_key
+from importers.mimo.layers import Block, add_gate, add_skip, read_space
 from importers.result import ImportReport, ImportResult, Support
-from importers.state_space_settings import POOLINGS, Resolver
-from importers.tensors import TensorFile, load_tensors
+from importers.state_space.settings import POOLINGS, Resolver
 from neurosim.errors import DataError
 from neurosim.graph import Network
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from importers.checkpoint import Checkpoint
+from importers.files.tensors import TensorFile
 from importers.graph_builder import Affine, Norm
-from importers.tensors import TensorFile
 from neurosim.errors import DataError
 
 # What a training state holds beside the weights.

@@ -17,8 +17,8 @@ import numpy as np
 
 from importers.checkpoint import FloatArray
 from importers.discretise import ComplexArray, discretise
+from importers.files.parameter_trees import Tree
 from importers.graph_builder import Affine, GraphBuilder, Norm
-from importers.parameter_trees import Tree
 from neurosim.errors import DataError
 
 MOST_DAMPED = -1e-4     # what `clip_eigs` clips the poles' real parts to

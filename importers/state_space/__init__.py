@@ -37,12 +37,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from importers.checkpoint import Checkpoint
+from importers.files.tensors import TensorFile, load_tensors
 from importers.result import ImportReport, ImportResult, Support
-from importers.state_space_graph import build
-from importers.state_space_names import find_layout, layout_of
-from importers.state_space_settings import NETWORK_NAMES, Resolver, Settings, resolve
-from importers.state_space_weights import read_weights
-from importers.tensors import TensorFile, load_tensors
+from importers.state_space.graph import build
+from importers.state_space.names import find_layout, layout_of
+from importers.state_space.settings import NETWORK_NAMES, Resolver, Settings, resolve
+from importers.state_space.weights import read_weights
 from neurosim.graph import Network
 
 SUPPORTS = (

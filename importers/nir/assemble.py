@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importers.neurons import Neurons
-from importers.nir_build import Builder, free_name
-from importers.nir_flat import PORT, FlatNode
-from importers.nir_terms import synapses
+from importers.nir.build import Builder, free_name
+from importers.nir.flat import PORT, FlatNode
+from importers.nir.terms import synapses
 from importers.result import ReportLine
 from neurosim.graph import Population, Projection
 

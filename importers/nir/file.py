@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.hdf5_bytes import REFERENCE_BYTES, Hdf5Bytes
+from importers.files.hdf5_bytes import REFERENCE_BYTES, Hdf5Bytes
 from neurosim.errors import DataError
 
 Array = NDArray[Any]

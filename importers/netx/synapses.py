@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.netx_file import IntArray, NetxLayer, Shape
-from importers.netx_neurons import Soma, as_integers, integers
+from importers.netx.file import IntArray, NetxLayer, Shape
+from importers.netx.neurons import Soma, as_integers, integers
 from neurosim.formats import Coding
 from neurosim.graph import ConvolutionWeights, DenseWeights, Projection, SparseWeights, Weights
 

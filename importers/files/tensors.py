@@ -54,8 +54,8 @@ def load_tensors(path: str | Path) -> TensorFile:
     ------
     DataError    unreadable, larger than 2 GB, of another kind, damaged, or with a value that is not finite
     """
-    from importers.msgpack_files import load_msgpack
-    from importers.torch_files import load_torch
+    from importers.files.msgpack_files import load_msgpack
+    from importers.files.torch_files import load_torch
 
     path = Path(path)
     start = _first_bytes(path)
@@ -74,7 +74,7 @@ def load_tensors(path: str | Path) -> TensorFile:
 
 def detect_format(start: bytes) -> str | None:
     """Return what a file that starts with these (at least 9) bytes is, or None."""
-    from importers.msgpack_files import looks_like_msgpack
+    from importers.files.msgpack_files import looks_like_msgpack
 
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"

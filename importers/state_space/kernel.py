@@ -8,8 +8,8 @@ import numpy as np
 
 from importers.checkpoint import Checkpoint, FloatArray
 from importers.discretise import ComplexArray, discretise
-from importers.state_space_names import Layout
-from importers.state_space_settings import Settings
+from importers.state_space.names import Layout
+from importers.state_space.settings import Settings
 from neurosim.errors import DataError
 
 
