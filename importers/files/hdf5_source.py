@@ -1,8 +1,7 @@
 """HDF5 files from elsewhere, read without believing them: sizes are checked before memory is asked for.
 
-Only plain numbers and short text are read, stored whole and unfiltered in the file itself. Text of variable length lies
-in a heap in which the HDF5 library can lose its way if the file is damaged, so that it is looked up here (HDF5 File
-Format Specification, version 3.0, "Disk Format: Level 1E - Global Heap").
+Only plain numbers and short text are read, stored whole and unfiltered in the file itself, and both from its bytes
+(`neurosim.hdf5_bytes`).
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError
+from neurosim.hdf5_bytes import Hdf5Bytes
 
 Array = NDArray[Any]
 
 MAX_BYTES = 2 * 1024**3
 MAX_TEXT = 4096
-_HEAP_HEADER, _HEAP_OBJECT, _MOST_OBJECTS = 16, 16, 2**16
 _DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 _AGAIN = "copy or download it again, or export it again"
 
@@ -39,8 +38,11 @@ def opened(path: Path, what: str) -> Iterator[Hdf5Source]:
     if path.stat().st_size > MAX_BYTES:
         raise DataError(f"{path}: {path.stat().st_size} bytes", allowed=f"at most {MAX_BYTES} bytes")
     try:
-        with h5py.File(path, "r") as file:
-            yield Hdf5Source(path, file)
+        with h5py.File(path, "r") as file, Hdf5Bytes(path) as content:
+            if file.userblock_size:
+                raise DataError(f"{path}: lies behind a user block of {file.userblock_size} bytes", allowed="none",
+                                mend=_AGAIN)
+            yield Hdf5Source(path, file, content)
     except _DAMAGE as error:
         if isinstance(error, DataError):
             raise
@@ -52,8 +54,8 @@ def opened(path: Path, what: str) -> Iterator[Hdf5Source]:
 class Hdf5Source:
     """An open file."""
 
-    def __init__(self, path: Path, file: h5py.File) -> None:
-        self.path, self.file = path, file
+    def __init__(self, path: Path, file: h5py.File, content: Hdf5Bytes) -> None:
+        self.path, self.file, self.content = path, file, content
         self.file_bytes = path.stat().st_size
 
     def fault(self, name: str, what: str, allowed: str, mend: str = _AGAIN) -> DataError:
@@ -84,7 +86,8 @@ class Hdf5Source:
             return self._text(name, dataset)
         if dataset.dtype.kind not in "biuf":
             raise self.fault(name, f"has type {dataset.dtype}", "numbers, or text")
-        values = np.asarray(dataset[()])
+        with self._naming(name):
+            values = self.content.numbers(dataset)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             where = np.argwhere(~np.isfinite(values))[0].tolist()
             raise self.fault(f"{name}{where}", f"= {values[tuple(where)]}", "finite numbers",
@@ -120,45 +123,13 @@ class Hdf5Source:
     def _text(self, name: str, dataset: h5py.Dataset) -> str:
         if math.prod(dataset.shape) != 1:
             raise self.fault(name, f"holds {math.prod(dataset.shape)} texts", "one text")
-        if dataset.dtype.kind == "S":
-            stored = bytes(np.asarray(dataset[()]).reshape(-1)[0])
-        else:
-            stored = self._from_heap(name, dataset)
+        with self._naming(name):
+            return self.content.texts(dataset, MAX_TEXT)[0]
+
+    @contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        """Name the dataset in whatever is wrong with its bytes."""
         try:
-            return stored.rstrip(b"\0").decode()
-        except UnicodeDecodeError:
-            raise self.fault(name, f"= {stored[:40]!r}", "text in UTF-8") from None
-
-    def _from_heap(self, name: str, dataset: h5py.Dataset) -> bytes:
-        """Return a text of variable length: the dataset holds its length, the heap's place, and a number in it."""
-        offset = dataset.id.get_offset()
-        if offset is None or self.file.userblock_size:
-            raise self.fault(name, "is text in chunks, or behind a user block", "text stored in one piece")
-        with self.path.open("rb") as file:
-            reference = _read_at(file, offset, 16)
-            length, number = (int.from_bytes(reference[part], "little") for part in (slice(0, 4), slice(12, 16)))
-            heap = int.from_bytes(reference[4:12], "little")
-            header = _read_at(file, heap, _HEAP_HEADER)
-            end = heap + int.from_bytes(header[8:16], "little")
-            if header[:4] == b"GCOL" and end <= self.file_bytes and length <= MAX_TEXT:
-                place = heap + _HEAP_HEADER
-                for _ in range(_MOST_OBJECTS):
-                    if place + _HEAP_OBJECT > end:
-                        break
-                    entry = _read_at(file, place, _HEAP_OBJECT)
-                    size = int.from_bytes(entry[8:16], "little")
-                    if int.from_bytes(entry[:2], "little") == number and length <= size <= end - place:
-                        return _read_at(file, place + _HEAP_OBJECT, length)
-                    place += _HEAP_OBJECT + (size + 7) // 8 * 8
-        raise self.fault(name, "refers to a text that is not there", f"text of at most {MAX_TEXT} bytes")
-
-
-def _read_at(file: Any, offset: int, n_bytes: int) -> bytes:
-    """Return bytes from a place; raise OSError where the file ends before."""
-    if offset >= 2**62:
-        raise OSError(f"a text at byte {offset}")
-    file.seek(offset)
-    data: bytes = file.read(n_bytes)
-    if len(data) < n_bytes:
-        raise OSError("the file ends within a text")
-    return data
+            yield
+        except _DAMAGE as error:
+            raise self.fault(name, str(error), f"numbers, or text of at most {MAX_TEXT} bytes") from None

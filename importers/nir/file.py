@@ -24,8 +24,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.files.hdf5_bytes import REFERENCE_BYTES, Hdf5Bytes
 from neurosim.errors import DataError
+from neurosim.hdf5_bytes import REFERENCE_BYTES, Hdf5Bytes
 
 Array = NDArray[Any]
 Value = Array | str
