@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from importers.result import ImportResult, Support
-from neurosim.errors import OptionError
+from neurosim.errors import OptionError, nearest
 
 
 class Importer(NamedTuple):
@@ -49,9 +48,8 @@ class Importer(NamedTuple):
         known = list(self.options())
         for option in options:
             if option not in known:
-                close = difflib.get_close_matches(option, known, 1)
                 raise OptionError(f"format {self.name}: unknown option {option!r}", allowed=", ".join(known),
-                                  mend=f"did you mean {close[0]!r}?" if close else None)
+                                  mend=nearest(option, known))
 
 
 IMPORTERS: tuple[Importer, ...] = (

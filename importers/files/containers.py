@@ -8,7 +8,7 @@ from pathlib import Path
 
 import h5py
 
-from neurosim.errors import DataError
+from importers.files.damage import DAMAGE, damaged
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -33,7 +33,5 @@ def looking_into(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{path}: damaged HDF5 file: {first_line}",
-                        mend="copy or download it again, compare its checksum") from None
+    except DAMAGE as error:
+        raise damaged(path, "HDF5", error) from None

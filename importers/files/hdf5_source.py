@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 from numpy.typing import NDArray
 
+from importers.files.damage import DAMAGE, check_finite
 from neurosim.errors import DataError
 from neurosim.hdf5_bytes import Hdf5Bytes
 
@@ -23,7 +23,6 @@ Array = NDArray[Any]
 
 MAX_BYTES = 2 * 1024**3
 MAX_TEXT = 4096
-_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 _AGAIN = "copy or download it again, or export it again"
 
 
@@ -43,9 +42,7 @@ def opened(path: Path, what: str) -> Iterator[Hdf5Source]:
                 raise DataError(f"{path}: lies behind a user block of {file.userblock_size} bytes", allowed="none",
                                 mend=_AGAIN)
             yield Hdf5Source(path, file, content)
-    except _DAMAGE as error:
-        if isinstance(error, DataError):
-            raise
+    except DAMAGE as error:
         first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"{path}: cannot be read as {what}: {first_line}", allowed="an HDF5 file", mend=_AGAIN) \
             from None
@@ -88,10 +85,7 @@ class Hdf5Source:
             raise self.fault(name, f"has type {dataset.dtype}", "numbers, or text")
         with self._naming(name):
             values = self.content.numbers(dataset)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            where = np.argwhere(~np.isfinite(values))[0].tolist()
-            raise self.fault(f"{name}{where}", f"= {values[tuple(where)]}", "finite numbers",
-                             "check the training run for divergence")
+        check_finite(values, f"{self.path}: {name}")
         return values
 
     def _dataset(self, name: str) -> h5py.Dataset:
@@ -131,5 +125,5 @@ class Hdf5Source:
         """Name the dataset in whatever is wrong with its bytes."""
         try:
             yield
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise self.fault(name, str(error), f"numbers, or text of at most {MAX_TEXT} bytes") from None

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from importers.files.tensors import Array, TensorFile, damaged
+from importers.files.damage import DAMAGE, damaged
+from importers.files.tensors import Array, TensorFile
 from neurosim.errors import DataError
 
 MOST_NODES, DEEPEST = 300_000, 40
@@ -67,7 +68,7 @@ def load_msgpack(path: Path) -> TensorFile:
         if not isinstance(tree, dict):
             raise ValueError(f"a {type(tree).__name__} in place of a map")
         _flatten(path, "", tree, tensors, dropped)
-    except (ValueError, IndexError, struct.error, OSError, MemoryError, OverflowError, TypeError) as error:
+    except DAMAGE as error:
         raise damaged(path, "MessagePack", error) from None
     shown = ", ".join(dropped[:8]) + (", …" if len(dropped) > 8 else "")
     return TensorFile(str(path), tensors, {}, (f"not arrays, dropped: {shown}",) if dropped else ())

@@ -7,10 +7,8 @@ names the file, the key, the value, what is allowed and how to mend it.
 
 from __future__ import annotations
 
-import difflib
 import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from importers.files.damage import DAMAGE, check_finite, damaged
 from neurosim.errors import DataError
 
 Array = NDArray[Any]
@@ -27,9 +26,6 @@ MAX_BYTES = 2 * 1024**3
 SAFETENSORS_TYPES = ("F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "BOOL")
 CONVERT = ("save the weights as safetensors: safetensors.torch.save_file({name: tensor.contiguous() for name, tensor "
            "in model.state_dict().items()}, 'weights.safetensors')")
-# What a damaged file makes zipfile, zlib and NumPy's header parser raise.
-_DAMAGE = (ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError, NotImplementedError, RuntimeError,
-           OverflowError, MemoryError, RecursionError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ def load_tensors(path: str | Path) -> TensorFile:
                         allowed="safetensors, npz, PyTorch, MessagePack", mend=CONVERT)
     loaded = readers[kind](path)
     for key, values in loaded.tensors.items():
-        _check_finite(path, key, values)
+        check_finite(values, f"{path}: {key}")
     return loaded
 
 
@@ -87,12 +83,6 @@ def detect_format(start: bytes) -> str | None:
     if start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05":
         return "pickle, which can run any code when loaded"
     return "MessagePack" if looks_like_msgpack(start) else None
-
-
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return `did you mean …?` for the closest of `names`, or None."""
-    close = difflib.get_close_matches(name, list(names), 1)
-    return f"did you mean {close[0]!r}?" if close else None
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -117,7 +107,7 @@ def _load_safetensors(path: Path) -> TensorFile:
                 _check_type(path, key, str(file.get_slice(key).get_dtype()))
             tensors = {key: np.asarray(file.get_tensor(key)) for key in keys}
             return TensorFile(str(path), tensors, dict(file.metadata() or {}))
-    except (SafetensorError, *_DAMAGE) as error:
+    except (SafetensorError, *DAMAGE) as error:
         raise damaged(path, "safetensors", error) from None
 
 
@@ -131,7 +121,7 @@ def _load_npz(path: Path) -> TensorFile:
     try:
         with zipfile.ZipFile(path) as archive:
             return _sort_npz(path, dict(_npz_arrays(path, archive)))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise damaged(path, "npz", error) from None
 
 
@@ -140,7 +130,7 @@ def _holds_pickle(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(Path(name).name in {"data.pkl", "constants.pkl"} for name in archive.namelist())
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise damaged(path, "zip", error) from None
 
 
@@ -181,17 +171,3 @@ def _sort_npz(path: Path, arrays: dict[str, Array]) -> TensorFile:
         if values.dtype.kind == "U":
             raise DataError(f"{path}: {key} holds {values.size} strings", allowed="numbers, or one string as metadata")
     return TensorFile(str(path), tensors, metadata)
-
-
-def damaged(path: Path, kind: str, error: Exception) -> DataError:
-    """Return the error of a file whose reader raised another."""
-    reason = str(error) or type(error).__name__
-    return DataError(f"{path}: damaged {kind} file: {reason}", mend="copy or download it again, compare its checksum")
-
-
-def _check_finite(path: Path, key: str, values: Array) -> None:
-    if values.dtype.kind != "f" or np.isfinite(values).all():
-        return
-    index = np.argwhere(~np.isfinite(values))[0].tolist()
-    raise DataError(f"{path}: {key}[{', '.join(map(str, index))}] = {values[tuple(index)]}", allowed="finite numbers",
-                    mend="check the training run for divergence")

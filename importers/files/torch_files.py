@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from importers.files.tensors import CONVERT, MAX_BYTES, Array, TensorFile, damaged
+from importers.files.damage import DAMAGE, damaged
+from importers.files.tensors import CONVERT, MAX_BYTES, Array, TensorFile
 from neurosim.errors import DataError
 
 # Under these keys training frameworks keep the weights, beside optimizer, epoch and loss.
@@ -24,10 +25,6 @@ WRAPPERS = ("model_state_dict", "state_dict", "model", "net", "network", "module
 MOST_NESTED = 4
 MAX_PICKLE_BYTES = 64 * 1024**2
 MAX_ENTRIES = 200_000
-# What torch raises for damaged files goes beyond its own kinds.
-_DAMAGE = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError,
-           MemoryError, RecursionError, AssertionError, NotImplementedError, pickle.UnpicklingError,
-           zipfile.BadZipFile)
 
 
 def load_torch(path: Path) -> TensorFile:
@@ -40,7 +37,7 @@ def load_torch(path: Path) -> TensorFile:
     try:
         _check_archive(path)
         content = _load(path)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _refusal(path, error) from None
     entries, notes = _state_dict(path, content)
     tensors: dict[str, Array] = {}

@@ -34,8 +34,8 @@ from importers.files.tensors import TensorFile, load_tensors
 from importers.graph_builder import GraphBuilder
 from importers.mimo.layers import Block, read_space
 from importers.mimo.s5 import EPSILONS, FORMS, PLACES, add_block, add_encoder, space_options
+from importers.resolver import Resolver
 from importers.result import ImportReport, ImportResult, Support
-from importers.state_space.settings import Resolver
 from neurosim.errors import DataError, OptionError
 from neurosim.graph import Network
 

@@ -30,8 +30,9 @@ from importers.files.parameter_trees import Tree, tree_key
 from importers.files.tensors import TensorFile, load_tensors
 from importers.graph_builder import Affine, GraphBuilder, add_norm
 from importers.mimo.layers import Block, add_gate, add_skip, read_space
+from importers.resolver import Resolver
 from importers.result import ImportReport, ImportResult, Support
-from importers.state_space.settings import POOLINGS, Resolver
+from importers.state_space.settings import POOLINGS
 from neurosim.errors import DataError
 from neurosim.graph import Network
 

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from importers.files.hdf5_source import Hdf5Source, opened
-from importers.files.tensors import nearest
 from importers.result import Action, ReportLine
-from neurosim.errors import DataError
+from neurosim.errors import DataError, nearest
 
 Array = NDArray[Any]
 IntArray = NDArray[np.int64]

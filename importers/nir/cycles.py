@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from importers.files.tensors import nearest
 from importers.nir.flat import Edge, FlatGraph
-from neurosim.errors import DataError, OptionError
+from neurosim.errors import DataError, OptionError, nearest
 
 
 def implied_delays(graph: FlatGraph, delayed: set[str], feedback: tuple[str, ...], *, at_start: bool) -> set[Edge]:

@@ -13,7 +13,6 @@ Source: the serialisation of nir 1.0.8, https://github.com/neuromorphs/NIR.
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 from numpy.typing import NDArray
 
+from importers.files.damage import DAMAGE, check_finite
 from neurosim.errors import DataError
 from neurosim.hdf5_bytes import REFERENCE_BYTES, Hdf5Bytes
 
@@ -37,8 +36,6 @@ MAX_DEPTH = 16
 MAX_NAME = 512
 # Arrays may take 256 MB in all, or 20 times the file where that is more: honest weights compress 2 to 10 times.
 FREE_BYTES, MAX_RATIO = 256 * 1024**2, 20
-_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError, NotImplementedError,
-           RecursionError, zlib.error)
 _MEND = "write the file again with nir.write, or export it again"
 _UNFINISHED = f"{_MEND}; or take the nodes that are there, joined in order: unfinished=True"
 
@@ -103,7 +100,7 @@ def read_nir(path: str | Path, *, unfinished: bool = False) -> NirFile:
     try:
         with h5py.File(path, "r") as file, Hdf5Bytes(path) as content:
             return _Reader(path, file, content, unfinished).read()
-    except _DAMAGE as error:
+    except DAMAGE as error:
         reason = str(error).strip("'\"") or type(error).__name__
         raise DataError(f"{path}: cannot be read as NIR: {reason}", allowed="an HDF5 file written by nir.write",
                         mend=_MEND) from error
@@ -205,10 +202,7 @@ class _Reader:
         self._check_storage(stored, where, stored.dtype.itemsize)
         with self._naming(where):
             values = self.content.numbers(stored)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            index = np.argwhere(~np.isfinite(values))[0].tolist()
-            raise DataError(f"{self.path}: {where}{index} = {values[tuple(index)]}", allowed="finite numbers",
-                            mend="check the training run for divergence")
+        check_finite(values, f"{self.path}: {where}")
         return values
 
     def _check_storage(self, stored: h5py.Dataset, where: str, item_bytes: int) -> None:
@@ -224,7 +218,7 @@ class _Reader:
     def _naming(self, where: str) -> Iterator[None]:
         try:
             yield
-        except (ValueError, TypeError, zlib.error, OSError, RuntimeError) as error:
+        except DAMAGE as error:
             raise self._fault(where, str(error), "an array as nir.write stores it") from error
 
     def _link(self, group: h5py.Group, name: str, where: str) -> Any:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from importers.files.tensors import nearest
 from importers.nir.file import GRAPH, NirGraph, NirNode, Value
 from importers.nir.primitives import PRIMITIVES, Primitive
 from importers.result import ReportLine
-from neurosim.errors import DataError
+from neurosim.errors import DataError, nearest
 
 PORT = "Port"
 _PORT = Primitive("light", (), (), "")

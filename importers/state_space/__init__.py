@@ -41,7 +41,7 @@ from importers.files.tensors import TensorFile, load_tensors
 from importers.result import ImportReport, ImportResult, Support
 from importers.state_space.graph import build
 from importers.state_space.names import find_layout, layout_of
-from importers.state_space.settings import NETWORK_NAMES, Resolver, Settings, resolve
+from importers.state_space.settings import NETWORK_NAMES, LayoutResolver, Settings, resolve
 from importers.state_space.weights import read_weights
 from neurosim.graph import Network
 
@@ -114,7 +114,7 @@ def import_state_space(
     loaded = source if isinstance(source, TensorFile) else load_tensors(source)
     checkpoint = Checkpoint(loaded)
     layout = layout_of(checkpoint)
-    resolver = Resolver(checkpoint, layout)
+    resolver = LayoutResolver(checkpoint, layout)
     settings = resolve(resolver, {
         "kind": kind, "norm": norm, "leak": leak, "comparator": comparator, "threshold": threshold,
         "delta_factor": delta_factor, "delta_scope": delta_scope, "delta": delta, "activation": activation,

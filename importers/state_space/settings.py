@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from importers.checkpoint import Checkpoint
-from importers.state_space.names import LAYOUTS, Layout
-from neurosim.errors import DataError, InputError, OptionError
+from importers.resolver import Resolver
+from importers.state_space.names import Layout
+from neurosim.errors import DataError, OptionError
 
 KINDS = {"lif": "lif", "spiking_ssm": "lif", "binary": "binary", "binary_s4d": "binary", "gsu": "gsu", "gelu": "gelu",
          "s4d": "gelu"}
@@ -55,65 +54,15 @@ class Settings:
         return self.norm.endswith("_post")
 
 
-class Resolver:
-    """Finds values and remembers where each came from."""
+class LayoutResolver(Resolver):
+    """Knows the names of the checkpoint's keys as well."""
 
-    def __init__(self, checkpoint: Checkpoint, layout: Layout | None = None) -> None:
-        self.checkpoint, self.layout = checkpoint, layout or LAYOUTS[0]
-        self.found: dict[str, str] = {}
-        self.notes: list[str] = []
-
-    def value(self, name: str, given: Any, default: Any, parse: Callable[[str], Any], allowed: str,
-              metadata_key: str = "") -> Any:
-        """Return option `name`: given, or metadata, or default; `parse` raises ValueError or KeyError if unusable."""
-        stored = self.metadata(metadata_key or name)
-        try:
-            if given is not None:
-                return self.note(name, parse(str(given)), "given")
-            if stored is not None:
-                return self.note(name, parse(stored), "metadata")
-        except (ValueError, KeyError):
-            raise self._unusable(name, given, metadata_key or name, stored, allowed) from None
-        return self.note(name, default, "default")
-
-    def number(self, name: str, given: float | None, default: float, accept: Callable[[float], bool], allowed: str,
-               metadata_key: str = "") -> float:
-        """Return a finite number that `accept` accepts."""
-        def parse(text: str) -> float:
-            value = float(text)
-            if not (math.isfinite(value) and accept(value)):
-                raise ValueError
-            return value
-
-        return float(self.value(name, given, default, parse, allowed, metadata_key))
-
-    def from_zero(self, name: str, given: float | None, default: float, metadata_key: str = "") -> float:
-        """Return a number that is not negative."""
-        return self.number(name, given, default, lambda value: value >= 0, "a number from 0", metadata_key)
-
-    def choice(self, name: str, given: str | None, default: str, choices: tuple[str, ...]) -> str:
-        """Return one of `choices`."""
-        table = {choice: choice for choice in choices}
-        return str(self.value(name, given, default, table.__getitem__, ", ".join(choices)))
-
-    def metadata(self, key: str) -> str | None:
-        """Return a metadata string without the quotes that JSON puts around it."""
-        stored = self.checkpoint.metadata.get(key)
-        return None if stored is None else stored.strip().strip('"')
-
-    def note(self, name: str, value: Any, origin: str) -> Any:
-        """Remember where a value came from, and return it."""
-        self.found[name] = f"{value} ({origin})"
-        return value
-
-    def _unusable(self, name: str, given: Any, metadata_key: str, stored: str | None, allowed: str) -> InputError:
-        if given is not None:
-            return OptionError(f"{name} = {given!r}", allowed=allowed)
-        return DataError(f"{self.checkpoint.path}: metadata {metadata_key} = {stored!r}", allowed=allowed,
-                         mend=f"give the option `{name}`")
+    def __init__(self, checkpoint: Checkpoint, layout: Layout) -> None:
+        super().__init__(checkpoint)
+        self.layout = layout
 
 
-def resolve(resolver: Resolver, options: dict[str, Any]) -> Settings:
+def resolve(resolver: LayoutResolver, options: dict[str, Any]) -> Settings:
     """Resolve all settings, and refuse what the graph cannot express."""
     kind = resolve_kind(resolver, options["kind"])
     _refuse_foreign(resolver, kind)
@@ -147,7 +96,7 @@ def has_part(checkpoint: Checkpoint, part: str) -> bool:
     return any(key.startswith(f"{part}.") for key in checkpoint.tensors)
 
 
-def resolve_delta(resolver: Resolver, scope: str, given: float | None) -> float:
+def resolve_delta(resolver: LayoutResolver, scope: str, given: float | None) -> float:
     """Return the fixed threshold of the ternary units in scope `tensor`; elsewhere 0, unused."""
     if scope == "tensor":
         if given is None and resolver.metadata("delta") is None:
@@ -160,7 +109,7 @@ def resolve_delta(resolver: Resolver, scope: str, given: float | None) -> float:
     return 0.0
 
 
-def resolve_threshold(resolver: Resolver, kind: str, given: float | None) -> float:
+def resolve_threshold(resolver: LayoutResolver, kind: str, given: float | None) -> float:
     """Return the threshold of `binary`, or of `lif` without thresholds of its own; elsewhere 0, unused."""
     if kind == "binary":
         return resolver.number("threshold", given, 0.0, lambda value: True, "a number")
@@ -173,7 +122,7 @@ def resolve_threshold(resolver: Resolver, kind: str, given: float | None) -> flo
     return 0.0
 
 
-def resolve_kind(resolver: Resolver, given: str) -> str:
+def resolve_kind(resolver: LayoutResolver, given: str) -> str:
     """Return `lif`, `binary`, `gsu` or `gelu`; refuse to guess between the last and `binary`, whose keys are alike."""
     checkpoint, allowed = resolver.checkpoint, ", ".join(KINDS)
     kind = resolver.value("kind", None if given == "auto" else given, "", KINDS.__getitem__, allowed)
@@ -190,7 +139,7 @@ def resolve_kind(resolver: Resolver, given: str) -> str:
                     allowed=allowed, mend="give the option `kind`, or store `kind` in the file's metadata")
 
 
-def resolve_norm(resolver: Resolver, given: str) -> str:
+def resolve_norm(resolver: LayoutResolver, given: str) -> str:
     """Return one of NORMS. See `import_state_space` for what is told by what."""
     checkpoint = resolver.checkpoint
     family = norm_family(checkpoint, resolver.layout)
@@ -228,7 +177,7 @@ def norm_family(checkpoint: Checkpoint, layout: Layout) -> str:
     return "layer" if layout.key("norm", 0, "weight") in checkpoint else "none"
 
 
-def _norm_by_keys(resolver: Resolver, family: str) -> str:
+def _norm_by_keys(resolver: LayoutResolver, family: str) -> str:
     tensors = resolver.checkpoint.tensors
     weights = [values for key, values in tensors.items() if key.startswith("norms.") and key.endswith(".weight")]
     biases = [values for key, values in tensors.items() if key.startswith("norms.") and key.endswith(".bias")]
@@ -241,7 +190,7 @@ def _norm_by_keys(resolver: Resolver, family: str) -> str:
     return str(resolver.note("norm", norm, "keys"))
 
 
-def _refuse_foreign(resolver: Resolver, kind: str) -> None:
+def _refuse_foreign(resolver: LayoutResolver, kind: str) -> None:
     """Refuse variants that metadata announces and the graph would silently get wrong."""
     shape = resolver.checkpoint.shape(resolver.layout.key("kernel", 0, "C"))
     required = {"causal": "false" if len(shape) == 4 and shape[0] == 2 else "true"}
