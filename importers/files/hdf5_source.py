@@ -27,25 +27,25 @@ _AGAIN = "copy or download it again, or export it again"
 
 
 @contextmanager
-def opened(path: Path, what: str) -> Iterator[Hdf5Source]:
+def opened(path: Path, what: str, *, allowed: str = "an HDF5 file", mend: str = _AGAIN, max_bytes: int = MAX_BYTES
+           ) -> Iterator[Hdf5Source]:
     """Open a file, and turn whatever the library raises while it is read into a DataError.
 
     what : the kind of file, for errors
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file", mend="check the path")
-    if path.stat().st_size > MAX_BYTES:
-        raise DataError(f"{path}: {path.stat().st_size} bytes", allowed=f"at most {MAX_BYTES} bytes")
+    if path.stat().st_size > max_bytes:
+        raise DataError(f"{path}: {path.stat().st_size} bytes", allowed=f"at most {max_bytes} bytes")
     try:
         with h5py.File(path, "r") as file, Hdf5Bytes(path) as content:
             if file.userblock_size:
                 raise DataError(f"{path}: lies behind a user block of {file.userblock_size} bytes", allowed="none",
-                                mend=_AGAIN)
+                                mend=mend)
             yield Hdf5Source(path, file, content)
     except DAMAGE as error:
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{path}: cannot be read as {what}: {first_line}", allowed="an HDF5 file", mend=_AGAIN) \
-            from None
+        first_line = (str(error).strip("'\"") or type(error).__name__).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as {what}: {first_line}", allowed=allowed, mend=mend) from None
 
 
 class Hdf5Source:

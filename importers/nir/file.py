@@ -23,8 +23,9 @@ import h5py
 from numpy.typing import NDArray
 
 from importers.files.damage import DAMAGE, check_finite
+from importers.files.hdf5_source import Hdf5Source, opened
 from neurosim.errors import DataError
-from neurosim.hdf5_bytes import REFERENCE_BYTES, Hdf5Bytes
+from neurosim.hdf5_bytes import REFERENCE_BYTES
 
 Array = NDArray[Any]
 Value = Array | str
@@ -92,30 +93,19 @@ def read_nir(path: str | Path, *, unfinished: bool = False) -> NirFile:
     ------
     DataError    no file, no HDF5, cut short, damaged, no NIR, or larger than it can be
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file", mend="check the path")
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise DataError(f"{path}: {path.stat().st_size} bytes", allowed=f"at most {MAX_FILE_BYTES} bytes")
-    try:
-        with h5py.File(path, "r") as file, Hdf5Bytes(path) as content:
-            return _Reader(path, file, content, unfinished).read()
-    except DAMAGE as error:
-        reason = str(error).strip("'\"") or type(error).__name__
-        raise DataError(f"{path}: cannot be read as NIR: {reason}", allowed="an HDF5 file written by nir.write",
-                        mend=_MEND) from error
+    with opened(Path(path), "NIR", allowed="an HDF5 file written by nir.write", mend=_MEND,
+                max_bytes=MAX_FILE_BYTES) as source:
+        return _Reader(source, unfinished).read()
 
 
 class _Reader:
-    def __init__(self, path: Path, file: h5py.File, content: Hdf5Bytes, unfinished: bool) -> None:
-        self.path, self.file, self.content, self.unfinished = path, file, content, unfinished
-        self.budget = max(FREE_BYTES, MAX_RATIO * path.stat().st_size)
+    def __init__(self, source: Hdf5Source, unfinished: bool) -> None:
+        self.path, self.file, self.content, self.unfinished = source.path, source.file, source.content, unfinished
+        self.budget = max(FREE_BYTES, MAX_RATIO * source.file_bytes)
         self.n_nodes = 0
 
     def read(self) -> NirFile:
         """Return the whole file."""
-        if self.file.userblock_size:
-            raise self._fault("header", f"lies behind a user block of {self.file.userblock_size} bytes", "none")
         if not isinstance(self._link(self.file, "node", "node"), h5py.Group):
             raise self._fault("node", "is missing", "a group `node` of type NIRGraph")
         version = self._link(self.file, "version", "version")

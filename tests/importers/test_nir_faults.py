@@ -195,6 +195,15 @@ def test_truncated(tmp_path: Path) -> None:
             import_nir(path)
 
 
+def test_behind_a_user_block(tmp_path: Path) -> None:
+    with h5py.File(whole(tmp_path / "whole.nir")) as file, \
+            h5py.File(tmp_path / "block.nir", "w", userblock_size=512) as other:
+        for name in file:
+            file.copy(name, other)
+    with pytest.raises(DataError, match=r"block\.nir: lies behind a user block of 512 bytes"):
+        import_nir(tmp_path / "block.nir")
+
+
 FUZZ = """
 import signal, sys, time
 from pathlib import Path

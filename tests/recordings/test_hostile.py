@@ -269,3 +269,12 @@ def test_damaged_spike_lists(seed: int, tmp_path: Path) -> None:
     except DataError as error:
         assert str(path) in str(error)
     assert time.perf_counter() - started < 5
+
+
+def test_spike_lists_behind_a_user_block(tmp_path: Path) -> None:
+    """Addresses in such a file do not count from its start."""
+    plain = spike_lists(tmp_path / "plain.h5", [[1.0, 2.0]], [[1, 2]], kind="f8")
+    with h5py.File(plain) as file, h5py.File(tmp_path / "block.h5", "w", userblock_size=512) as other:
+        file.copy("spikes", other)
+    with pytest.raises(DataError, match=r"block\.h5: cannot be read: lies behind a user block"):
+        load_recordings(tmp_path / "block.h5", 700, Binning())
