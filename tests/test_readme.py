@@ -50,6 +50,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = folder / "bin" / "neurosim"
     script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m neurosim "$@"\n')
     script.chmod(0o755)
+    (folder / "scenarios").symlink_to(ROOT / "scenarios")       # commands are shown as from the root of a clone
     return folder
 
 

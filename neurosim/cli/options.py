@@ -11,8 +11,8 @@ Chip = Annotated[str | None, typer.Option("--chip", metavar="CHIP", help=(
 ChipSettings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=(
     "Change the chip, as in core.weight_bits=4. Repeatable."))]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=(
-    "Change the chip (core.weight_bits=4), the mapping (mapping.placement=linear) or the choice of formats "
-    "(quantize.bits.h=16). Repeatable."))]
+    "Change the chip (core.weight_bits=4), the mapping (mapping.placement=linear), the choice of formats "
+    "(quantize.bits.h=16) or how recordings are binned (input.bin_us=1000). Repeatable."))]
 Network = Annotated[str | None, typer.Option("--network", metavar="NAME", help="Which network of a scenario.")]
 Schedule = Annotated[str | None, typer.Option("--schedule", metavar="NAME", help=(
     "pipelined, fall_through, or whole_sequence for networks that read backward too."))]

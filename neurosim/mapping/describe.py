@@ -25,8 +25,10 @@ def describe(machine: Machine) -> dict[str, Any]:
     return {
         "network": machine.provenance.get("network", ""), "chip": machine.provenance.get("chip_name", ""),
         "schedule": {"name": machine.schedule.name, "interval": machine.schedule.interval,
-                     "depth": machine.schedule.depth},
-        "populations": machine.n_populations, "n_neurons": machine.n_neurons, "n_synapses": _n_synapses(machine),
+                     "depth": machine.schedule.depth, "phases": machine.schedule.n_phases,
+                     "sequence_length": machine.schedule.sequence_length},
+        "populations": machine.n_populations, "n_neurons": machine.n_neurons,
+        "n_synapses": int(machine.provenance.get("n_synapses", 0)),
         "cores_used": machine.n_cores, "tiles_used": len(np.unique(tiles)), "cores": cores,
         "binding": _binding(cores), "placement": _placement(machine),
         "mesh": {"columns": machine.noc.columns, "rows": machine.noc.rows, "cores_on_tile": used.tolist(),
@@ -51,10 +53,6 @@ def _core(machine: Machine, core: int) -> dict[str, Any]:
             "populations": populations, "resources": resources}
 
 
-def _n_synapses(machine: Machine) -> int:
-    return len(machine.synapses.weights)
-
-
 def _binding(cores: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the fullest resource of all cores."""
     shares = [(entry["percent"], -number, name) for number, core in enumerate(cores)
@@ -77,7 +75,9 @@ def _summary(description: dict[str, Any]) -> list[str]:
         f"{description['network']} on {description['chip']}: {description['n_neurons']} neurons, "
         f"{description['n_synapses']} synapses on {description['cores_used']} cores, "
         f"{description['tiles_used']} tiles",
-        f"schedule {schedule['name']}: a token every {schedule['interval']} time steps, {schedule['depth']} stages",
+        f"schedule {schedule['name']}: a token every {schedule['interval']} time steps, {schedule['depth']} stages"
+        + (f", {schedule['phases']} phases, buffers for {schedule['sequence_length']} tokens"
+           if schedule["phases"] > 1 else ""),
     ]
     if binding:
         lines.append(f"fullest: {binding['resource']} of core {binding['core']}, {binding['percent']} %")

@@ -60,6 +60,7 @@ def _provenance(demand: Demand, placement: Placement, options: MappingOptions) -
     formats = {"formats": json.dumps(formats_of(demand.network))} if demand.network.is_quantised else {}
     return formats | {
         "network": demand.network.name,
+        "n_synapses": str(demand.network.n_synapses),
         "network_metadata": json.dumps(dict(demand.network.metadata), sort_keys=True),
         "chip_name": demand.chip.name,
         "chip": json.dumps(to_mapping(demand.chip), sort_keys=True),

@@ -117,6 +117,15 @@ def test_check_accepts_what_is_sound(program: Program, tiny: tuple[Path, Path]) 
     assert kinds == ["network", "data", "chip", "scenario", "weights"]
 
 
+def test_check_reads_recordings_and_folders_of_them(program: Program, tmp_path: Path) -> None:
+    folder = tmp_path / "events"
+    folder.mkdir()
+    (folder / "1.bin").write_bytes(bytes([3, 4, 0x80, 0, 10, 5, 6, 0, 0, 20]))      # x, y, polarity and microseconds
+    assert program("check", folder).out == f"{folder}: ok, data recordings 1, events 2, 34 x 34 pixels\n"
+    outcome = program("check", tmp_path / "none")
+    assert outcome.code == 2 and "no such file" in outcome.err
+
+
 def test_check_lists_all_faults_of_all_files(program: Program, tmp_path: Path, tiny: tuple[Path, Path]) -> None:
     chip, weights, values = tmp_path / "bad.yaml", tmp_path / "bad.safetensors", tmp_path / "bad.npy"
     text = (CHIP_FOLDER / "loihi.yaml").read_text()
@@ -127,7 +136,7 @@ def test_check_lists_all_faults_of_all_files(program: Program, tmp_path: Path, t
     assert outcome.code == 2
     assert outcome.out == f"{tiny[0]}: ok, network tiny: 8 neurons, 15 synapses\n"
     for part in ("max_neuron", "zigzag", "bad.safetensors", "bad.npy[1] = nan", "missing.h5: no such file",
-                 "is a directory"):
+                 "folder of .npy, .aedat4, .bin or .bs2 files"):
         assert part in outcome.err
     listed = json.loads(program("check", chip, tiny[0], "--json").out)
     assert [each["ok"] for each in listed] == [False, True] and len(listed[0]["faults"]) >= 2

@@ -8,7 +8,7 @@ import pytest
 from neurosim.errors import CapacityError, NetworkError, OptionError
 from neurosim.formats import Coding, Format
 from neurosim.graph import ConvolutionWeights, Network, Population, Projection, SparseWeights
-from neurosim.mapping import MappingOptions, map_network
+from neurosim.mapping import MappingOptions, describe, map_network
 from neurosim.mapping.incoming import ListedIncoming, SharedIncoming, cut_ready
 from tests.engine.cases import convolution
 from tests.mapping.chips import make_chip
@@ -45,6 +45,11 @@ def test_a_kernel_is_stored_once_per_core_and_read_tap_by_tap() -> None:
     corner = incoming.axons(0, 1)       # channel 0, place (0, 0): looks at the 2 x 2 pixels around
     assert corner.rows.tolist() == [0, 1, 4, 5] and corner.synapses.tolist() == [1, 1, 1, 1]
     assert corner.stored == -(-9 * bits // word_bits)
+
+
+def test_synapses_are_those_that_the_kernel_stands_for() -> None:
+    described = describe(map_network(network_of(three_by_three()), make_chip(**SHARED)))
+    assert described["n_synapses"] == 200
 
 
 def test_a_chip_that_cannot_share_lists_every_synapse() -> None:

@@ -9,7 +9,7 @@ from neurosim import api
 from neurosim.engine.batch import BatchPass
 from neurosim.errors import CapacityError, DataError, NetworkError, OptionError
 from neurosim.graph import Network, OneToOneWeights, Population, Projection
-from neurosim.mapping import MappingOptions, map_network, map_with_details
+from neurosim.mapping import MappingOptions, describe, map_network, map_with_details, render
 from neurosim.mapping.lower_function import lower_neurons
 from neurosim.mapping.schedule import stage_network
 from tests.engine.results import results
@@ -93,6 +93,11 @@ def test_a_run_takes_the_length_from_its_data() -> None:
     run = api.run(both_ways(), "generic-mesh", np.ones((2, 5, 1)), schedule="whole_sequence")
     assert run.readout[:, 0].tolist() == pytest.approx([by_hand(np.ones(5), 1)[-1]] * 2)
     assert run.summary.latency.per_token is not None and run.summary.latency.per_token.n == 2 * 4
+
+
+def test_the_mapping_says_what_is_buffered() -> None:
+    text = render(describe(map_network(both_ways(), make_chip(), WHOLE)))
+    assert "stages, 3 phases, buffers for 8 tokens" in text
 
 
 def test_recurrence_between_directions_is_refused() -> None:

@@ -63,16 +63,18 @@ def _kind(file: Path) -> tuple[str, Callable[[Path], str]]:
     """Return what the file is, and the function that checks it and sums it up."""
     from neurosim.errors import DataError
 
-    if file.is_dir():
-        raise DataError(f"{file}: is a directory", mend="name the files in it")
-    if not file.is_file():
+    if not file.exists():
         raise DataError(f"{file}: no such file", mend="check the path")
+    if file.is_dir():
+        return "data", _recordings
     if file.suffix in (".yaml", ".yml"):
         return _yaml_kind(file)
     if file.suffix == ".partial":
         return "trace", _trace
     if file.suffix in (".h5", ".hdf5"):
         return _hdf5_kind(file)
+    if _is_of_events(file):
+        return "data", _recordings
     if file.suffix in (".npy", ".npz") and not _holds_weights(file):
         return "data", _data
     return "weights", _weights
@@ -147,6 +149,19 @@ def _trace(file: Path) -> str:
         except ConfigError as error:
             raise damaged(file, error) from error
         return f"of {trace.n_samples} samples" if trace.complete else f"incomplete, {trace.n_samples} samples so far"
+
+
+def _is_of_events(file: Path) -> bool:
+    from neurosim.recordings.files import holds_recordings
+
+    return holds_recordings(file)
+
+
+def _recordings(file: Path) -> str:
+    """Read every event."""
+    from neurosim.recordings.load import summed_up
+
+    return summed_up(file)
 
 
 def _data(file: Path) -> str:

@@ -22,7 +22,8 @@ def run(
         "Scenario (digits, digits:gsu, a YAML file), network file or weight file."))],
     chip: options.Chip = None,
     input_: Annotated[str | None, typer.Option("--input", metavar="DATA", help=(
-        "A .npy, .npz or .h5 file, or FILE:FIELD; by default the scenario's own data."))] = None,
+        "A .npy, .npz or .h5 file, FILE:FIELD, recordings of events (docs/events.md) or a folder of them; by default "
+        "the scenario's own data."))] = None,
     labels: Annotated[str | None, typer.Option("--labels", metavar="DATA", help=(
         "Class of each sample; by default an array `labels` beside the inputs."))] = None,
     trace: Annotated[Path | None, typer.Option("--trace", metavar="OUT.h5", help="Keep the trace here.")] = None,
