@@ -12,23 +12,29 @@ from neurosim.graph import DenseWeights, OneToOneWeights, Population, Projection
 
 
 class GraphBuilder:
-    """Collects populations and projections in the order in which they are added."""
+    """Collects populations and projections in the order in which they are added.
+
+    period : of the populations that are added from now on, inputs aside
+    """
 
     def __init__(self) -> None:
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
+        self.period = 1
 
     def add(self, name: str, model: str, size: int, parameters: dict[str, Any] | None = None, *, n_modes: int = 0,
             direction: str = "forward", **attributes: str) -> str:
         """Add a population; return its name."""
+        period = 1 if model == "input" else self.period
         self.populations.append(Population(name, model, size, parameters or {}, attributes, n_modes,
-                                           direction=direction))
+                                           direction=direction, period=period))
         return name
 
-    def dense(self, source: str, target: str, port: str, weights: FloatArray, output: str = "") -> None:
+    def dense(self, source: str, target: str, port: str, weights: FloatArray, output: str = "",
+              delay_steps: int = 0) -> None:
         """Join all to all; weights [pre, post]."""
         values = DenseWeights(np.ascontiguousarray(weights, np.float64))
-        self.projections.append(Projection(source, target, values, port, output))
+        self.projections.append(Projection(source, target, values, port, output, delay_steps))
 
     def one_to_one(self, source: str, target: str, port: str, weights: FloatArray, output: str = "",
                    delay_steps: int = 0) -> None:

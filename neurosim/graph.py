@@ -31,6 +31,7 @@ __all__ = ["ConvolutionWeights", "DenseWeights", "FloatArray", "IntArray", "Netw
            "Projection", "SparseWeights", "Weights"]
 
 DIRECTIONS = ("forward", "reversed")
+MOST_PERIOD = 65536
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Population:
     direction : `forward`, or `reversed`: it takes the tokens of a sample from the last to the first, which needs the
         whole sequence before it (schedule `whole_sequence`). Delays of what it sends count in its own order: with a
         delay of 1, token t of the target gets what it sent at token t + 1
+    period : it takes every `period`-th token alone, those with (token + 1) % period == 0; at the others it rests: its
+        state stays, and it sends nothing. What reaches it is what was sent `delay_steps` before those tokens: from a
+        source of period 1, a delay of period - 1 takes the first token of each window, and one synapse for each delay
+        from 0 to period - 1 sums the window. A window that a sample cuts short is dropped
     """
 
     name: str
@@ -54,6 +59,7 @@ class Population:
     n_modes: int = 0
     codings: Mapping[str, Coding] = field(default_factory=dict)
     direction: str = "forward"
+    period: int = 1
 
     def __post_init__(self) -> None:
         spec = self.spec
@@ -65,12 +71,20 @@ class Population:
             allowed = "integer from 1" if spec.has_modes else "0"
             raise NetworkError(f"{self.name}: n_modes = {self.n_modes}", allowed=f"{allowed} for model {self.model}")
         _check_choice(f"{self.name}: direction", self.direction, list(DIRECTIONS)[:1 + (self.model != "input")])
+        self._check_period()
         object.__setattr__(self, "parameters", self._full_parameters(spec))
         object.__setattr__(self, "attributes", self._full_attributes(spec))
         quantities = MODEL_QUANTITIES[spec.name].names()
         for name, coding in self.codings.items():
             _check_choice(f"{self.name}: quantity", name, list(quantities))
             _check_gain(coding, self.size, f"{self.name}: {name}")
+
+    def _check_period(self) -> None:
+        most = 1 if self.model == "input" or self.direction != "forward" else MOST_PERIOD
+        if not isinstance(self.period, int | np.integer) or not 1 <= self.period <= most:
+            who = "an input" if self.model == "input" else "a population that takes the tokens from last to first"
+            raise NetworkError(f"{self.name}: period = {self.period!r}",
+                               allowed=f"integer from 1 to {most}" if most > 1 else f"1 for {who}")
 
     @property
     def spec(self) -> ModelSpec:
@@ -226,6 +240,7 @@ class Network:
                                allowed=f"{(source.size, target.size)}")
         _check_weights(projection.weights, label)
         delay_steps = _checked_delay(projection, label)
+        _check_periods(source, target, delay_steps, label)
         if projection.coding is not None:
             weights = projection.weights
             n_gains = weights.output_shape[0] if isinstance(weights, ConvolutionWeights) else target.size
@@ -269,6 +284,19 @@ def _checked_delay(projection: Projection, label: str) -> int | IntArray:
         raise NetworkError(f"{label}: delay_steps has shape {delay.shape}",
                            allowed="one number, or one per synapse of sparse weights")
     return delay.astype(np.int64)
+
+
+def _check_periods(source: Population, target: Population, delay_steps: int | IntArray, label: str) -> None:
+    """Check that whatever the target takes was sent at a token that the source took."""
+    if target.period % source.period:
+        raise NetworkError(f"{label}: {target.name} has period {target.period}, its source period {source.period}",
+                           allowed=f"multiples of {source.period}",
+                           mend="let what follows a population rest at least where it does")
+    delays = np.atleast_1d(delay_steps)
+    wrong = delays[delays % source.period != 0]
+    if wrong.size:
+        raise NetworkError(f"{label}: delay_steps = {wrong[0]} from a source of period {source.period}",
+                           allowed=f"multiples of {source.period}", mend="count delays in tokens of the inputs")
 
 
 def _check_finite(values: FloatArray, label: str) -> None:

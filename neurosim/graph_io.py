@@ -1,4 +1,5 @@
-"""The network file: HDF5, schema version 1, 2 where it is quantised, 3 with convolutions or reversed populations.
+"""The network file: HDF5, schema version 1, 2 where it is quantised, 3 with convolutions, populations that
+are reversed or rest at tokens.
 
     /header                      uint8[…]   JSON: everything that is not an array
     /populations/<i>/<parameter> float64[neuron] or float64[neuron, mode]
@@ -128,7 +129,8 @@ def _write(file: h5py.File, network: Network) -> None:
 def _schema_version(network: Network) -> int:
     """Return the first version that has what the network needs."""
     shared = any(isinstance(item.weights, ConvolutionWeights) for item in network.projections)
-    return 3 if shared or network.needs_whole_sequence else 2 if network.is_quantised else 1
+    rests = any(item.period > 1 for item in network.populations)
+    return 3 if shared or rests or network.needs_whole_sequence else 2 if network.is_quantised else 1
 
 
 def _codings(network: Network) -> Iterator[tuple[str, Coding]]:
@@ -162,7 +164,11 @@ def _header(network: Network) -> dict[str, Any]:
 def _population_header(population: Population) -> dict[str, Any]:
     header = {"name": population.name, "model": population.model, "size": int(population.size),
               "n_modes": int(population.n_modes), "attributes": dict(population.attributes)}
-    return header if population.direction == "forward" else {**header, "direction": population.direction}
+    if population.direction != "forward":
+        header["direction"] = population.direction
+    if population.period != 1:
+        header["period"] = int(population.period)
+    return header
 
 
 def _projection_header(projection: Projection) -> dict[str, Any]:
@@ -262,6 +268,7 @@ class _Reader:
             attributes, direction = _strings(fields, "attributes"), "forward"
             if "direction" in fields:
                 direction = _text(fields, "direction")
+            period = _integer(fields, "period") if "period" in fields else 1
             if model not in SPEC_BY_NAME:
                 raise ValueError(f"{name}: model = {model!r}; allowed: {', '.join(SPEC_BY_NAME)}")
         parameters = {}
@@ -271,7 +278,7 @@ class _Reader:
         quantities = MODEL_QUANTITIES[model].names()
         codings = {name: self.codings.pop(f"population_{index}_{name}") for name in quantities
                    if f"population_{index}_{name}" in self.codings}
-        return Population(name, model, size, parameters, attributes, n_modes, codings, direction)
+        return Population(name, model, size, parameters, attributes, n_modes, codings, direction, period)
 
     def _projection(self, index: int, entry: Any, by_name: Mapping[str, Population]) -> Projection:
         with self._field(f"header: projections[{index}]"):

@@ -58,6 +58,7 @@ class Populations(NamedTuple):
     stage: Int64Array             # pipeline stage: token k is updated in time step stage + k * interval
     phase: Int64Array             # whole sequences that pass before its first token; 0 on streaming schedules
     backward: Int8Array           # 1: takes the tokens of a sample from the last to the first
+    period: Int64Array            # takes tokens with (token + 1) % period == 0 alone, and rests at the others
     n_modes: Int64Array
     n_ports: Int64Array
     n_outputs: Int64Array
@@ -72,7 +73,7 @@ class Populations(NamedTuple):
     port_start: Int64Array        # into `port_operator`
     port_operator: Int8Array      # [port of population] SUM, MAX or MAX_ABS
     input_start: Int64Array       # first column in the input data; -1 where the population is no input
-    last_only: Int8Array          # 1: packets leave only at the last token (read-outs)
+    last_only: Int8Array          # 1: packets leave only at the last token that it takes (read-outs)
 
 
 class Projections(NamedTuple):

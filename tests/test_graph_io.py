@@ -33,7 +33,7 @@ def example() -> Network:
     return Network("example", (
         Population("in", "input", 3), Population("s", "ssm_heaviside", 3, modes, {"comparator": ">"}, n_modes=2),
         Population("a", "lif", 3, {"leak": [0.1, 0.2, 0.3]}),
-        Population("back", "linear", 3, direction="reversed"),
+        Population("back", "linear", 3, direction="reversed"), Population("slow", "linear", 3, period=4),
     ), (
         Projection("in", "s", OneToOneWeights(np.array([1.0, 2.0, 3.0]))),
         Projection("s", "a", DenseWeights(random.normal(size=(3, 3))), name="forward"),
@@ -41,6 +41,7 @@ def example() -> Network:
         Projection("in", "a", weights, delay_steps=4),
         Projection("back", "a", ConvolutionWeights(
             random.normal(size=(1, 1, 1, 2)), (1, 1, 3), (1, 1, 3), (1, 1), (0, 1), (1, 2), 1, "xyc"), delay_steps=1),
+        Projection("a", "slow", OneToOneWeights(np.ones(3)), delay_steps=3),
     ), ("a",), {"licence": "CC0", "classes": "ä, b"})
 
 
@@ -48,7 +49,7 @@ def assert_equal(ours: Network, theirs: Network) -> None:
     assert (ours.name, ours.readouts, dict(ours.metadata)) == (theirs.name, theirs.readouts, dict(theirs.metadata))
     for a, b in zip(ours.populations, theirs.populations, strict=True):
         assert (a.name, a.model, a.size, a.n_modes, a.attributes) == (b.name, b.model, b.size, b.n_modes, b.attributes)
-        assert a.direction == b.direction
+        assert (a.direction, a.period) == (b.direction, b.period)
         assert a.parameters.keys() == b.parameters.keys()
         assert all(np.array_equal(a.parameters[name], b.parameters[name]) for name in a.parameters)
         assert a.codings.keys() == b.codings.keys()
@@ -342,6 +343,11 @@ def test_header_of_two_dimensions(path: Path) -> None:
     (lambda h: h["projections"][1].update(delay_steps=None), "projections/1/delay_steps is missing"),
     (lambda h: h["projections"][2].update(n_synapses=2), "projections/2/targets has shape (3,)"),
     (lambda h: h["populations"][3].update(direction="upward"), "direction = 'upward'"),
+    (lambda h: h["populations"][4].update(period=0), "slow: period = 0"),
+    (lambda h: h["populations"][4].update(period="4"), "period = '4' is no integer from 0"),
+    (lambda h: h["populations"][4].update(period=2**40), "slow: period = 1099511627776"),
+    (lambda h: h["populations"][3].update(period=2), "back: period = 2"),
+    (lambda h: h["populations"][2].update(period=3), "delay_steps = 1 from a source of period 3"),
     (lambda h: h["projections"][4].pop("convolution"), "projections[4] is wrong: None is no object"),
     (lambda h: h["projections"][4]["convolution"].update(stride=[1]), "stride = [1] has not 2 numbers"),
     (lambda h: h["projections"][4]["convolution"].update(stride=[0, 1]), "stride = (0, 1)"),

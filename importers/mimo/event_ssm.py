@@ -16,8 +16,11 @@ What the published networks expect, and the graph does not do for the user:
   is decayed by it in the same step in which the event is added. Input `interval` takes it as it is.
 * Token -1 is padding: no neuron of `input` sends (a row of zeros), and the encoder gives a zero vector.
 * A DVS event is token x y + size polarity with the sensor's 2-D size, an audio event its channel.
-* With `pooling_stride` above 1, a layer passes on index 0 of each window of tokens, and the sum of their intervals:
-  later layers then see fewer tokens, which a network with one rate of tokens cannot do. Such networks are refused.
+* With `pooling_stride` above 1, the first layer of every stage pools (`event_windows`): of each window of so many
+  tokens one goes on, with the sum of their intervals. The states of that layer see every token, and index 0 of each
+  window is read, not its last; the stream beside it is pooled by `pooling_mode`. Strides of stages multiply. A window
+  that the end of a sequence cuts short is dropped: a recording shorter than stride ** stages has no answer but 0.
+  Delays reach (stride - 1) stride ** (stages - 1) tokens, which the chip's `max_delay_steps` must allow.
 
 Source: Schöne et al., arXiv 2404.18508; Efficient-Scalable-Machine-Learning/event-ssm (d9ceb07).
 """
@@ -32,12 +35,13 @@ import numpy as np
 from importers.files.parameter_trees import STATISTICS, Tree, tree_key
 from importers.files.tensors import TensorFile, load_tensors
 from importers.graph_builder import GraphBuilder
+from importers.mimo.event_windows import MODES, SHORTEST, Window
 from importers.mimo.layers import Block, read_space
 from importers.mimo.s5 import EPSILONS, FORMS, PLACES, add_block, add_encoder, space_options
 from importers.resolver import Resolver
 from importers.result import ImportReport, ImportResult, Support
 from neurosim.errors import DataError, OptionError
-from neurosim.graph import Network
+from neurosim.graph import MOST_PERIOD, Network
 
 SUPPORTS = (
     Support("Event-SSM layer", "`event_mode`, dense projections, `linear`", "the interval is an input of its own"),
@@ -46,11 +50,13 @@ SUPPORTS = (
     Support("embedding", "`input` of spikes, one per symbol", "padding (-1) is a token without a spike"),
     Support("pool, last, timepool", "`running_mean`; `linear`; `gsu`, `integrator`, `layer_norm`",
             "timepool weighs by interval + 1e-6"),
-    Support("pooling_stride above 1", "refused", "later layers would see fewer tokens than earlier ones"),
+    Support("pooling_stride above 1", "populations with a period, delays within a window",
+            "`pooling_mode` last, avgpool, timepool; intervals are summed; delays up to (stride - 1) "
+            "stride ** (stages - 1) tokens"),
 )
 METHODS = ("async", "dirac", "zoh")
 POOLINGS = ("mean", "last", "timepool")
-SHORTEST = 1e-6     # added to every interval by which `timepool` weighs
+MOST_STRIDE = 1024
 _LAYER = re.compile(r"^((?:encoder\.)?stages_(\d+)\.SequenceLayer_(\d+)\.)S5SSM_0\.")
 
 
@@ -62,8 +68,8 @@ def recognises(source: TensorFile) -> bool:
 def import_event_ssm(
     source: str | Path | TensorFile, *, name: str | None = None, discretization: str | None = None,
     norm_place: str | None = None, norm_epsilon: float | None = None, pooling: str | None = None,
-    pooling_stride: int = 1, conj_sym: bool | None = None, clip_eigs: bool | None = None,
-    step_rescale: float | None = None, gelu: str | None = None,
+    pooling_stride: int | None = None, pooling_mode: str | None = None, conj_sym: bool | None = None,
+    clip_eigs: bool | None = None, step_rescale: float | None = None, gelu: str | None = None,
 ) -> ImportResult:
     """Read a trained Event-SSM network.
 
@@ -75,7 +81,8 @@ def import_event_ssm(
     norm_place : `pre` (default) or `post`: before or behind the block
     norm_epsilon : default 1e-6 of a LayerNorm, 1e-5 of a BatchNorm
     pooling : of the head: `mean` (default), `last`, or `timepool`, which weighs every token by its interval
-    pooling_stride : of the stages, which no file tells; above 1 is refused
+    pooling_stride : tokens of which the first layer of each stage passes on one; default 1, from 1 to 1024
+    pooling_mode : with a stride above 1: `last` (default; index 0 of each window), `avgpool` or `timepool`
     conj_sym, clip_eigs, step_rescale, gelu : as in `importers.mimo.s5`
 
     Raises
@@ -84,25 +91,30 @@ def import_event_ssm(
     OptionError     an option that is unknown or contradicts the file
     """
     loaded = source if isinstance(source, TensorFile) else load_tensors(source)
-    _check_stride(pooling_stride)
     tree = Tree(loaded)
     prefixes = _prefixes(tree)
     resolver = Resolver(tree)
-    resolver.notes.append("pooling_stride = 1 is an assumption: no file tells it")
+    stride, mode = _resolve_windows(resolver, prefixes, pooling_stride, pooling_mode)
     form = resolver.choice("gelu", gelu, "tanh", FORMS)
     spaces = space_options(resolver, step_rescale=step_rescale, clip_eigs=clip_eigs, conj_sym=conj_sym)
     method = resolver.choice("discretization", discretization, "async", METHODS)
     place = resolver.choice("norm_place", norm_place, "pre", PLACES)
     family = "batch" if f"{prefixes[0]}BatchNorm_0.scale" in tree else "layer"
     epsilon = resolver.from_zero("norm_epsilon", norm_epsilon, EPSILONS[family])
+    head = resolver.choice("pooling", pooling, "mean", POOLINGS)
     graph = GraphBuilder()
     stream, width = _add_inputs(graph, tree, prefixes[0])
+    intervals = "interval"
     for layer, prefix in enumerate(prefixes):
         block = _read_block(tree, prefix, f"layer{layer}", width, spaces, epsilon, place, form)
+        pools = stride > 1 and prefix.endswith("SequenceLayer_0.")
+        window = Window(graph, f"layer{layer}", stride, mode, intervals) if pools else None
         stream = add_block(graph, stream, f"layer{layer}", block, method, place, epsilon, residual=True,
-                           intervals="interval")
+                           intervals=intervals, window=window)
+        if window and (layer + 1 < len(prefixes) or head == "timepool"):
+            intervals = window.summed_intervals()
         width = graph.size(stream)
-    _add_readout(graph, tree, stream, resolver.choice("pooling", pooling, "mean", POOLINGS))
+    _add_readout(graph, tree, stream, head, intervals)
     lines = tree.report_lines("an Event-SSM network")
     metadata = {**loaded.metadata, "importer": "event_ssm", "source": Path(loaded.path).name}
     network = Network(name or Path(loaded.path).stem, tuple(graph.populations), tuple(graph.projections), ("readout",),
@@ -110,11 +122,30 @@ def import_event_ssm(
     return ImportResult(network, ImportReport(lines, resolver.found, (*loaded.notes, *resolver.notes)))
 
 
-def _check_stride(stride: int) -> None:
-    if stride != 1:
-        raise OptionError(f"pooling_stride = {stride}: later layers would see one token in {stride}, index 0 of each "
-                          "window, while all populations of a network here take every token", allowed="1",
-                          mend="train with pooling_stride 1")
+def _resolve_windows(resolver: Resolver, prefixes: list[str], stride: int | None, mode: str | None) -> tuple[int, str]:
+    """Return stride and mode of the windows; say what is a guess."""
+    def parse(text: str) -> int:
+        if not 1 <= int(text) <= MOST_STRIDE:
+            raise ValueError
+        return int(text)
+
+    found = int(resolver.value("pooling_stride", stride, 1, parse, f"integer from 1 to {MOST_STRIDE}"))
+    n_stages = sum(prefix.endswith("SequenceLayer_0.") for prefix in prefixes)
+    if found ** n_stages > MOST_PERIOD:
+        raise OptionError(f"pooling_stride = {found} in each of {n_stages} stages: too few tokens are left",
+                          allowed=f"stride ** stages up to {MOST_PERIOD}")
+    if resolver.found["pooling_stride"].endswith("(default)"):
+        resolver.notes.append("pooling_stride = 1 is an assumption: no file tells it")
+    if found == 1:
+        if mode is not None:
+            raise OptionError(f"pooling_mode = {mode!r} with pooling_stride 1", allowed="a stride above 1",
+                              mend="give pooling_stride, or leave pooling_mode out")
+        return 1, MODES[0]
+    kept = resolver.choice("pooling_mode", mode, "last", MODES)
+    if resolver.found["pooling_mode"].endswith("(default)"):
+        resolver.notes.append("pooling_mode = last is an assumption: no file tells it; published configurations have "
+                              "avgpool or timepool")
+    return found, kept
 
 
 def _prefixes(tree: Tree) -> list[str]:
@@ -168,7 +199,7 @@ def _add_inputs(graph: GraphBuilder, tree: Tree, prefix: str) -> tuple[str, int]
     return stream, width
 
 
-def _add_readout(graph: GraphBuilder, tree: Tree, stream: str, pooling: str) -> None:
+def _add_readout(graph: GraphBuilder, tree: Tree, stream: str, pooling: str, intervals: str) -> None:
     """Add the decoder behind the pooling, which for a linear decoder may also come behind it.
 
     timepool   sum_k (interval_k + 1e-6) decoder_k / sum_k (interval_k + 1e-6)
@@ -182,11 +213,11 @@ def _add_readout(graph: GraphBuilder, tree: Tree, stream: str, pooling: str) -> 
         return
     graph.add("weighted", "gsu", size, {"graded_bias": SHORTEST})
     graph.one_to_one("decoder", "weighted", "ternary_branch", np.ones(size))
-    graph.dense("interval", "weighted", "graded_branch", np.ones((1, size)))
+    graph.dense(intervals, "weighted", "graded_branch", np.ones((1, size)))
     graph.add("total", "integrator", size)
     graph.one_to_one("weighted", "total", "input", np.ones(size))
     graph.add("elapsed", "integrator", 1, {"bias": SHORTEST})
-    graph.one_to_one("interval", "elapsed", "input", np.ones(1))
+    graph.one_to_one(intervals, "elapsed", "input", np.ones(1))
     graph.add("elapsed_square", "center", 1)
     graph.one_to_one("elapsed", "elapsed_square", "value", np.ones(1))
     # value / sqrt(variance), with the square of the time elapsed for a variance.

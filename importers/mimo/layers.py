@@ -19,6 +19,7 @@ from importers.checkpoint import FloatArray
 from importers.discretise import ComplexArray, discretise
 from importers.files.parameter_trees import Tree
 from importers.graph_builder import Affine, GraphBuilder, Norm
+from importers.mimo.event_windows import Window
 from neurosim.errors import DataError
 
 MOST_DAMPED = -1e-4     # what `clip_eigs` clips the poles' real parts to
@@ -102,11 +103,12 @@ def _read_c(tree: Tree, prefix: str, n_modes: int, target: str) -> tuple[Complex
 
 
 def add_space(graph: GraphBuilder, source: str, name: str, space: StateSpace, discretization: str, *, gelu: str = "",
-              intervals: str = "") -> str:
+              intervals: str = "", window: Window | None = None) -> str:
     """Add the modes and the population `name`.y that sums what they send; return its name.
 
     gelu : the form of the GELU that y is; empty: none
-    intervals : the input population that sends each token's interval; without one, all steps are alike
+    intervals : the population that sends each token's interval; without one, all steps are alike
+    window : of each window of tokens one goes on; what is added behind the modes has its period
     """
     width, modes = len(space.c), [f"{name}.modes"]
     gain = _add_modes(graph, modes[0], space, discretization, intervals)
@@ -119,15 +121,19 @@ def add_space(graph: GraphBuilder, source: str, name: str, space: StateSpace, di
         graph.dense(source, population, "imag", weights.imag)
         if intervals:
             graph.dense(intervals, population, "interval", np.ones((1, len(gain))))
+    passed, delay, first = source, 0, 0
+    if window:
+        (passed, delay), first = window.passed(source), window.first
+        graph.period = window.period
     y = graph.add(f"{name}.y", "gelu", width, form=gelu) if gelu else graph.add(f"{name}.y", "linear", width)
     for population, c in zip(modes, (space.c, space.c_reversed), strict=False):
         assert c is not None
-        graph.dense(population, y, "input", space.parts * c.real.T, "graded_real")
-        graph.dense(population, y, "input", -space.parts * c.imag.T, "graded_imag")
+        graph.dense(population, y, "input", space.parts * c.real.T, "graded_real", first)
+        graph.dense(population, y, "input", -space.parts * c.imag.T, "graded_imag", first)
     if space.d.ndim == 1:
-        graph.one_to_one(source, y, "input", space.d)
+        graph.one_to_one(passed, y, "input", space.d, delay_steps=delay)
     else:
-        graph.dense(source, y, "input", space.d.T)
+        graph.dense(passed, y, "input", space.d.T, delay_steps=delay)
     return y
 
 
@@ -152,15 +158,16 @@ def _add_modes(graph: GraphBuilder, name: str, space: StateSpace, discretization
     return (np.exp(rate) - 1) / space.poles if discretization == "async" else np.ones(n_modes, np.complex128)
 
 
-def add_gate(graph: GraphBuilder, source: str, name: str, block: Block, discretization: str, intervals: str = ""
-             ) -> str:
+def add_gate(graph: GraphBuilder, source: str, name: str, block: Block, discretization: str, intervals: str = "",
+             window: Window | None = None) -> str:
     """Add state space and gate of a block; return the population that the residual stream may join at port `skip`.
 
     half_glu1   g = gelu(y);  g sigmoid(opening(g))          full_glu   g = gelu(y);  value(g) sigmoid(opening(g))
     half_glu2   y sigmoid(opening(gelu(y)))                  gelu       gelu(y)
     """
     form = "" if block.gate in ("half_glu2", "none") else block.gelu
-    y = add_space(graph, source, name, block.space, discretization, gelu=form, intervals=intervals)
+    y = add_space(graph, source, name, block.space, discretization, gelu=form, intervals=intervals,
+                  window=window)
     if block.gate in ("gelu", "none"):
         return y
     assert block.opening is not None
@@ -179,13 +186,13 @@ def add_gate(graph: GraphBuilder, source: str, name: str, block: Block, discreti
     return glu
 
 
-def add_skip(graph: GraphBuilder, stream: str, gate: str, name: str, skip: Affine | None) -> str:
+def add_skip(graph: GraphBuilder, stream: str, gate: str, name: str, skip: Affine | None, delay_steps: int = 0) -> str:
     """Let the residual stream join a block's output, through a Dense where the width changes; return the new stream."""
     if gate.endswith(".glu"):
         target, port = gate, "skip"
         if skip is not None and np.any(skip.bias):
             added = graph.add(f"{name}.skip", "linear", len(skip.bias), {"bias": skip.bias})
-            graph.dense(stream, added, "input", skip.weights)
+            graph.dense(stream, added, "input", skip.weights, delay_steps=delay_steps)
             graph.one_to_one(added, target, port, np.ones(len(skip.bias)))
             return target
     else:
@@ -193,7 +200,7 @@ def add_skip(graph: GraphBuilder, stream: str, gate: str, name: str, skip: Affin
         port = "input"
         graph.one_to_one(gate, target, port, np.ones(graph.size(gate)))
     if skip is None:
-        graph.one_to_one(stream, target, port, np.ones(graph.size(stream)))
+        graph.one_to_one(stream, target, port, np.ones(graph.size(stream)), delay_steps=delay_steps)
     else:
-        graph.dense(stream, target, port, skip.weights)
+        graph.dense(stream, target, port, skip.weights, delay_steps=delay_steps)
     return target

@@ -29,6 +29,7 @@ from importers.discretise import METHODS
 from importers.files.parameter_trees import Tree, tree_key
 from importers.files.tensors import TensorFile, load_tensors
 from importers.graph_builder import Affine, GraphBuilder, add_norm
+from importers.mimo.event_windows import Window
 from importers.mimo.layers import Block, add_gate, add_skip, read_space
 from importers.resolver import Resolver
 from importers.result import ImportReport, ImportResult, Support
@@ -186,14 +187,15 @@ def _read_block(tree: Tree, layout: Layout, layer: int, gate: str, form: str, sp
 
 
 def add_block(graph: GraphBuilder, stream: str, name: str, block: Block, method: str, place: str, epsilon: float, *,
-              residual: bool, intervals: str = "") -> str:
-    """Add one block between `stream` and the stream it returns."""
+              residual: bool, intervals: str = "", window: Window | None = None) -> str:
+    """Add one block between `stream` and the stream it returns, which goes on with the period of `window`."""
     source = stream
     if block.norm and place == "pre":
         source = add_norm(graph, stream, f"{name}.norm", block.norm, epsilon)
-    added = add_gate(graph, source, name, block, method, intervals)
+    added = add_gate(graph, source, name, block, method, intervals, window)
     if residual:
-        added = add_skip(graph, stream, added, name, block.skip)
+        passed, delay = window.passed(stream) if window else (stream, 0)
+        added = add_skip(graph, passed, added, name, block.skip, delay)
     if block.norm and place == "post":
         return add_norm(graph, added, f"{name}.norm", block.norm, epsilon)
     return added

@@ -93,7 +93,10 @@ class BatchPass:
         return BatchResult(self.readout, self.overflows, self.readout_tokens)
 
     def updates(self) -> Iterator[Update]:
-        """Yield every update: samples by their groups, phases, tokens in order, populations by stage."""
+        """Yield every update: samples by their groups, phases, tokens in order, populations by stage.
+
+        There is none of a population at tokens at which it rests.
+        """
         self.readout[:] = 0
         self.overflows[:] = 0
         n_tokens = self.inputs.shape[1]
@@ -103,11 +106,16 @@ class BatchPass:
             for phase in self.phases:
                 for order in range(n_tokens):
                     for population in phase:
-                        yield group.update(population, self._token(population, order))
+                        if self.takes(population, order):
+                            yield group.update(population, self._token(population, order))
                     group.read_out(phase, order)
 
+    def takes(self, population: int, order: int) -> bool:
+        """Return whether a population takes the token that is the `order`-th in its own order."""
+        return (order + 1) % int(self.neurons.populations.period[population]) == 0
+
     def _token(self, population: int, order: int) -> int:
-        """Return the token that a population takes when it has taken `order` others."""
+        """Return the token that is the `order`-th in a population's own order."""
         return self.inputs.shape[1] - 1 - order if self.neurons.populations.backward[population] else order
 
     def _suggested(self) -> int:
@@ -151,18 +159,22 @@ class _Group:
                       self._by_sample(self.state[population]), self._by_sample(output))
 
     def read_out(self, populations: list[int], token: int) -> None:
-        """Add the spikes of this token to the answer, or set the answer to its graded values, of `populations`."""
+        """Add the spikes of this token to the answer, or set the answer to its graded values, of `populations`.
+
+        The answer of a population that rests at this token stays as it is.
+        """
         whole, column = self.whole, 0
         for population in whole.neurons.readouts:
             size = int(whole.neurons.populations.size[population])
             if population not in populations:
                 column += size
                 continue
-            values = whole.arithmetic.given_out(population, self._output(population, token)[0])
             part = whole.readout[self.samples, column:column + size]
-            if is_graded(whole.neurons, population, 0):
-                part[:] = 0
-            part += values.reshape(self.n_samples, -1)
+            if whole.takes(population, token):
+                if is_graded(whole.neurons, population, 0):
+                    part[:] = 0
+                values = whole.arithmetic.given_out(population, self._output(population, token)[0])
+                part += values.reshape(self.n_samples, -1)
             if whole.readout_tokens is not None:
                 whole.readout_tokens[self.samples, token, column:column + size] = part
             column += size

@@ -33,6 +33,7 @@ from neurosim.engine.tables import (
     P_N_STATE_ROWS,
     P_OUTPUT_START,
     P_PARAMETER_START,
+    P_PERIOD,
     P_PHASE,
     P_PORT_START,
     P_SIZE,
@@ -105,12 +106,12 @@ def reset(function):
 
 @part
 def token_of(tables, population, interval, step, n_tokens):
-    """Return the token that `population` takes in time step `step`, −1 if none."""
+    """Return the token that `population` takes in time step `step`, −1 if none or if it rests at that token."""
     since = step - tables.population[population, P_STAGE] - tables.population[population, P_PHASE] * n_tokens * interval
     if since < 0 or since % interval != 0:
         return np.int64(-1)
     token = since // interval
-    if token >= n_tokens:
+    if token >= n_tokens or (token + 1) % tables.population[population, P_PERIOD] != 0:
         return np.int64(-1)
     return n_tokens - 1 - token if tables.population[population, P_BACKWARD] != 0 else token
 

@@ -344,7 +344,8 @@ class _Log:
         for population, token in due:
             if token < 0:
                 continue
-            sends = not populations.last_only[population] or token == len(function.inputs) - 1
+            is_last = token + int(populations.period[population]) >= len(function.inputs)
+            sends = is_last or not populations.last_only[population]
             for index in range(int(slices.population_start[population]), int(slices.population_start[population + 1])):
                 self._slice(chip, step, population, token, index, sends, work, packets)
         return work, packets
@@ -455,13 +456,17 @@ def _spike_table(spikes: list[tuple[int, int, int, float, int]], machine: Machin
 
 
 def _readouts(machine: Machine, function: FunctionPass) -> NDArray[np.float64]:
-    """Return float64[token, readout neuron]: values, or spikes counted so far."""
+    """Return float64[token, readout neuron]: values, or spikes counted so far; held where a population rests."""
     rows = np.zeros((len(function.inputs), sum(readout_sizes(machine))))
     column = 0
     for population, summed in zip(machine.readouts, summed_readouts(machine), strict=True):
         size = int(machine.populations.size[population])
-        values = np.array([function.output[population][token][0] for token in range(len(rows))], np.float64)
-        rows[:, column:column + size] = np.cumsum(values, axis=0) if summed else values
+        held = np.zeros(size)
+        for token in range(len(rows)):
+            if token in function.output[population]:
+                sent = function.output[population][token][0].astype(np.float64)
+                held = held + sent if summed else sent
+            rows[token, column:column + size] = held
         column += size
     return rows
 

@@ -70,11 +70,11 @@ class FunctionPass:
         self.output: list[dict[int, NDArray[Any]]] = [{} for _ in range(n_populations)]
 
     def token_of(self, population: int, step: int) -> int:
-        """Return the token a population takes in this step, −1 if none."""
+        """Return the token a population takes in this step, −1 if none or if it rests at that token."""
         populations, interval, n_tokens = self.machine.populations, self.machine.schedule.interval, len(self.inputs)
         begun = int(populations.stage[population]) + int(populations.phase[population]) * n_tokens * interval
         token, rest = divmod(step - begun, interval)
-        if rest != 0 or not 0 <= token < n_tokens:
+        if rest != 0 or not 0 <= token < n_tokens or (token + 1) % populations.period[population]:
             return -1
         return n_tokens - 1 - token if populations.backward[population] else token
 

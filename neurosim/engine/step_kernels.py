@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.function_kernels import reset, token_of, update_population
-from neurosim.engine.tables import P_OUTPUT_START, P_SIZE
+from neurosim.engine.tables import P_OUTPUT_START, P_PERIOD, P_SIZE
 from neurosim.engine.time_kernels import (
     BARRIER,
     ORIGIN_PACKET,
@@ -237,7 +237,10 @@ def _keep_packets(records, n_kept, tables, time_state, n_packets, n_sinks, step)
 
 @part
 def _read_out(tables, function, sample, interval, step, readout, values):
-    """Keep the values (or spike counts so far) of read-out populations; all tokens, or the last one in row 0."""
+    """Keep the values (or spike counts so far) of read-out populations; all tokens, or the last one in row 0.
+
+    They hold until the population takes its next token; before its first one they are 0.
+    """
     column = 0
     for index in range(readout.shape[0]):
         population = readout[index, 0]
@@ -247,9 +250,11 @@ def _read_out(tables, function, sample, interval, step, readout, values):
             start = tables.population[population, P_OUTPUT_START]
             row = token if values.shape[0] > 1 else 0
             before = row if values.shape[0] == 1 else row - 1
+            stop = min(row + tables.population[population, P_PERIOD], values.shape[0])
             for neuron in range(size):
                 value = np.float64(function.output[start + neuron])
                 if readout[index, 1] and before >= 0:
                     value += values[before, column + neuron]
-                values[row, column + neuron] = value
+                for held in range(row, stop):
+                    values[held, column + neuron] = value
         column += size

@@ -35,6 +35,7 @@ from neurosim.engine.tables import (
     P_LAST_ONLY,
     P_N_MODES,
     P_N_OUTPUTS,
+    P_PERIOD,
     P_SIZE,
     S_ACTIVE,
     S_CORE,
@@ -122,8 +123,9 @@ def make_time_state(n_cores, n_packets, n_sinks, n_spikes):
 
 @part
 def fires(tables, population, token, n_tokens):
-    """Return whether a population may send packets at this token (read-outs may speak at the last one only)."""
-    return tables.population[population, P_LAST_ONLY] == 0 or token == n_tokens - 1
+    """Return whether a population may send packets at this token (read-outs may speak at their last one only)."""
+    is_last = token + tables.population[population, P_PERIOD] >= n_tokens
+    return tables.population[population, P_LAST_ONLY] == 0 or is_last
 
 
 @part

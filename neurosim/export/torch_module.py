@@ -76,6 +76,7 @@ class FixedPointNetwork(nn.Module):  # type: ignore[misc]
             Synapses(item, self.codings[self.index[item.source]], self.codings[self.index[item.target]])
             for item in network.projections)
         self.order = [(group, is_loop(network, group)) for group in evaluation_order(network)]
+        _check_periods(network)
         for name in (network.populations[group[0]].name for group, loops in self.order if loops):
             if network.population(name).direction == "reversed":
                 raise NetworkError(f"population {name!r}: recurrence of neurons that take the tokens backward",
@@ -160,6 +161,13 @@ class FixedPointNetwork(nn.Module):  # type: ignore[misc]
             raise DataError("inputs hold NaN or infinity", allowed="finite numbers")
         device = next((item.device for item in self.parameters()), values.device)
         return values.to(device=device, dtype=torch.float64)
+
+
+def _check_periods(network: Network) -> None:
+    resting = [population for population in network.populations if population.period != 1]
+    if resting:
+        raise NetworkError(f"population {resting[0].name!r}: period = {resting[0].period}: neurons that rest at tokens "
+                           "cannot be trained here", allowed="1", mend="train it where it was made")
 
 
 def _somata(codings: Codings, width: float) -> nn.Module:

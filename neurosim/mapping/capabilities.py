@@ -29,7 +29,8 @@ _HELP = {
     "max_state_words": "a chip with more core.capabilities.max_state_words, or fewer modes",
     "models": "one of the chip's models",
     "gated_update": "a chip with core.capabilities.gated_update, or a network whose interval is 1 "
-                    "(schedule `pipelined`, no recurrence longer than its delay)",
+                    "(schedule `pipelined`, no recurrence longer than its delay) and whose populations take every "
+                    "token (period 1)",
 }
 # Attributes that need more than the model as such.
 _ATTRIBUTE_NEEDS = {("activation", "gelu"): "lookup_table"}
@@ -65,6 +66,8 @@ def missing_capabilities(network: Network, population: Population, chip: Chip) -
     for need in sorted(_needs(population)):
         if not getattr(able, need):
             missing[need] = ""
+    if population.period > 1 and not able.gated_update:
+        missing["gated_update"] = f"it takes one token in {population.period}, and rests in between"
     missing.update(_missing_dendrites(network, population, able))
     n_words = population.spec.n_state_rows(population.n_modes)
     if able.max_state_words is not None and n_words > able.max_state_words:

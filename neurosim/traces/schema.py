@@ -61,7 +61,8 @@ class PacketTable:
 class SampleResult:
     """One sample, from an empty machine to its last step.
 
-    readout : float64[readout neuron]         values at the last token, read-out populations concatenated
+    readout : float64[readout neuron]         values at the last token, read-out populations concatenated; those that
+                                              rest at it keep what they last said, 0 before their first token
     readout_tokens : float64[token, readout neuron] or None
     step_end_ps : int64[step]                 end of each step, barrier included; strictly ascending
     core_counts : int32[step, core, N_CORE_EVENTS]

@@ -125,8 +125,11 @@ def build_case(choose: Choose, random: np.random.Generator) -> Case:
     chip = build_chip(choose)
     if choose((False, False, False, True)):
         network = with_reversed(network, random)
-    return Case(network, chip, build_mapping(choose, network), build_inputs(network, choose, random),
-                choose(("float64", "float64", "float32")), choose((False, True)))
+    mapping, inputs = build_mapping(choose, network), build_inputs(network, choose, random)
+    numbers, readout_tokens = choose(("float64", "float64", "float32")), choose((False, True))
+    if choose((False, False, True)):
+        network = with_periods(network, random)
+    return Case(network, chip, mapping, inputs, numbers, readout_tokens)
 
 
 # -- network -------------------------------------------------------------------------------------------------------
@@ -162,6 +165,38 @@ def with_reversed(network: Network, random: np.random.Generator) -> Network:
     return replace(network, populations=tuple(
         replace(item, direction="reversed") if item.model != "input" and item.name not in {*network.readouts, *cyclic}
         and random.random() < 0.6 else item for item in network.populations))
+
+
+def with_periods(network: Network, random: np.random.Generator) -> Network:
+    """Return the network with some populations that rest at tokens: periods rise along projections, loops share one.
+
+    Delays are rounded up to multiples of their source's period, or drawn anew: most often within a window.
+    """
+    graph, period = nx.DiGraph(network.topology()), {item.name: 1 for item in network.populations}
+    components = nx.condensation(graph)
+    for component in list(nx.topological_sort(components)):
+        members = sorted(components.nodes[component]["members"])
+        if {network.population(name).model for name in members} == {"input"}:
+            continue
+        feeding = [period[source] for name in members for source in graph.predecessors(name) if source not in members]
+        rises = 1 if any(network.population(name).direction != "forward" for name in graph.nodes
+                         if any(name in members or nx.has_path(graph, member, name) for member in members)) \
+            else int(random.choice([1, 1, 2, 3]))
+        period.update(dict.fromkeys(members, int(np.lcm.reduce([1, *feeding])) * rises))
+    if max(period.values()) > 6:
+        return network
+    return replace(network, populations=tuple(replace(item, period=period[item.name]) for item in network.populations),
+                   projections=tuple(_paced(item, period[item.source], period[item.target], random)
+                                     for item in network.projections))
+
+
+def _paced(item: Projection, step: int, period: int, random: np.random.Generator) -> Projection:
+    delays = (np.asarray(item.delay_steps) + step - 1) // step * step
+    if item.source != item.target and delays.ndim == 0 and random.random() < 0.5:
+        delays = delays + (period - step)       # the first token of the window
+    elif item.source != item.target and delays.ndim:
+        delays = delays + step * random.integers(0, max(period // step, 1), delays.shape)
+    return replace(item, delay_steps=delays if delays.ndim else int(delays))
 
 
 def _population(name: str, choose: Choose, random: np.random.Generator) -> Population:

@@ -59,9 +59,17 @@ def features(case: Case, found: list[SampleResult]) -> set[str]:
         "convolution": bool((machine.destinations.conv > 0).any()) and bool(packets),
         "unrolled": bool((machine.projections.kind == CONVOLUTION).any() and not machine.destinations.conv.any()),
         "backward": bool(machine.populations.backward.any()), "three phases": machine.schedule.n_phases > 2,
+        "rests": bool((machine.populations.period > 1).any()),
+        "reads out at rest": bool((machine.populations.period[list(machine.readouts)] > 1).any()),
+        "rests in a loop": _rests_in_a_loop(machine),
         "interval": machine.schedule.interval > 1, "float32": case.numbers == "float32",
     }
     return {name for name, value in has.items() if value}
+
+
+def _rests_in_a_loop(machine) -> bool:
+    source, target = machine.projections.source, machine.projections.target
+    return bool((machine.populations.period[source[source == target]] > 1).any())
 
 
 def _sends_graded(machine, rows: np.ndarray) -> bool:
@@ -100,7 +108,8 @@ def test_engines_agree() -> None:
     rare = {name: seen[name] for name in
             ("packets", "finite buffers", "one slot", "finite core input", "multicast", "local delivery",
              "overlapped", "serial", "torus", "yx", "graded packets", "many flits", "1 ps hops", "long delay", "loop",
-             "two outputs", "deep queue", "late packets", "interval", "float32") if seen[name] < 3}
+             "two outputs", "deep queue", "late packets", "rests", "reads out at rest", "rests in a loop", "interval",
+             "float32") if seen[name] < 3}
     assert not rare, "the random cases do not exercise this"
 
 

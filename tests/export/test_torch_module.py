@@ -124,6 +124,10 @@ def test_a_variance_plus_epsilon_counts_up_to_24_bits() -> None:
 def test_random_networks(seed: int) -> None:
     case, random = fixed_case(seed), np.random.default_rng(seed)
     network = with_formats(case.network, random)
+    if any(item.period > 1 for item in network.populations):
+        with pytest.raises(NetworkError, match=r"rest at tokens|a convolution into port|take the tokens backward"):
+            to_torch(network)
+        network = replace(network, populations=tuple(replace(item, period=1) for item in network.populations))
     if any(is_beyond_pytorch(network, item) for item in network.projections):
         with pytest.raises(NetworkError, match=r"a convolution into port|take the tokens backward"):
             to_torch(network)

@@ -10,7 +10,7 @@ import pytest
 from importers.files.tensors import TensorFile
 from importers.mimo.event_inputs import dvs_tokens, event_inputs
 from importers.mimo.event_ssm import import_event_ssm
-from neurosim.errors import DataError, OptionError
+from neurosim.errors import DataError
 from neurosim.graph import Network
 from tests.importers.passes import Array, values_of
 from tests.importers.trees import Tensors, event_ssm
@@ -42,9 +42,28 @@ def test_event_trap_i_the_interval_is_the_one_after_the_event() -> None:
     assert not np.allclose(readout(net, before), expected.output, atol=1e-3)
 
 
-def test_event_trap_ii_windows_are_refused() -> None:
-    with pytest.raises(OptionError, match="pooling_stride = 8: later layers would see one token in 8, index 0 of each"):
-        import_event_ssm(TensorFile("net.npz", event_ssm()), pooling_stride=8)
+@pytest.mark.parametrize("n_tokens", [16, 19])
+def test_event_trap_ii_the_first_token_of_a_window_goes_on(n_tokens: int) -> None:
+    """Not the last one; their intervals are summed, and a window that is cut short is dropped."""
+    tensors = event_ssm(widths=(8, 8))      # one stage: the first layer pools, the second takes one token in 4
+    net = import_event_ssm(TensorFile("net.npz", tensors), pooling_stride=4, pooling="last").network
+    random = np.random.default_rng(1)
+    symbols, intervals = random.integers(0, 20, n_tokens), random.exponential(1.0, n_tokens)
+    x = np.column_stack([np.eye(20)[symbols], intervals])
+    found = values_of(net, x, "layer0.modes", "layer0.y", "layer0.interval", "layer0.norm")
+    assert net.population("layer0.modes").period == 1 and net.population("layer1.modes").period == 4
+    space = {key.split("S5SSM_0.")[1]: values.astype(float) for key, values in tensors.items()
+             if "SequenceLayer_0.S5SSM_0." in key}
+    c, modes = space["C"], [found["layer0.modes", part] for part in ("graded_real", "graded_imag")]
+    for window in range(n_tokens // 4):
+        first, last = 4 * window, 4 * window + 3
+        np.testing.assert_allclose(found["layer0.interval", "graded"][last, 0], intervals[first:last + 1].sum())
+        states = modes[0][first], modes[1][first]
+        y = 2 * (c[..., 0] @ states[0] - c[..., 1] @ states[1]) + space["D"] * found["layer0.norm", "graded"][first]
+        np.testing.assert_allclose(found["layer0.y", "graded"][last], y, rtol=1e-9, atol=1e-9)
+    expected = run_events(tensors, Form("async", pooling="last", stride=4), symbols, intervals)
+    assert len(expected.output) == 4
+    np.testing.assert_allclose(readout(net, x)[3::4], expected.output, rtol=1e-9, atol=1e-9)
 
 
 def test_event_trap_iii_the_token_of_a_camera_event_is_a_product() -> None:

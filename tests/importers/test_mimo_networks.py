@@ -14,7 +14,10 @@ from importers.mimo.event_ssm import recognises as recognises_events
 from importers.mimo.s5 import import_s5
 from importers.mimo.s5 import recognises as recognises_s5
 from importers.result import ImportResult
+from neurosim.api import load_chip, map_network
 from neurosim.errors import DataError, OptionError
+from neurosim.events import CORE_EVENT_INDEX
+from tests.engine.results import differences, results
 from tests.importers.msgpack_writer import packed
 from tests.importers.passes import Array, values_of
 from tests.importers.trees import Tensors, event_ssm, nested, s5, slashed
@@ -114,6 +117,59 @@ def test_event_ssm(method: str, pooling: str, place: str, family: str) -> None:
     assert_equal(result, x, expected, "norm" if place == "post" else "glu")
 
 
+@pytest.mark.parametrize("mode", ["last", "avgpool", "timepool"])
+@pytest.mark.parametrize(("stride", "n_tokens"), [(2, 12), (2, 23), (3, 25), (4, 24)])
+@pytest.mark.parametrize(("place", "family", "pooling", "method"), [
+    ("pre", "layer", "mean", "async"), ("post", "batch", "timepool", "zoh"), ("pre", "none", "last", "dirac")])
+def test_event_ssm_with_a_stride(mode: str, stride: int, n_tokens: int, place: str, family: str, pooling: str,
+                                 method: str) -> None:
+    """Two stages, so that strides multiply; at tokens at which a population rests it sends nothing."""
+    tensors = event_ssm(family=family, place=place)
+    tokens, intervals, x = (item[:n_tokens] for item in events())
+    form = Form(method, place=place, pooling=pooling, epsilon=1e-5 if family == "batch" else 1e-6, stride=stride,
+                mode=mode)
+    expected = run_events(tensors, form, tokens, intervals)
+    network = from_events(tensors, discretization=method, pooling=pooling, norm_place=place, pooling_stride=stride,
+                          pooling_mode=mode).network
+    values, names = values_of(network, x), [f"layer{n}.{'norm' if place == 'post' else 'glu'}" for n in range(3)]
+    for name, stream in zip((*names, "readout"), (*expected.stream, expected.output), strict=True):
+        period, found = network.population(name).period, values[name, "graded"]
+        assert period == (stride if name.startswith(("layer0", "layer1")) else stride**2)
+        assert len(stream) == n_tokens // period
+        np.testing.assert_allclose(found[period - 1::period], stream, rtol=1e-9, atol=1e-9)
+        assert not np.delete(found, np.s_[period - 1::period], axis=0).any()
+
+
+@pytest.mark.parametrize("mode", ["last", "timepool"])
+def test_strides_on_a_chip(mode: str) -> None:
+    """The engines compute what the batch pass computes, and book no update at tokens at which a population rests."""
+    network = from_events(event_ssm(n_symbols=6, widths=(4, 4, 6), n_modes=3), pooling_stride=2, pooling_mode=mode,
+                          pooling="timepool").network
+    x = events(6)[2][None, :11]
+    machine = map_network(network, load_chip("generic-mesh"))
+    found = [results(machine, x, engine=engine, detail="functional", readout_tokens=True)[0]
+             for engine in ("compiled", "reference")]
+    assert differences(*found) == []
+    expected = values_of(network, x[0], "readout")["readout", "graded"]
+    assert found[0].readout_tokens is not None
+    for token, values in enumerate(found[0].readout_tokens):
+        last = (token + 1) // 4 * 4 - 1
+        np.testing.assert_allclose(values, expected[last] if last >= 0 else 0, rtol=1e-9, atol=1e-9)
+    booked = sum(int(found[0].core_counts[:, :, CORE_EVENT_INDEX[name]].sum())
+                 for name in ("program_active", "program_inactive", "soma_active", "soma_inactive"))
+    assert booked == sum(item.size * (11 // item.period) for item in network.populations if item.model != "input")
+
+
+def test_stride_from_metadata() -> None:
+    tensors, (tokens, intervals, x) = event_ssm(), events()
+    result = import_event_ssm(TensorFile("net", tensors, {"pooling_stride": "2", "pooling_mode": "avgpool"}))
+    expected = run_events(tensors, Form("async", stride=2, mode="avgpool"), tokens, intervals)
+    found = values_of(result.network, x, "readout")["readout", "graded"]
+    np.testing.assert_allclose(found[3::4], expected.output, rtol=1e-9, atol=1e-9)
+    with pytest.raises(DataError, match="metadata pooling_stride = '2.5'\n  allowed: integer from 1 to 1024"):
+        import_event_ssm(TensorFile("net", tensors, {"pooling_stride": "2.5"}))
+
+
 def test_event_ssm_options() -> None:
     tensors = event_ssm()
     tensors["encoder.stages_0.SequenceLayer_0.S5SSM_0.Lambda_re"][0] = 0.02
@@ -175,8 +231,14 @@ def test_what_is_refused_of_s5() -> None:
 
 
 def test_what_is_refused_of_event_ssm() -> None:
-    with pytest.raises(OptionError, match="pooling_stride = 4: later layers would see one token in 4, index 0 of each"):
-        from_events(event_ssm(), pooling_stride=4)
+    with pytest.raises(OptionError, match="pooling_stride = 0\n  allowed: integer from 1 to 1024"):
+        from_events(event_ssm(), pooling_stride=0)
+    with pytest.raises(OptionError, match="pooling_stride = 257 in each of 2 stages.*\n.*up to 65536"):
+        from_events(event_ssm(), pooling_stride=257)
+    with pytest.raises(OptionError, match="pooling_mode = 'median'\n  allowed: last, avgpool, timepool"):
+        from_events(event_ssm(), pooling_stride=2, pooling_mode="median")
+    with pytest.raises(OptionError, match="pooling_mode = 'last' with pooling_stride 1"):
+        from_events(event_ssm(), pooling_mode="last")
     with pytest.raises(DataError, match="Dense_1.kernel is missing"):
         from_events(without(event_ssm(), "Dense_1.kernel", "Dense_1.bias"))
     with pytest.raises(DataError, match="batch_stats.*BatchNorm_0.mean is missing\n  mend: save the collection"):
@@ -192,3 +254,5 @@ def test_notes_say_what_was_guessed() -> None:
     assert any("norm_place = pre is a guess" in note for note in notes)
     assert any("taken for LayerNorms" in note for note in notes)
     assert any("pooling_stride = 1 is an assumption" in note for note in from_events(event_ssm()).report.notes)
+    notes = from_events(event_ssm(), pooling_stride=2).report.notes
+    assert any("pooling_mode = last is an assumption" in note for note in notes)

@@ -29,6 +29,8 @@ class Form(NamedTuple):
     epsilon: float = 1e-6
     pooling: str = "mean"
     gelu: str = "tanh"
+    stride: int = 1
+    mode: str = "last"
 
 
 class Outcome(NamedTuple):
@@ -43,8 +45,11 @@ def as_complex(values: Array) -> Array:
     return values[..., 0] + 1j * values[..., 1]
 
 
-def state_space(p: Tree, start: str, form: Form, u: Array, intervals: Array | None) -> Array:
-    """Return y = (2) Re(C x) + D u; without intervals all steps are 1."""
+def state_space(p: Tree, start: str, form: Form, u: Array, intervals: Array | None, stride: int = 1) -> Array:
+    """Return y = (2) Re(C x) + D u; without intervals all steps are 1.
+
+    With a stride, x of the first token of each window, and u of the window pooled.
+    """
     real = np.minimum(p[f"{start}Lambda_re"], -1e-4) if form.clip_eigs else p[f"{start}Lambda_re"]
     poles = real + 1j * p[f"{start}Lambda_im"]
     step = form.step_rescale * np.exp(p[f"{start}log_step"].reshape(-1))
@@ -70,7 +75,26 @@ def state_space(p: Tree, start: str, form: Form, u: Array, intervals: Array | No
             if s >= t and len(both) == 2:
                 y[t] += both[1] @ (np.exp(logs * (s - t)) * driven[s])
     d = p[f"{start}D"]
+    if stride > 1:
+        assert intervals is not None
+        y = np.array([y[first] for first in range(0, n_tokens - stride + 1, stride)])
+        u = windowed(u, intervals, stride, form.mode)
     return (2 if form.conj_sym else 1) * y.real + (u * d if d.ndim == 1 else u @ d.T)
+
+
+def windowed(x: Array, intervals: Array, stride: int, mode: str) -> Array:
+    """Return what goes on of each full window of tokens."""
+    pooled = []
+    for window in range(len(x) // stride):
+        tokens = range(window * stride, (window + 1) * stride)
+        if mode == "last":
+            pooled.append(x[tokens[0]])
+        elif mode == "avgpool":
+            pooled.append(sum(x[token] for token in tokens) / stride)
+        else:
+            pooled.append(sum((intervals[token] + 1e-6) * x[token] for token in tokens)
+                          / sum(intervals[token] + 1e-6 for token in tokens))
+    return np.array(pooled).reshape(-1, x.shape[1])
 
 
 def _read(p: Tree, start: str) -> list[Array]:
@@ -135,17 +159,26 @@ def run_events(tree: Tree, form: Form, tokens: Array, intervals: Array) -> Outco
     streams = []
     for start in sorted({key.split("S5SSM_0")[0] for key in p if "S5SSM_0" in key}):
         norm = next((name for name in ("LayerNorm_0", "BatchNorm_0") if f"{start}{name}.scale" in p), "")
+        stride = form.stride if start.endswith("SequenceLayer_0.") else 1
+        passing = windowed(stream, intervals, stride, form.mode) if stride > 1 else None
         stream = _residual(p, start, norm, stream, form,
-                           lambda z, at=start: gated(p, "", f"{at}Dense_0", form._replace(gate="half_glu2"),
-                                                     state_space(p, f"{at}S5SSM_0.", form, z, intervals)))
+                           lambda z, at=start, step=stride, between=intervals: gated(
+                               p, "", f"{at}Dense_0", form._replace(gate="half_glu2"),
+                               state_space(p, f"{at}S5SSM_0.", form, z, between, step)), passing)
+        if stride > 1:
+            intervals = np.array([sum(intervals[first:first + stride])
+                                  for first in range(0, len(intervals) - stride + 1, stride)])
         streams.append(stream)
     return Outcome(streams, pooled(p, form, stream, intervals))
 
 
-def _residual(p: Tree, start: str, norm: str, x: Array, form: Form, block: Any) -> Array:
+def _residual(p: Tree, start: str, norm: str, x: Array, form: Form, block: Any,
+              passing: Array | None = None) -> Array:
+    """Return a block with its norm and what goes past it: x, or `passing`."""
     has_norm = f"{start}{norm}.scale" in p
     z = normalised(p, f"{start}{norm}", x, form.epsilon) if has_norm and form.place == "pre" else x
-    skip = dense(p, f"{start}Dense_1", x) if f"{start}Dense_1.kernel" in p else x
+    past = x if passing is None else passing
+    skip = dense(p, f"{start}Dense_1", past) if f"{start}Dense_1.kernel" in p else past
     out = skip + block(z)
     return normalised(p, f"{start}{norm}", out, form.epsilon) if has_norm and form.place == "post" else out
 
