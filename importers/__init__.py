@@ -23,7 +23,7 @@ def import_network(path: str | Path, format: str = "auto", **options: Any) -> Im
     DataError       a file that cannot be read, or whose content no importer knows
     OptionError     a format or an option that there is not, or that contradicts the file
     """
-    from importers.containers import is_hdf5
+    from importers.files.containers import is_hdf5
     from importers.registry import IMPORTER_BY_NAME
     from neurosim.errors import check_choice
 
@@ -35,8 +35,8 @@ def import_network(path: str | Path, format: str = "auto", **options: Any) -> Im
 
 
 def _from_tensors(path: Path, chosen: Importer | None, options: dict[str, Any]) -> ImportResult:
+    from importers.files.tensors import load_tensors
     from importers.registry import IMPORTERS
-    from importers.tensors import load_tensors
     from neurosim.errors import DataError
 
     source = load_tensors(path)
@@ -66,7 +66,7 @@ def _from_hdf5(path: Path, chosen: Importer | None, options: dict[str, Any]) -> 
 
 def recognised_hdf5(path: Path) -> Importer | None:
     """Return the importer that an HDF5 file is for; None where there is none, or the file is no HDF5."""
-    from importers.containers import is_hdf5, looking_into
+    from importers.files.containers import is_hdf5, looking_into
     from importers.registry import IMPORTERS
 
     if not is_hdf5(path):

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from importers.files.damage import check_finite
+from importers.files.tensors import TensorFile
 from importers.result import Action, ReportLine
-from importers.tensors import TensorFile, nearest
-from neurosim.errors import DataError
+from neurosim.errors import DataError, nearest
 
 FloatArray = NDArray[np.float64]
 
@@ -65,10 +66,7 @@ class Checkpoint:
 
     def derived(self, key: str, what: str, values: NDArray[Any]) -> None:
         """Refuse numbers made of a key that are not finite."""
-        if not np.isfinite(values).all():
-            index = np.argwhere(~np.isfinite(values))[0].tolist()
-            raise DataError(f"{self.path}: {self._names[key]} makes {what}{index} = {values[tuple(index)]}",
-                            allowed="finite numbers", mend="check the training run for divergence")
+        check_finite(values, f"{self.path}: {self._names[key]} makes {what}")
 
     def drop(self, key: str, reason: str) -> None:
         """Note that a key is not used."""

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from neurosim.graph import OneToOneWeights, Population, Projection
 
 FloatArray = NDArray[np.float64]
-RESETS = ("hard", "soft", "soft_delayed", "hard_delayed", "none")
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Neurons:
 def integrate_and_fire(name: str, leak: FloatArray, threshold: FloatArray, *, gain: FloatArray, bias: FloatArray,
                        reset: str, comparator: str, reset_value: FloatArray | float = 0.0,
                        current_leak: FloatArray | None = None, input_delay_steps: int = 0) -> Neurons:
-    """Return `lif` neurons, or `cuba` where there is a `current_leak`, with one of RESETS.
+    """Return `lif` neurons, or `cuba` where there is a `current_leak`, with one of the resets above.
 
     leak, threshold, gain, bias, current_leak : float64[neuron]
     """

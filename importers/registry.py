@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from importers.result import ImportResult, Support
-from neurosim.errors import OptionError
+from neurosim.errors import OptionError, nearest
 
 
 class Importer(NamedTuple):
@@ -49,17 +48,16 @@ class Importer(NamedTuple):
         known = list(self.options())
         for option in options:
             if option not in known:
-                close = difflib.get_close_matches(option, known, 1)
                 raise OptionError(f"format {self.name}: unknown option {option!r}", allowed=", ".join(known),
-                                  mend=f"did you mean {close[0]!r}?" if close else None)
+                                  mend=nearest(option, known))
 
 
 IMPORTERS: tuple[Importer, ...] = (
     Importer("state_space", "SpikingSSM, Binary S4D, GSU and S4D checkpoints", "tensors", "importers.state_space",
              "import_state_space"),
     Importer("event_ssm", "Event-SSM parameter trees: S5 layers whose tokens bring their intervals", "tensors",
-             "importers.event_ssm", "import_event_ssm"),
-    Importer("s5", "S5 parameter trees: state spaces that mix channels", "tensors", "importers.s5", "import_s5"),
+             "importers.mimo.event_ssm", "import_event_ssm"),
+    Importer("s5", "S5 parameter trees: state spaces that mix channels", "tensors", "importers.mimo.s5", "import_s5"),
     Importer("resonate", "balanced resonate-and-fire, resonate-and-fire and adaptive LIF networks", "tensors",
              "importers.resonate", "import_resonate"),
     Importer("snntorch", "state dicts of snnTorch whose order is plain", "tensors", "importers.snntorch_state",

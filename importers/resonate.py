@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 
 from importers.checkpoint import Checkpoint, FloatArray, bare_key
+from importers.files.tensors import TensorFile, load_tensors
+from importers.graph_builder import GraphBuilder
+from importers.resolver import Resolver
 from importers.result import ImportReport, ImportResult, Support
-from importers.state_space_graph import GraphBuilder
-from importers.state_space_settings import Resolver
-from importers.tensors import TensorFile, load_tensors
 from neurosim.errors import DataError, OptionError
 from neurosim.graph import DenseWeights, Network, Projection, SparseWeights
 

@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 
 from importers.checkpoint import Checkpoint, FloatArray
+from importers.files.tensors import TensorFile, load_tensors
 from importers.neurons import Neurons, integrate_and_fire
-from importers.nir_assemble import bias_population
+from importers.nir.assemble import bias_population
 from importers.option_values import listed
 from importers.result import ImportReport, ImportResult, Support
-from importers.tensors import TensorFile, load_tensors, nearest
-from neurosim.errors import DataError, OptionError, check_choice
+from neurosim.errors import DataError, OptionError, check_choice, nearest
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection
 
 SUPPORTS = (

@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 
 class NeurosimError(Exception):
@@ -96,6 +96,10 @@ class SimulationError(NeurosimError):
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Raise OptionError where `value` is none of `choices`, with the nearest one."""
     if value not in choices:
-        close = difflib.get_close_matches(str(value), list(choices), 1)
-        raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices),
-                          mend=f"did you mean {close[0]!r}?" if close else None)
+        raise OptionError(f"{name} = {value!r}", allowed=", ".join(choices), mend=nearest(str(value), choices))
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return `did you mean …?` for the closest of `names`, or None."""
+    close = difflib.get_close_matches(name, list(names), 1)
+    return f"did you mean {close[0]!r}?" if close else None

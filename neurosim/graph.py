@@ -6,7 +6,6 @@ with weights and a logical delay in tokens. `Network` checks itself when it is m
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from neurosim.errors import NetworkError
+from neurosim.errors import NetworkError, nearest
 from neurosim.formats import Coding
 from neurosim.model_specs import SPEC_BY_NAME, ModelSpec
 from neurosim.quantity_specs import MODEL_QUANTITIES
@@ -92,7 +91,7 @@ class Population:
         """The model's declaration."""
         if self.model not in SPEC_BY_NAME:
             raise NetworkError(f"{self.name}: model = {self.model!r}", allowed=", ".join(SPEC_BY_NAME),
-                               mend=_nearest(self.model, list(SPEC_BY_NAME)))
+                               mend=nearest(self.model, list(SPEC_BY_NAME)))
         return SPEC_BY_NAME[self.model]
 
     def output_kind(self, output: str) -> str:
@@ -106,7 +105,7 @@ class Population:
         for name in self.parameters:
             if name not in names:
                 raise NetworkError(f"{self.name}: unknown parameter {name!r} of model {spec.name}",
-                                   allowed=", ".join(names) or "none", mend=_nearest(name, names))
+                                   allowed=", ".join(names) or "none", mend=nearest(name, names))
         full: dict[str, FloatArray] = {}
         for parameter in spec.parameters:
             given = self.parameters.get(parameter.name, parameter.default)
@@ -131,7 +130,7 @@ class Population:
         for name in self.attributes:
             if name not in names:
                 raise NetworkError(f"{self.name}: unknown attribute {name!r} of model {spec.name}",
-                                   allowed=", ".join(names) or "none", mend=_nearest(name, names))
+                                   allowed=", ".join(names) or "none", mend=nearest(name, names))
         full: dict[str, str] = {}
         for attribute in spec.attributes:
             value = self.attributes.get(attribute.name, attribute.default)
@@ -199,7 +198,7 @@ class Network:
             if population.name == name:
                 return population
         names = [population.name for population in self.populations]
-        raise NetworkError(f"no population {name!r}", allowed=", ".join(names), mend=_nearest(name, names))
+        raise NetworkError(f"no population {name!r}", allowed=", ".join(names), mend=nearest(name, names))
 
     @property
     def is_quantised(self) -> bool:
@@ -253,7 +252,7 @@ class Network:
 
 def _check_choice(label: str, value: str, choices: list[str]) -> None:
     if value not in choices:
-        raise NetworkError(f"{label} = {value!r}", allowed=", ".join(choices) or "none", mend=_nearest(value, choices))
+        raise NetworkError(f"{label} = {value!r}", allowed=", ".join(choices) or "none", mend=nearest(value, choices))
 
 
 def _check_gain(coding: Coding, n_channels: int, label: str) -> None:
@@ -305,9 +304,3 @@ def _check_finite(values: FloatArray, label: str) -> None:
         where = np.argwhere(~np.isfinite(values))[0].tolist()
         raise NetworkError(f"{label}[{', '.join(map(str, where))}] = {values[tuple(where)]}", allowed="finite numbers",
                            mend="check the training run or the file for NaN and infinity")
-
-
-def _nearest(name: str, names: list[str]) -> str | None:
-    close = difflib.get_close_matches(name, names, 1)
-    return f"did you mean {close[0]!r}?" if close else None
-

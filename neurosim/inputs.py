@@ -7,7 +7,6 @@ input column. Nothing is unpickled, and shapes are read before values, so that a
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.data_files import array_shapes, check_numbers, check_size, map_npy, read_field, split_field
-from neurosim.errors import DataError
+from neurosim.errors import DataError, nearest
 
 Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
@@ -125,9 +124,7 @@ def _chosen_field(path: Path, field: str | None, names: list[str], kind: str) ->
     if field is not None:
         if field in names:
             return field
-        close = difflib.get_close_matches(field, names, 1)
-        raise DataError(f"{path}: no array {field!r}", allowed=shown,
-                        mend=f"did you mean {close[0]!r}?" if close else None)
+        raise DataError(f"{path}: no array {field!r}", allowed=shown, mend=nearest(field, names))
     for name in _DEFAULT_FIELDS[kind]:
         if name in names:
             return name

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from neurosim.errors import DataError, OptionError, check_choice
+from neurosim.errors import DataError, OptionError, check_choice, nearest
 from neurosim.recordings.binning import PREFIX as INPUT_PREFIX
 from neurosim.recordings.binning import Binning, binning_options
 from neurosim.scenario import Scenario, is_scenario, list_scenarios, load_scenario
@@ -95,9 +95,8 @@ def _network_from_file(path: Path) -> Network:
         raise DataError(f"{path}: is a directory", allowed="a network file, a weight file or a scenario's YAML file")
     if not path.is_file():
         known = list_scenarios()
-        close = difflib.get_close_matches(str(path), known, 1)
         raise DataError(f"{path}: no such file or scenario", allowed=f"{', '.join(known)}, or a file",
-                        mend=f"did you mean {close[0]!r}?" if close else "check the path")
+                        mend=nearest(str(path), known) or "check the path")
     from importers import import_network, recognised_hdf5
     from neurosim.graph_io import is_network_file
     from neurosim.graph_io import load_network as read

@@ -10,7 +10,6 @@ there are options of `importers.import_network`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -23,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hw_models.explain import validate
 from hw_models.located import ConfigError, Fault, Located, read_located, shown
-from neurosim.errors import DataError, OptionError
+from neurosim.errors import DataError, OptionError, nearest
 from neurosim.inputs import check_labels, load_inputs, load_labels
 
 if TYPE_CHECKING:
@@ -90,9 +89,8 @@ class Scenario:
         name = network or self.content.default_network
         names = list(self.content.networks)
         if name not in names:
-            close = difflib.get_close_matches(name, names, 1)
             raise OptionError(f"scenario {self.name}: no network {name!r}", allowed=", ".join(names),
-                              mend=f"did you mean {close[0]!r}?" if close else None)
+                              mend=nearest(name, names))
         options = dict(self.content.networks[name])
         options.pop("format", None)             # importers tell by the content; the name is for readers
         return self.path.parent / str(options.pop("weights")), options
@@ -167,9 +165,8 @@ def find_scenario(name: str | Path) -> Path:
         return _package_directory() / str(name) / FILE_NAME
     if Path(name).suffix in (".yaml", ".yml"):
         return Path(name)
-    close = difflib.get_close_matches(str(name), list_scenarios(), 1)
     raise OptionError(f"no scenario {str(name)!r}", allowed=f"{', '.join(list_scenarios())}, or a scenario's YAML file",
-                      mend=f"did you mean {close[0]!r}?" if close else None)
+                      mend=nearest(str(name), list_scenarios()))
 
 
 def _package_directory() -> Path:

@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.numbers",),
     ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs",
      "neurosim.quantity_specs", "neurosim.formats", "hw_models"),
-    ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel"),
+    ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.hdf5_bytes"),
 )
 SOCIABLE = (LAYERS[3], LAYERS[-2], LAYERS[-1])
 BOTTOM = LAYERS[-1]
@@ -56,8 +56,8 @@ EDGES: dict[str, tuple[str, ...]] = {
     "simpy": ("neurosim.engine.reference",),
     "networkx": ("neurosim.graph", "neurosim.mapping.*", "neurosim.noc.topology"),
     # neurosim.data_files, neurosim.recordings: users keep their data in HDF5, and nothing else reads it at the edge.
-    "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.*", "neurosim.data_files",
-             "neurosim.recordings.*"),
+    "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.files.*", "importers.netx",
+             "importers.nir.*", "neurosim.hdf5_bytes", "neurosim.data_files", "neurosim.recordings.*"),
     "typer": ("neurosim.cli.*",),
     "rich": ("neurosim.cli.*", "neurosim.report.text"),
     "matplotlib": ("neurosim.report.*",),   # in modules that load when a page is drawn

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from importers.files.tensors import TensorFile
 from importers.live.build import LiveNetwork
 from importers.state_space import import_state_space, recognises
-from importers.tensors import TensorFile
 from neurosim.errors import DataError
 from neurosim.graph import Network
 

@@ -109,12 +109,15 @@ def _element_type(path: Path, shapes: dict[str, ArrayShape]) -> np.dtype[Any]:
 
 
 def _read_list(path: Path, index: int) -> RawEvents:
+    """Return a recording, taken from the bytes: the HDF5 library can loop for ever on a damaged length."""
     import h5py
+
+    from neurosim.hdf5_bytes import Hdf5Bytes
 
     label = f"{path}: recording {index}"
     try:
-        with h5py.File(path, "r") as file:
-            times, units = np.asarray(file[TIMES][index]), np.asarray(file[UNITS][index])
+        with h5py.File(path, "r") as file, Hdf5Bytes(path) as content:
+            times, units = (content.numbers_at(file[name], index) for name in (TIMES, UNITS))
     except DAMAGE as error:
         raise broken(path, error, "a whole file") from None
     if times.size != units.size:

@@ -196,7 +196,7 @@ def test_report_names_the_chip_of_the_run_and_that_of_the_price(program: Program
 
 
 def test_weights_in_an_npz_are_checked_as_weights(program: Program, tmp_path: Path) -> None:
-    from importers.tensors import load_tensors
+    from importers.files.tensors import load_tensors
 
     weights = tmp_path / "w.npz"
     tensors = load_tensors(ROOT / "scenarios" / "digits" / "weights" / "gsu.safetensors").tensors

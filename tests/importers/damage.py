@@ -32,6 +32,14 @@ def damaged(whole: bytes, chance: random.Random) -> Iterator[bytes]:
         yield bytes(copy)
 
 
+def peak_kilobytes() -> int:
+    """Return the most memory that this process held, without what its parent held when it was started."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+
+
 def main() -> None:
     """Damage, import, count."""
     chance = random.Random(int(sys.argv[1]))
@@ -49,7 +57,7 @@ def main() -> None:
                     assert str(path) in str(error) or "neurosim" not in str(error), error
                     outcomes[1] += 1
                 slowest = max(slowest, time.process_time() - started)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            peak = peak_kilobytes() // 1024
             print(source.name, *outcomes, f"{slowest:.2f}", peak)
 
 

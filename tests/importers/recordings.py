@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from importers.tensors import TensorFile
+from importers.files.tensors import TensorFile
 
 OnDisk = Callable[[str], Path]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from importers.event_inputs import dvs_tokens, event_inputs
-from importers.event_ssm import import_event_ssm
-from importers.tensors import TensorFile
+from importers.files.tensors import TensorFile
+from importers.mimo.event_inputs import dvs_tokens, event_inputs
+from importers.mimo.event_ssm import import_event_ssm
 from neurosim.errors import DataError
 from neurosim.graph import Network
 from tests.importers.passes import Array, values_of

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from importers.event_ssm import import_event_ssm
-from importers.event_ssm import recognises as recognises_events
+from importers.files.tensors import TensorFile, load_tensors
+from importers.mimo.event_ssm import import_event_ssm
+from importers.mimo.event_ssm import recognises as recognises_events
+from importers.mimo.s5 import import_s5
+from importers.mimo.s5 import recognises as recognises_s5
 from importers.result import ImportResult
-from importers.s5 import import_s5
-from importers.s5 import recognises as recognises_s5
-from importers.tensors import TensorFile, load_tensors
 from neurosim.api import load_chip, map_network
 from neurosim.errors import DataError, OptionError
 from neurosim.events import CORE_EVENT_INDEX

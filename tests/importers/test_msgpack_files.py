@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importers.tensors import load_tensors
+from importers.files.tensors import load_tensors
 from neurosim.errors import DataError
 from tests.importers.msgpack_writer import bfloat16, packed
 

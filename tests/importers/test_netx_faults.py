@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from importers.netx import SUPPORTS, import_netx, recognises
-from importers.netx_file import REFUSED_LAYERS
-from importers.netx_neurons import REFUSED_NEURONS
-from importers.netx_synapses import Stream
+from importers.netx.file import REFUSED_LAYERS
+from importers.netx.neurons import REFUSED_NEURONS
+from importers.netx.synapses import Stream
 from neurosim.errors import DataError, OptionError
 from tests.importers.netx_files import CUBA, LOIHI, RESONATOR, SDNN, Layer, conv, dense, even, flatten, neurons, write
 

@@ -18,6 +18,8 @@ from importers.nir import import_nir
 from neurosim.errors import DataError
 from tests.importers.nir_files import Node, chain, lif, line, write_nir
 
+ROOT = Path(__file__).parents[2]
+
 LINEAR: Node = ("Linear", {"weight": np.ones((3, 3))})
 INPUT: Node = ("Input", {"shape": np.array([3])})
 OUTPUT: Node = ("Output", {"shape": np.array([3])})
@@ -193,12 +195,22 @@ def test_truncated(tmp_path: Path) -> None:
             import_nir(path)
 
 
+def test_behind_a_user_block(tmp_path: Path) -> None:
+    with h5py.File(whole(tmp_path / "whole.nir")) as file, \
+            h5py.File(tmp_path / "block.nir", "w", userblock_size=512) as other:
+        for name in file:
+            file.copy(name, other)
+    with pytest.raises(DataError, match=r"block\.nir: lies behind a user block of 512 bytes"):
+        import_nir(tmp_path / "block.nir")
+
+
 FUZZ = """
-import resource, signal, sys, time
+import signal, sys, time
 from pathlib import Path
 import numpy as np
 from importers.nir import import_nir
 from neurosim.errors import InputError
+from tests.importers.damage import peak_kilobytes
 content, path, slowest = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]), 0.0
 random = np.random.default_rng(int(sys.argv[3]))
 used = np.flatnonzero(np.frombuffer(content, np.uint8))
@@ -219,7 +231,7 @@ for turn in range(int(sys.argv[4])):
         pass
     signal.alarm(0)
     slowest = max(slowest, time.perf_counter() - started)
-print("slowest", slowest, "peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print("slowest", slowest, "peak", peak_kilobytes() * 1024)
 """
 
 
@@ -228,7 +240,7 @@ def test_damaged(seed: int, tmp_path: Path) -> None:
     """Random damage, in a process of its own: no traceback, no crash, no loop, under 1 GB and 5 s."""
     source = whole(tmp_path / "whole.nir")
     done = subprocess.run([sys.executable, "-c", FUZZ, str(source), str(tmp_path / "n.nir"), str(seed), "400"],
-                          capture_output=True, text=True, timeout=300, check=False)
+                          cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, f"turn {done.stdout.split()[-1:]}: {done.stderr[-2000:]}"
     words = done.stdout.split()
     assert float(words[words.index("slowest") + 1]) < 5 and int(words[words.index("peak") + 1]) < 10**9

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from importers.nir import import_nir
-from importers.nir_primitives import PRIMITIVES, SUPPORTS
+from importers.nir.primitives import PRIMITIVES, SUPPORTS
 from neurosim.graph import ConvolutionWeights, DenseWeights, Network, OneToOneWeights
 from tests.importers.nir_files import Node, chain, convolutional, lif, line, unrolled, write_nir
 from tests.importers.running import spikes_on_chip

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from importers.event_ssm import import_event_ssm
-from importers.s5 import import_s5
+from importers.files.tensors import TensorFile
+from importers.mimo.event_ssm import import_event_ssm
+from importers.mimo.s5 import import_s5
 from importers.state_space import import_state_space
-from importers.tensors import TensorFile
 from neurosim.errors import InputError, OptionError
 from tests.importers import official
 from tests.importers.official import TASKS, Tensors

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from importers.files.tensors import TensorFile
 from importers.result import ImportResult
 from importers.state_space import import_state_space
-from importers.tensors import TensorFile
 from tests.importers import official
 from tests.importers.official import TASKS, Tensors
 from tests.importers.passes import Array, values_of

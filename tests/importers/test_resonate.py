@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from importers.files.tensors import TensorFile
 from importers.resonate import SUPPORTS, import_resonate, recognises
-from importers.tensors import TensorFile
 from neurosim.errors import DataError, InputError, OptionError
 from neurosim.graph import DenseWeights, Network, Projection, SparseWeights
 from tests.importers.resonators import evaluate, random_tensors

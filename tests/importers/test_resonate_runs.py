@@ -9,8 +9,8 @@ import pytest
 
 import neurosim
 from hw_models.load import load_chip
+from importers.files.tensors import TensorFile
 from importers.resonate import import_resonate
-from importers.tensors import TensorFile
 from neurosim.calibrate import quantized
 from neurosim.engine.batch import BatchPass
 from neurosim.graph import Network

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from importers.files.tensors import TensorFile
 from importers.nir import import_nir
 from importers.snntorch_state import import_snntorch_state, recognises
-from importers.tensors import TensorFile
 from neurosim.errors import DataError, OptionError
 from neurosim.graph import DenseWeights
 from tests.oracle import frameworks

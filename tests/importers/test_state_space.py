@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from importers.files.tensors import TensorFile
 from importers.result import ImportResult
 from importers.state_space import import_state_space
-from importers.tensors import TensorFile
 from neurosim.errors import DataError
 from neurosim.graph import DenseWeights
 from tests.importers.official import Drawn

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from importers.files.tensors import TensorFile
 from importers.result import ImportResult
 from importers.state_space import import_state_space
-from importers.tensors import TensorFile
 from neurosim.errors import DataError, OptionError
 from tests.importers.state_dicts import Tensors, random_network
 

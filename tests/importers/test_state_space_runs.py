@@ -11,10 +11,10 @@ import pytest
 import neurosim
 from hw_models.load import load_chip
 from importers import import_network
-from importers.event_ssm import import_event_ssm
-from importers.s5 import import_s5
+from importers.files.tensors import TensorFile
+from importers.mimo.event_ssm import import_event_ssm
+from importers.mimo.s5 import import_s5
 from importers.state_space import import_state_space
-from importers.tensors import TensorFile
 from neurosim.calibrate import quantized
 from neurosim.engine.batch import BatchPass
 from neurosim.graph import Network

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from importers import import_network, tensors
-from importers.tensors import load_tensors
+from importers import import_network
+from importers.files import tensors
+from importers.files.tensors import load_tensors
 from neurosim.errors import DataError, InputError, OptionError
 from tests.importers.state_dicts import random_network
 

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importers import import_network, tensors, torch_files
-from importers.tensors import load_tensors
+from importers import import_network
+from importers.files import tensors, torch_files
+from importers.files.tensors import load_tensors
 from neurosim.errors import DataError, InputError
 from tests.importers.state_dicts import random_network
 

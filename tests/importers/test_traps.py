@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from importers.files.tensors import TensorFile
 from importers.result import ImportResult
 from importers.state_space import import_state_space
-from importers.tensors import TensorFile
 from neurosim.engine.batch import BatchPass, Update
 from neurosim.errors import DataError
 from neurosim.graph import Network

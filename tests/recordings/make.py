@@ -41,11 +41,12 @@ def nmnist(events: list[Event], path: Path) -> Path:
 
 
 def spike_lists(path: Path, times: list[list[float]], units: list[list[int]], labels: list[int] | None = None,
-                kind: str = "f2") -> Path:
-    """Write `spikes/times` and `spikes/units`, a list per recording."""
+                kind: str = "f2", **storage: Any) -> Path:
+    """Write `spikes/times` and `spikes/units`, a list per recording; `storage` as h5py's create_dataset takes it."""
     with h5py.File(path, "w") as file:
         for name, lists, element in (("times", times, kind), ("units", units, "u2")):
-            data = file.create_dataset(f"spikes/{name}", (len(lists),), dtype=h5py.vlen_dtype(np.dtype(element)))
+            data = file.create_dataset(f"spikes/{name}", (len(lists),), dtype=h5py.vlen_dtype(np.dtype(element)),
+                                       **storage)
             for index, values in enumerate(lists):
                 data[index] = np.array(values, dtype=element)
         if labels is not None:

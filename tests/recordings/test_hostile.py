@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -220,3 +221,60 @@ def test_files_that_may_not_be_read(tmp_path: Path) -> None:
     nmnist(EVENTS, tmp_path / "1.bin").chmod(0)
     with pytest.raises(DataError, match="cannot be read"):
         load(tmp_path / "1.bin")
+
+
+def test_spike_lists_in_packed_chunks(tmp_path: Path) -> None:
+    """As PyTables writes them: chunks of references, which may be packed."""
+    times, units = [[0.001, 0.002], [], [0.25, 0.5, 1.0], [0.75]], [[1, 2], [], [3, 4, 699], [0]]
+    plain = load_recordings(spike_lists(tmp_path / "plain.h5", times, units, kind="f8"), 700, Binning())
+    for index, packing in enumerate([{}, {"compression": "gzip", "shuffle": True}]):
+        path = spike_lists(tmp_path / f"{index}.h5", times, units, kind="f8", chunks=(3,), **packing)
+        assert np.array_equal(load_recordings(path, 700, Binning()).inputs, plain.inputs)
+
+
+@pytest.mark.parametrize("part, at, value", [
+    ("reference", 0, 2**32 - 1), ("reference", 0, 12), ("reference", 4, 2**63), ("reference", 4, 8),
+    ("reference", 12, 2**32 - 1), ("heap", 0, 0), ("heap", 8, 0), ("heap", 8, 2**64 - 1), ("heap", 24, 2**64 - 1),
+    ("heap", 24, 0),
+])
+def test_damaged_lengths_of_spike_lists(part: str, at: int, value: int, tmp_path: Path) -> None:
+    """Of a list, its heap's place, its number there; the heap's signature and size, and the size of an object."""
+    path = spike_lists(tmp_path / "bad.h5", [[1.0, 2.0]], [[1, 2]], kind="f8")
+    with h5py.File(path) as file:
+        reference = file["spikes/times"].id.get_offset()
+    content = bytearray(path.read_bytes())
+    start = reference if part == "reference" else int.from_bytes(content[reference + 4:reference + 12], "little")
+    n_bytes = 4 if part == "reference" and at != 4 else 8
+    content[start + at:start + at + n_bytes] = value.to_bytes(n_bytes, "little")
+    path.write_bytes(content)
+    started = time.perf_counter()
+    with pytest.raises(DataError, match=r"bad\.h5: cannot be read: .*(points to|claims)"):
+        load_recordings(path, 700, Binning())
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_damaged_spike_lists(seed: int, tmp_path: Path) -> None:
+    """Bytes replaced where references and heaps lie: one DataError at most, and quickly."""
+    random = np.random.default_rng(seed)
+    path = spike_lists(tmp_path / "bad.h5", [[0.001 * step for step in range(40)]] * 3, [list(range(40))] * 3)
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    for _ in range(1 + seed % 8):
+        content[random.integers(heap, len(content))] = random.choice([0, 1, 127, 255, random.integers(256)])
+    path.write_bytes(content)
+    started = time.perf_counter()
+    try:
+        load_recordings(path, 700, Binning())
+    except DataError as error:
+        assert str(path) in str(error)
+    assert time.perf_counter() - started < 5
+
+
+def test_spike_lists_behind_a_user_block(tmp_path: Path) -> None:
+    """Addresses in such a file do not count from its start."""
+    plain = spike_lists(tmp_path / "plain.h5", [[1.0, 2.0]], [[1, 2]], kind="f8")
+    with h5py.File(plain) as file, h5py.File(tmp_path / "block.h5", "w", userblock_size=512) as other:
+        file.copy("spikes", other)
+    with pytest.raises(DataError, match=r"block\.h5: cannot be read: lies behind a user block"):
+        load_recordings(tmp_path / "block.h5", 700, Binning())

@@ -1,0 +1,1 @@
+"""State spaces that mix channels: S5 and Event-SSM parameter trees."""
