@@ -29,9 +29,9 @@ from importers.checkpoint import Checkpoint, FloatArray, bare_key
 from importers.files.tensors import TensorFile, load_tensors
 from importers.graph_builder import GraphBuilder
 from importers.resolver import Resolver
-from importers.result import ImportReport, ImportResult, Support
+from importers.result import ImportReport, ImportResult, Support, imported
 from neurosim.errors import DataError, OptionError
-from neurosim.graph import DenseWeights, Network, Projection, SparseWeights
+from neurosim.graph import DenseWeights, Projection, SparseWeights
 
 KINDS = {"brf": "brf", "rf": "rf", "alif": "alif"}
 READOUTS, INPUTS = ("last", "mean", "every"), ("graded", "spike")
@@ -111,11 +111,9 @@ def import_resonate(
     _note_growth(resolver, graph, settings)
     if settings.readout == "every":
         resolver.notes.append("readout = every: the read-out answers at every token; ask for those of all tokens")
-    metadata = {**loaded.metadata, "importer": "resonate", "source": Path(loaded.path).name, "kind": settings.kind,
-                "readout": settings.readout}
-    network = Network(name or Path(loaded.path).stem, tuple(graph.populations), tuple(graph.projections), ("readout",),
-                      metadata)
-    return ImportResult(network, ImportReport(lines, resolver.found, tuple(resolver.notes)))
+    report = ImportReport(lines, resolver.found, tuple(resolver.notes))
+    return imported(loaded, name, graph.populations, graph.projections, report, importer="resonate",
+                    kind=settings.kind, readout=settings.readout)
 
 
 def _resolve(resolver: Resolver, options: dict[str, Any]) -> Settings:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from neurosim.graph import Network
+from neurosim.graph import Network, Population, Projection
+
+if TYPE_CHECKING:
+    from importers.files.tensors import TensorFile
 
 Action = Literal["mapped", "folded", "dropped"]
 
@@ -65,3 +69,15 @@ class ImportResult:
 
     network: Network
     report: ImportReport
+
+
+def imported(source: TensorFile, name: str | None, populations: Sequence[Population],
+             projections: Sequence[Projection], report: ImportReport, *, importer: str,
+             readouts: tuple[str, ...] = ("readout",), **resolved: str) -> ImportResult:
+    """Return the network made of a file of tensors, called like the file unless named, and its report.
+
+    The file's metadata go on with it, and beside them the importer and what it `resolved`; the file's notes come first.
+    """
+    metadata = {**source.metadata, "importer": importer, "source": Path(source.path).name, **resolved}
+    network = Network(name or Path(source.path).stem, tuple(populations), tuple(projections), readouts, metadata)
+    return ImportResult(network, ImportReport(report.lines, report.settings, (*source.notes, *report.notes)))

@@ -29,9 +29,9 @@ from importers.files.tensors import TensorFile, load_tensors
 from importers.neurons import Neurons, integrate_and_fire
 from importers.nir.assemble import bias_population
 from importers.option_values import listed
-from importers.result import ImportReport, ImportResult, Support
+from importers.result import ImportReport, ImportResult, Support, imported
 from neurosim.errors import DataError, OptionError, check_choice, nearest
-from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection
+from neurosim.graph import DenseWeights, OneToOneWeights, Population, Projection
 
 SUPPORTS = (
     Support("snnTorch Linear, Leaky, Synaptic", "dense projection, lif, cuba", "state dict in plain order"),
@@ -81,11 +81,10 @@ def import_snntorch_state(source: str | Path | TensorFile, *, name: str | None =
     settings = {"order": f"{', '.join(layers)} ({'numbers in the names' if order is None else 'given'})",
                 "reset_delay": f"{reset_delay} (option; a state dict does not hold it)",
                 "comparator": f"{comparator} (option)", "payload": f"{payload} (option)"}
-    metadata = {**loaded.metadata, "importer": "snntorch_state", "source": Path(loaded.path).name}
-    network = Network(name or Path(loaded.path).stem, tuple(reader.populations), tuple(reader.projections),
-                      (layers[-1],), metadata)
     lines = reader.checkpoint.report_lines("a network of linear layers and snnTorch neurons")
-    return ImportResult(network, ImportReport(lines, settings, tuple(reader.notes)))
+    return imported(loaded, name, reader.populations, reader.projections,
+                    ImportReport(lines, settings, tuple(reader.notes)), importer="snntorch_state",
+                    readouts=(layers[-1],))
 
 
 class _Reader:

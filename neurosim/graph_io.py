@@ -65,11 +65,25 @@ def save_network(network: Network, path: str | Path, force: bool = False) -> Non
     path = Path(path)
     if path.exists() and not force:
         raise OptionError(f"{path} exists", mend="use --force (force=True) to overwrite it, or another name")
+    # Since HDF5 1.8 the library's own structures carry checksums, which catch most damage.
+    with new_file(path, libver=("v108", "v108")) as file:
+        _write(file, network)
+
+
+@contextmanager
+def new_file(path: Path, **options: Any) -> Iterator[h5py.File]:
+    """Yield a new HDF5 file that takes its place at `path` when it is whole; a file there is replaced.
+
+    options : of h5py.File
+
+    Raises
+    ------
+    DataError              if it cannot be written
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        # Since HDF5 1.8 the library's own structures carry checksums, which catch most damage.
-        with h5py.File(part, "x", libver=("v108", "v108")) as file:
-            _write(file, network)
+        with h5py.File(part, "x", **options) as file:
+            yield file
         os.replace(part, path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error}", mend="check the folder, its rights and its space") \

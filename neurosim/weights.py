@@ -120,14 +120,13 @@ class ConvolutionWeights:
 
     def taps(self) -> IntArray:
         """Return how many rows and columns of the kernel land inside the input; int64[output y, output x]."""
-        rows, columns = (self._inside(axis).sum(axis=1) for axis in (0, 1))
+        rows, columns = (self.inside(axis).sum(axis=1) for axis in (0, 1))
         return np.outer(rows, columns).astype(np.int64)
 
-    def _inside(self, axis: int) -> NDArray[np.bool_]:
-        """Return bool[output place, tap] of one axis: whether the tap lands inside the input."""
+    def inside(self, axis: int) -> NDArray[np.bool_]:
+        """Return whether a tap lands inside the input's rows (axis 0) or columns (1); bool[output place, tap]."""
         at = self.source_places(axis)
-        inside: NDArray[np.bool_] = (at >= 0) & (at < self.input_shape[1 + axis])
-        return inside
+        return np.asarray((at >= 0) & (at < self.input_shape[1 + axis]))
 
     def source_places(self, axis: int) -> IntArray:
         """Return the input row (axis 0) or column (1) under each tap, inside or not; int64[output place, tap]."""
@@ -154,8 +153,8 @@ class ConvolutionWeights:
         source_strides, target_strides = self.strides(self.input_shape), self.strides(self.output_shape)
         first = np.arange(n_out) // (n_out // self.groups) * n_in
         out, channel = np.arange(n_out)[:, None], first[:, None] + np.arange(n_in)
-        y_out, y_tap = np.nonzero(self._inside(0))
-        x_out, x_tap = np.nonzero(self._inside(1))
+        y_out, y_tap = np.nonzero(self.inside(0))
+        x_out, x_tap = np.nonzero(self.inside(1))
         y_in, x_in = self.source_places(0)[y_out, y_tap], self.source_places(1)[x_out, x_tap]
         source = (channel[:, :, None, None] * source_strides[0] + (y_in * source_strides[1])[:, None]
                   + x_in * source_strides[2])

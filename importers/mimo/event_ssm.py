@@ -39,9 +39,9 @@ from importers.mimo.event_windows import MODES, SHORTEST, Window
 from importers.mimo.layers import Block, read_space
 from importers.mimo.s5 import EPSILONS, FORMS, PLACES, add_block, add_encoder, space_options
 from importers.resolver import Resolver
-from importers.result import ImportReport, ImportResult, Support
+from importers.result import ImportReport, ImportResult, Support, imported
 from neurosim.errors import DataError, OptionError
-from neurosim.graph import MOST_PERIOD, Network
+from neurosim.graph import MOST_PERIOD
 
 SUPPORTS = (
     Support("Event-SSM layer", "`event_mode`, dense projections, `linear`", "the interval is an input of its own"),
@@ -116,10 +116,8 @@ def import_event_ssm(
         width = graph.size(stream)
     _add_readout(graph, tree, stream, head, intervals)
     lines = tree.report_lines("an Event-SSM network")
-    metadata = {**loaded.metadata, "importer": "event_ssm", "source": Path(loaded.path).name}
-    network = Network(name or Path(loaded.path).stem, tuple(graph.populations), tuple(graph.projections), ("readout",),
-                      metadata)
-    return ImportResult(network, ImportReport(lines, resolver.found, (*loaded.notes, *resolver.notes)))
+    report = ImportReport(lines, resolver.found, tuple(resolver.notes))
+    return imported(loaded, name, graph.populations, graph.projections, report, importer="event_ssm")
 
 
 def _resolve_windows(resolver: Resolver, prefixes: list[str], stride: int | None, mode: str | None) -> tuple[int, str]:

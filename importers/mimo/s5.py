@@ -32,10 +32,9 @@ from importers.graph_builder import Affine, GraphBuilder, add_norm
 from importers.mimo.event_windows import Window
 from importers.mimo.layers import Block, add_gate, add_skip, read_space
 from importers.resolver import Resolver
-from importers.result import ImportReport, ImportResult, Support
+from importers.result import ImportReport, ImportResult, Support, imported
 from importers.state_space.settings import POOLINGS
 from neurosim.errors import DataError
-from neurosim.graph import Network
 
 SUPPORTS = (
     Support("S5 layer", "`mode`, dense projections, `linear`", "one neuron per mode; B holds the input gain"),
@@ -114,10 +113,8 @@ def import_s5(
         stream = add_block(graph, stream, f"layer{layer}", block, method, place, epsilon, residual=not layout.alone)
     _add_readout(graph, tree, stream, resolver, pooling)
     lines = tree.report_lines("an S5 network")
-    metadata = {**loaded.metadata, "importer": "s5", "source": Path(loaded.path).name}
-    network = Network(name or Path(loaded.path).stem, tuple(graph.populations), tuple(graph.projections), ("readout",),
-                      metadata)
-    return ImportResult(network, ImportReport(lines, resolver.found, (*loaded.notes, *resolver.notes)))
+    report = ImportReport(lines, resolver.found, tuple(resolver.notes))
+    return imported(loaded, name, graph.populations, graph.projections, report, importer="s5")
 
 
 def space_options(resolver: Resolver, *, step_rescale: float | None, clip_eigs: bool | None, conj_sym: bool | None

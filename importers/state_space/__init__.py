@@ -38,12 +38,11 @@ from pathlib import Path
 
 from importers.checkpoint import Checkpoint
 from importers.files.tensors import TensorFile, load_tensors
-from importers.result import ImportReport, ImportResult, Support
+from importers.result import ImportReport, ImportResult, Support, imported
 from importers.state_space.graph import build
 from importers.state_space.names import find_layout, layout_of
-from importers.state_space.settings import NETWORK_NAMES, LayoutResolver, Settings, resolve
+from importers.state_space.settings import NETWORK_NAMES, LayoutResolver, resolve
 from importers.state_space.weights import read_weights
-from neurosim.graph import Network
 
 SUPPORTS = (
     Support("SpikingSSM", "`ssm_lif`, `glu`", "leak 0.125, hard reset, `>=`; both kernels; thresholds exp(ln_vth)"),
@@ -123,15 +122,9 @@ def import_state_space(
     weights = read_weights(checkpoint, layout, settings)
     lines = checkpoint.report_lines(NETWORK_NAMES[settings.kind])
     graph = build(weights, settings, fold_b=fold_b)
-    network = Network(name or Path(loaded.path).stem, tuple(graph.populations), tuple(graph.projections), ("readout",),
-                      _metadata(loaded, settings))
-    if network.needs_whole_sequence:
+    if any(population.direction == "reversed" for population in graph.populations):
         resolver.notes.append("bidirectional: needs the schedule whole_sequence; padding behind a sequence changes the "
                               "result, and belongs to the input as it did in training")
-    return ImportResult(network, ImportReport(lines, resolver.found, (*loaded.notes, *resolver.notes)))
-
-
-def _metadata(source: TensorFile, settings: Settings) -> dict[str, str]:
-    """Return the file's metadata, with what was resolved."""
-    return {**source.metadata, "importer": "state_space", "source": Path(source.path).name, "kind": settings.kind,
-            "norm": settings.norm}
+    report = ImportReport(lines, resolver.found, tuple(resolver.notes))
+    return imported(loaded, name, graph.populations, graph.projections, report, importer="state_space",
+                    kind=settings.kind, norm=settings.norm)

@@ -12,17 +12,16 @@ Source: nir 1.0.8 (layout of the file, primitives), https://github.com/neuromorp
 from __future__ import annotations
 
 import math
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from neurosim.errors import DataError, NetworkError, OptionError
+from neurosim.errors import NetworkError, OptionError
 from neurosim.export.nir_nodes import NodeMaker, Nodes
 from neurosim.graph import Network
+from neurosim.graph_io import new_file
 
 NIR_VERSION = "1.0.8"
 
@@ -58,23 +57,15 @@ def to_nir(network: Network, path: str | Path, dt: float = 1e-4, force: bool = F
 
 
 def _write(nodes: Nodes, path: Path) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        with h5py.File(part, "x") as file:
-            file.create_dataset("version", data=NIR_VERSION, dtype=h5py.string_dtype())
-            root = file.create_group("node")
-            _write_fields(root, {"type": "NIRGraph"})
-            edges = [[source.encode(), target.encode()] for source, target in nodes.edges]
-            root.create_dataset("edges", data=np.array(edges, object), dtype=h5py.string_dtype())
-            inner = root.create_group("nodes")
-            for name, (kind, fields) in nodes.nodes.items():
-                _write_fields(inner.create_group(name), {"type": kind, **fields})
-        os.replace(part, path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error}", mend="check the folder, its rights and its space") \
-            from error
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(path) as file:
+        file.create_dataset("version", data=NIR_VERSION, dtype=h5py.string_dtype())
+        root = file.create_group("node")
+        _write_fields(root, {"type": "NIRGraph"})
+        edges = [[source.encode(), target.encode()] for source, target in nodes.edges]
+        root.create_dataset("edges", data=np.array(edges, object), dtype=h5py.string_dtype())
+        inner = root.create_group("nodes")
+        for name, (kind, fields) in nodes.nodes.items():
+            _write_fields(inner.create_group(name), {"type": kind, **fields})
 
 
 def _write_fields(group: h5py.Group, fields: dict[str, Any]) -> None:

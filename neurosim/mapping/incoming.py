@@ -9,7 +9,7 @@ on chips that cannot share it, every synapse is listed. An axon without any syna
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -151,7 +151,7 @@ class SharedIncoming:
         """See `Incoming`."""
         weights = self.weights
         taps = self.used.sum(axis=1, dtype=np.int64)
-        rows, columns = (self._inside(axis).astype(np.int64) for axis in (0, 1))
+        rows, columns = (weights.inside(axis).astype(np.int64) for axis in (0, 1))
         counts = np.einsum("yi,xj,oij->oyx", rows, columns, taps)
         order = ["cyx".index(axis) for axis in weights.order]
         return np.ascontiguousarray(counts.transpose(order)).reshape(-1)
@@ -162,7 +162,7 @@ class SharedIncoming:
         n_in, n_out = self.used.shape[1], weights.output_shape[0] // weights.groups
         found = np.zeros(weights.input_shape, np.float32)
         at = [weights.source_places(axis)[low[1 + axis]:high[1 + axis]] for axis in (0, 1)]
-        inside = [self._inside(axis)[low[1 + axis]:high[1 + axis]] for axis in (0, 1)]
+        inside = [weights.inside(axis)[low[1 + axis]:high[1 + axis]] for axis in (0, 1)]
         for group in range(low[0] // n_out, (high[0] - 1) // n_out + 1):
             outs = slice(max(low[0], group * n_out), min(high[0], (group + 1) * n_out))
             part = held[outs.start - low[0]:outs.stop - low[0]]
@@ -175,10 +175,6 @@ class SharedIncoming:
                 counts = np.tensordot(taps, part[:, rows[:, None], columns], axes=(0, 0))
                 into[:, at[0][rows, i][:, None], at[1][columns, j]] += counts
         return found
-
-    def _inside(self, axis: int) -> NDArray[np.bool_]:
-        at = self.weights.source_places(axis)
-        return np.asarray((at >= 0) & (at < self.weights.input_shape[1 + axis]))
 
 
 def packed_words(memory: SynapseMemory, weight_bits: int, n_synapses: Int64Array, dense: bool) -> Int64Array:
@@ -214,9 +210,7 @@ def cut_ready(projection: Projection, first_row: int, row_stride: int, chip: Chi
 def _listed(weights: Weights, values: NDArray[Any], skip_zero: bool) -> tuple[Int64Array, Int64Array]:
     """Return source and target neuron of each synapse, in order of the sources."""
     if isinstance(weights, ConvolutionWeights):
-        weights = ConvolutionWeights(np.asarray(values, np.float64), weights.input_shape, weights.output_shape,
-                                     weights.stride, weights.padding, weights.dilation, weights.groups,
-                                     weights.order).unrolled()
+        weights = replace(weights, values=np.asarray(values, np.float64)).unrolled()
         values = weights.values
     kept = values != 0 if skip_zero else np.ones(len(values), bool)
     if isinstance(weights, OneToOneWeights):

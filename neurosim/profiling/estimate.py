@@ -122,9 +122,8 @@ def _fan_out_of_kernel(weights: ConvolutionWeights) -> IntArray:
 
 def _places(weights: ConvolutionWeights, axis: int) -> IntArray:
     """Return int64[input row or column, tap]: at how many places of the output that tap lies on it."""
-    at, size = weights.source_places(axis), weights.input_shape[1 + axis]
+    at, inside, size = weights.source_places(axis), weights.inside(axis), weights.input_shape[1 + axis]
     found = np.zeros((size, at.shape[1]), np.int64)
     for tap in range(at.shape[1]):
-        inside = at[:, tap][(at[:, tap] >= 0) & (at[:, tap] < size)]
-        found[:, tap] = np.bincount(inside, minlength=size)
+        found[:, tap] = np.bincount(at[inside[:, tap], tap], minlength=size)
     return found
