@@ -88,6 +88,14 @@ class View:
         except KeyError:
             raise _UnreadableError from None
 
+    def optional(self, name: str) -> Any:
+        """Return what `get` does, and None where an optional field is absent or null."""
+        path = _path(name)
+        try:
+            return self._located.get(path)
+        except KeyError:
+            return None
+
     def ps(self, name: str) -> int:
         """Return the nominal value of a figure in nanoseconds as whole picoseconds."""
         return round(float(self.get(f"{name}.value")) * PS_PER_NS)
@@ -255,8 +263,46 @@ def _dendrite_operators_once(view: View) -> Iterator[Problem]:
         yield Problem((_path("core.capabilities.dendrite_operators"),), "each operator once", "remove the repetition")
 
 
+def _sync_has_its_block(view: View) -> Iterator[Problem]:
+    """`tick` and `free_running` stand where `sync` names them, and nowhere else; `barrier` likewise."""
+    sync = view.get("sync")
+    for name in ("tick", "free_running"):
+        given = view.optional(name) is not None
+        if (sync == name) != given:
+            yield Problem((("sync",) if not given else (name,), ("sync",)),
+                          f"a block `{name}` with `sync: {name}`, and with no other",
+                          f"remove the block `{name}`" if given else f"add the block `{name}`, or change `sync`",
+                          sync if not given else "(given)")
+    if sync == "barrier" and not view.get("barrier"):
+        yield Problem((("barrier",), ("sync",)), "one latency at least with `sync: barrier`",
+                      "give the latency of a barrier, e.g. among 1 tile")
+
+
+def _free_running_costs(view: View) -> Iterator[Problem]:
+    if view.get("sync") != "free_running":
+        return
+    for name in ("advance_exp", "advance_multiply"):
+        if view.optional(f"core.costs.{name}") is None:
+            yield Problem((("core", "costs", name), ("sync",)), "a cost, since a free-running core advances neurons by "
+                          "the time gone by", "give its energy_pj and latency_ns", "(missing)")
+
+
+def _grid_takes_time(view: View) -> Iterator[Problem]:
+    if view.optional("grid") is not None:
+        yield from _at_least_1_ps(view, "grid.link_cycle_ns", "a link of no cycle would have no bandwidth limit")
+        chips = [entry["chips"] for entry in view.get("grid.barrier")]
+        for index in range(1, len(chips)):
+            if chips[index] <= chips[index - 1]:
+                yield Problem((("grid", "barrier", index, "chips"),),
+                              f"more than {chips[index - 1]}, the chips of the entry before",
+                              "list the barrier latencies with the fewest chips first, each number once")
+        if view.get("noc.topology") == "torus":
+            yield Problem((("noc", "topology"), ("grid",)), "`mesh` in a grid of chips",
+                          "write `topology: mesh`, or remove the grid")
+
+
 CHECKS: tuple[Check, ...] = (
     _ports_on_chip, _hop_takes_time, _credit_takes_time, _cycle_takes_time, _torus_is_unbuffered, _finite_core_input,
     _barrier_sorted, _payload_for_outputs, _accumulator_holds_weight, _loihi_words, _synapse_fits_memory,
-    _dendrite_operators_once,
+    _dendrite_operators_once, _sync_has_its_block, _free_running_costs, _grid_takes_time,
 )

@@ -82,6 +82,12 @@ class CoreCosts(Strict):
     synapse_sparse: Cost = Field(description="a synaptic operation out of a sparse row")
     synapse_conv: Cost = Field(description="a synaptic operation out of a shared convolution kernel")
     dendrite: Cost = Field(description="a charge added to a dendrite, over and above the synaptic operation")
+    advance_exp: Cost | None = Field(
+        default=None, description="an exponential of a closed-form advance; needed on free-running chips alone"
+    )
+    advance_multiply: Cost | None = Field(
+        default=None, description="a multiplication of a closed-form advance; needed on free-running chips alone"
+    )
 
 
 class Capabilities(Strict):
@@ -242,6 +248,48 @@ class BarrierLatency(Strict):
     latency_ns: Figure = Field(description="the time of a barrier among so many tiles, in nanoseconds")
 
 
+class Tick(Strict):
+    """A clock that begins the time steps, whether or not the work of the last one is done."""
+
+    period_ns: Figure = Field(description="the time between two ticks, in nanoseconds, e.g. 1000000")
+    overrun: Literal["late", "error"] = Field(
+        description="what a step does that is not done in time: `late` delays the next one, `error` stops the run"
+    )
+
+
+class FreeRunning(Strict):
+    """No time steps: packets are served on arrival."""
+
+    token_period_ns: Figure = Field(
+        description="the time between two tokens of inputs without times of their own, in nanoseconds"
+    )
+    leak_clock_ns: Figure | None = Field(
+        description="the period of the clock that updates neurons between events, or null where there is none"
+    )
+
+
+class ChipBarrier(Strict):
+    """Barrier latency when `chips` chips take part; between entries linear, outside the nearest."""
+
+    chips: Annotated[int, Field(ge=2, le=2**20, description="the number of chips that take part, e.g. 32")]
+    latency_ns: Figure = Field(description="the time of a barrier among so many chips, in nanoseconds")
+
+
+class Grid(Strict):
+    """Several equal chips side by side, whose meshes are joined by links between neighbours.
+
+    A packet that crosses from one chip to the next pays the link between chips in place of a link of the mesh.
+    """
+
+    columns: Annotated[int, Field(ge=1, le=256, description="the chips from west to east, e.g. 4")]
+    rows: Annotated[int, Field(ge=1, le=256, description="the chips from north to south, e.g. 8")]
+    link_latency_ns: Figure = Field(description="the time over a link between two chips, in nanoseconds")
+    link_cycle_ns: Figure = Field(description="the time that one flit occupies such a link, in nanoseconds")
+    hop_pj: Figure = Field(description="the energy of a packet over such a link, in picojoules")
+    flit_hop_pj: Figure = Field(description="the energy of each flit over such a link, beside the packet's")
+    barrier: list[ChipBarrier] = Field(description="barrier latencies among chips, fewest chips first; may be empty")
+
+
 class Power(Strict):
     """Static power, never folded into an event's energy."""
 
@@ -260,8 +308,13 @@ class Chip(Strict):
     )
     sync: Sync = Field(description="how time steps are kept together")
     nominal_step_ns: Figure = Field(description="the duration of a time step at detail `functional`, in nanoseconds")
-    barrier: list[BarrierLatency] = Field(min_length=1, description="barrier latencies, fewest tiles first")
-    barrier_pj: Figure = Field(description="the energy of one barrier, in picojoules")
+    tick: Tick | None = Field(default=None, description="the clock of the time steps; with `sync: tick` alone")
+    free_running: FreeRunning | None = Field(
+        default=None, description="how time goes without steps; with `sync: free_running` alone"
+    )
+    barrier: list[BarrierLatency] = Field(description="barrier latencies, fewest tiles first; empty without a barrier")
+    barrier_pj: Figure = Field(description="the energy of one barrier or tick, in picojoules")
+    grid: Grid | None = Field(default=None, description="chips side by side, or null where there is one alone")
     power: Power = Field(description="the static power")
     input_port: Port = Field(description="the port through which packets enter the chip")
     output_port: Port = Field(description="the port through which packets leave the chip")
