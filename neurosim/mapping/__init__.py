@@ -12,6 +12,7 @@ from hw_models.schema import Chip
 from neurosim.errors import OptionError
 from neurosim.graph import Network
 from neurosim.machine import Machine
+from neurosim.mapping.advance import check_free_running, plan_advance, without_intervals
 from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
@@ -22,7 +23,7 @@ from neurosim.mapping.partition import partition_network
 from neurosim.mapping.place import Placement, place_cores
 from neurosim.mapping.resources import measure_demand
 from neurosim.mapping.rewrite import rewritten
-from neurosim.mapping.schedule import Staging, stage_network
+from neurosim.mapping.schedule import Staging, stage_free_running, stage_network
 
 __all__ = ["MappingOptions", "MappingResult", "describe", "map_network", "map_with_details", "render"]
 
@@ -60,7 +61,12 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     """Return what `map_network` does, together with schedule, partition and placement."""
     options = options or MappingOptions()
     network = rewritten(network, options)
-    staging = stage_network(network, options.schedule, options.sequence_length or 0)
+    if chip.sync == "free_running":
+        check_free_running(network, chip, options)
+        network = without_intervals(network, plan_advance(network, chip, options))
+        staging = stage_free_running(network)
+    else:
+        staging = stage_network(network, options.schedule, options.sequence_length or 0)
     _check_sequence_length(staging)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)

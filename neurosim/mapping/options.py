@@ -11,6 +11,9 @@ from neurosim.errors import OptionError
 Strategy = Literal["pack", "balanced"]
 PlacementName = Literal["annealing", "naive", "linear", "random"]
 ScheduleName = Literal["pipelined", "fall_through", "whole_sequence"]
+AdvanceName = Literal["auto", "lazy", "tick"]
+MOST_STEP_NS = 1e12
+EVERY = "*"         # in `advance`: the populations that are not named
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class MappingOptions:
         populations share further cores
     sequence_length : tokens that the buffers of schedule `whole_sequence` hold
     fold_b : fold the input gain of state-space channels into their read-out; see `mapping.rewrite`
+    advance : population (`*`: all others) -> how it is updated on a free-running chip, `lazy`, `tick` or `auto`; see
+        `mapping.advance`
+    step_ns : the time that one step of the network's decays stands for on a free-running chip; None: a period of the
+        leak clock, or where there is none, of the tokens
     readout_every_token : read-outs send their value at every token instead of the last one only
     allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
     """
@@ -42,6 +49,8 @@ class MappingOptions:
     cores: Mapping[str, int | list[int]] = field(default_factory=dict)
     sequence_length: int | None = None
     fold_b: bool = False
+    advance: Mapping[str, AdvanceName] = field(default_factory=dict)
+    step_ns: float | None = None
     readout_every_token: bool = False
     allow_fan_in_split: bool = False
 
@@ -54,6 +63,10 @@ class MappingOptions:
         _check_least("n_cores", self.n_cores, 1)
         _check_least("sequence_length", self.sequence_length, 1)
         _check_cores(self.cores, self.strategy)
+        _check_advance(self.advance)
+        if self.step_ns is not None and (isinstance(self.step_ns, bool) or not isinstance(self.step_ns, int | float)
+                                         or not 1e-3 <= self.step_ns <= MOST_STEP_NS):
+            raise OptionError(f"step_ns = {self.step_ns!r}", allowed=f"number from 0.001 to {MOST_STEP_NS:g}")
         if self.n_cores is not None and self.strategy != "balanced":
             raise OptionError(f"n_cores = {self.n_cores} with strategy = {self.strategy!r}",
                               mend="n_cores belongs to strategy 'balanced'")
@@ -71,6 +84,15 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 def _check_least(name: str, value: int | None, least: int) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise OptionError(f"{name} = {value!r}", allowed=f"integer from {least}")
+
+
+def _check_advance(advance: Any) -> None:
+    names = get_args(AdvanceName)
+    if not isinstance(advance, Mapping):
+        raise OptionError(f"advance = {advance!r}", allowed=f"population -> {', '.join(names)}",
+                          mend=f"name the population, or all of them: mapping.advance.{EVERY}=tick")
+    for name, choice in advance.items():
+        _check_choice(f"advance.{name}", choice, names)
 
 
 def _check_cores(cores: Any, strategy: str) -> None:

@@ -14,12 +14,12 @@ from neurosim.traces.recorder import MemoryRecorder
 from neurosim.traces.schema import SampleResult
 
 
-def results(machine: Machine, inputs: Any, **options: Any) -> list[SampleResult]:
+def results(machine: Machine, inputs: Any, *, times_ps: Any = None, **options: Any) -> list[SampleResult]:
     """Run on one thread unless told otherwise; graded values and, at detail `event`, packets are recorded."""
     recorder = MemoryRecorder()
     is_event = options.get("detail", "event") == "event"
     chosen = {"workers": 1, "record_graded": True, "record_packets": is_event, **options}
-    run(machine, inputs, RunOptions(**chosen), recorder)
+    run(machine, inputs, RunOptions(**chosen), recorder, times_ps=times_ps)
     return recorder.results
 
 
