@@ -63,8 +63,8 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     network = rewritten(network, options)
     if chip.sync == "free_running":
         check_free_running(network, chip, options)
-        network = without_intervals(network, plan_advance(network, chip, options))
         staging = stage_free_running(network)
+        network = without_intervals(network, plan_advance(network, chip, options))
     else:
         staging = stage_network(network, options.schedule, options.sequence_length or 0)
     _check_sequence_length(staging)

@@ -149,11 +149,11 @@ def test_wrong_tie_break_of_links_in_the_reference_engine_shows(monkeypatch: pyt
 
 
 def test_advance_to_another_moment_in_the_reference_engine_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    def late_by_1_ps(function: FreeFunction, index: int, neurons: np.ndarray, now_ps: int | None) -> Any:
-        return original(function, index, neurons, None if now_ps is None else now_ps + 1)
+    def at_odd_moments(function: FreeFunction, index: int, neurons: np.ndarray, now_ps: int | None) -> Any:
+        return original(function, index, neurons, None if now_ps is None else now_ps | 1)
 
     original = FreeFunction.update_slice
-    monkeypatch.setattr(FreeFunction, "update_slice", late_by_1_ps)
+    monkeypatch.setattr(FreeFunction, "update_slice", at_odd_moments)
     assert any(differences(run_case(fixed_free_case(seed), "compiled"), run_case(fixed_free_case(seed), "reference"))
                for seed in FIXED)
 
