@@ -30,6 +30,7 @@ from neurosim.graph import (
     ConvolutionWeights,
     DenseWeights,
     FloatArray,
+    IntArray,
     Network,
     OneToOneWeights,
     Population,
@@ -156,7 +157,7 @@ class _Channels:
                           direction=self.population.direction, period=self.population.period)
 
 
-def _repeated(projection: Projection, n_each: int) -> tuple[Weights, object]:
+def _repeated(projection: Projection, n_each: int) -> tuple[Weights, int | IntArray]:
     """Return weights in which every target neuron stands `n_each` times, and their delays."""
     weights, delay = projection.weights, projection.delay_steps
     if isinstance(weights, DenseWeights):
