@@ -326,6 +326,10 @@ def _ascending_choices(view: View) -> Iterator[Problem]:
             yield Problem((_path(path), _path("core.weight_bits")),
                           "ascending widths" + (f", the last at least core.weight_bits = {least}" if least else ""),
                           "list every width once, the narrowest first")
+    choices = view.optional("core.synapse_memory.index_bits_choices") or []
+    if choices and 2 ** choices[-1] < view.get("core.max_neurons"):
+        yield Problem((_path("core.synapse_memory.index_bits_choices"), _path("core.max_neurons")),
+                      f"a last width that counts {view.get('core.max_neurons')} neurons", "add a wider index")
 
 
 def _profiles_apart(view: View) -> Iterator[Problem]:
