@@ -113,8 +113,9 @@ def _duration_ms(result: SampleResult) -> float:
 
 
 TARGETS = (
-    Target("sanafe", "cross-check with another simulator, SANA-FE", "SANA-FE 2.2.9 (Boyle et al., IEEE TCAD 44(8), "
-           "2025) run on net_x1, recorded counts, energies and times", "8 192 leaky neurons on 32 cores of 256, 819 200 "
-           "synapses, 1 000 steps, 4.9 % firing per step", "loihi-nahuku, with SANA-FE's table of barriers, dense "
-           "synapses everywhere, and free links into cores", rows, FILES),
+    Target("sanafe", "cross-check with another simulator, SANA-FE",
+           "SANA-FE 2.2.9 (Boyle et al., IEEE TCAD 44(8), 2025) run on net_x1, recorded counts, energies and times",
+           "8 192 leaky neurons on 32 cores of 256, 819 200 synapses, 1 000 steps, 4.9 % firing per step",
+           "loihi-nahuku, with SANA-FE's table of barriers, dense synapses everywhere, and free links into cores",
+           rows, FILES),
 )
