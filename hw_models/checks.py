@@ -88,6 +88,14 @@ class View:
         except KeyError:
             raise _UnreadableError from None
 
+    def optional(self, name: str) -> Any:
+        """Return what `get` does, and None where an optional field is absent or null."""
+        path = _path(name)
+        try:
+            return self._located.get(path)
+        except KeyError:
+            return None
+
     def ps(self, name: str) -> int:
         """Return the nominal value of a figure in nanoseconds as whole picoseconds."""
         return round(float(self.get(f"{name}.value")) * PS_PER_NS)
@@ -255,8 +263,106 @@ def _dendrite_operators_once(view: View) -> Iterator[Problem]:
         yield Problem((_path("core.capabilities.dendrite_operators"),), "each operator once", "remove the repetition")
 
 
+def _sync_has_its_block(view: View) -> Iterator[Problem]:
+    """`tick` and `free_running` stand where `sync` names them, and nowhere else; `barrier` likewise."""
+    sync = view.get("sync")
+    for name in ("tick", "free_running"):
+        given = view.optional(name) is not None
+        if (sync == name) != given:
+            yield Problem((("sync",) if not given else (name,), ("sync",)),
+                          f"a block `{name}` with `sync: {name}`, and with no other",
+                          f"remove the block `{name}`" if given else f"add the block `{name}`, or change `sync`",
+                          sync if not given else "(given)")
+    if sync == "barrier" and not view.get("barrier"):
+        yield Problem((("barrier",), ("sync",)), "one latency at least with `sync: barrier`",
+                      "give the latency of a barrier, e.g. among 1 tile")
+
+
+def _free_running_costs(view: View) -> Iterator[Problem]:
+    if view.get("sync") != "free_running":
+        return
+    for name in ("advance_exp", "advance_multiply"):
+        if view.optional(f"core.costs.{name}") is None:
+            yield Problem((("core", "costs", name), ("sync",)), "a cost, since a free-running core advances neurons by "
+                          "the time gone by", "give its energy_pj and latency_ns", "(missing)")
+
+
+def _grid_takes_time(view: View) -> Iterator[Problem]:
+    if view.optional("grid") is not None:
+        yield from _at_least_1_ps(view, "grid.link_cycle_ns", "a link of no cycle would have no bandwidth limit")
+        chips = [entry["chips"] for entry in view.get("grid.barrier")]
+        for index in range(1, len(chips)):
+            if chips[index] <= chips[index - 1]:
+                yield Problem((("grid", "barrier", index, "chips"),),
+                              f"more than {chips[index - 1]}, the chips of the entry before",
+                              "list the barrier latencies with the fewest chips first, each number once")
+        if view.get("noc.topology") == "torus":
+            yield Problem((("noc", "topology"), ("grid",)), "`mesh` in a grid of chips",
+                          "write `topology: mesh`, or remove the grid")
+
+
+def _crossbar(view: View) -> Iterator[Problem]:
+    """A row of the crossbar is a word: a bit for each neuron, a row for each axon, a type for each row."""
+    memory = "core.synapse_memory"
+    crossbar = view.get(f"{memory}.packing") == "crossbar"
+    types = view.optional(f"{memory}.axon_types")
+    if crossbar != (types is not None):
+        yield Problem((_path(f"{memory}.axon_types"), _path(f"{memory}.packing")),
+                      "a number with `packing: crossbar`, and null with any other",
+                      "give the types of axons, e.g. 4" if crossbar else "remove axon_types",
+                      "(missing)" if types is None else None)
+    for limit, size in (("max_neurons", "word_bits"), ("max_axons_in", "words")):
+        if crossbar and view.get(f"core.{limit}") > view.get(f"{memory}.{size}"):
+            yield Problem((_path(f"core.{limit}"), _path(f"{memory}.{size}")),
+                          f"at most {view.get(f'{memory}.{size}')}, the {size} of the crossbar",
+                          f"lower core.{limit} or raise {memory}.{size}")
+
+
+def _ascending_choices(view: View) -> Iterator[Problem]:
+    for name, least in (("weight_bits_choices", view.get("core.weight_bits")), ("index_bits_choices", 0)):
+        path = f"core.synapse_memory.{name}"
+        choices = view.optional(path) or []
+        if any(b <= a for a, b in zip(choices, choices[1:], strict=False)) or (choices and choices[-1] < least):
+            yield Problem((_path(path), _path("core.weight_bits")),
+                          "ascending widths" + (f", the last at least core.weight_bits = {least}" if least else ""),
+                          "list every width once, the narrowest first")
+
+
+def _profiles_apart(view: View) -> Iterator[Problem]:
+    """What is kept apart from the parameter sets needs parameter sets to be apart from."""
+    able = "core.capabilities"
+    for name in ("threshold_profiles", "own_parameters"):
+        given = view.optional(f"{able}.{name}")
+        if given and view.get(f"{able}.parameter_profiles") is None:
+            yield Problem((_path(f"{able}.{name}"), _path(f"{able}.parameter_profiles")),
+                          "a chip whose cores have parameter sets",
+                          f"give {able}.parameter_profiles a number, or remove {name}")
+
+
+def _axons_in_the_pool(view: View) -> Iterator[Problem]:
+    for name in ("axon_in_bits", "axon_out_bits"):
+        if view.optional(f"core.{name}") and view.get("core.shared_memory_bits") is None:
+            yield Problem((_path(f"core.{name}"), _path("core.shared_memory_bits")), "0 without a shared pool",
+                          f"give core.shared_memory_bits a number, or write `{name}: 0`")
+
+
+def _layer_cores(view: View) -> Iterator[Problem]:
+    if view.optional("core.layer_memory") is None:
+        return
+    n_cores = view.get("noc.columns") * view.get("noc.rows") * view.get("noc.cores_per_tile")
+    listed = sum(entry["cores"] for entry in view.get("core.layer_memory.classes"))
+    if listed != n_cores:
+        yield Problem((_path("core.layer_memory.classes"), _path("noc.columns"), _path("noc.rows"),
+                       _path("noc.cores_per_tile")), f"{n_cores} cores in all classes together, as the chip has",
+                      "list every core of the chip in one class", f"{listed} cores")
+    if not view.get("core.capabilities.convolution"):
+        yield Problem((_path("core.capabilities.convolution"), _path("core.layer_memory")),
+                      "true where cores hold layers", "write `convolution: true`")
+
+
 CHECKS: tuple[Check, ...] = (
     _ports_on_chip, _hop_takes_time, _credit_takes_time, _cycle_takes_time, _torus_is_unbuffered, _finite_core_input,
     _barrier_sorted, _payload_for_outputs, _accumulator_holds_weight, _loihi_words, _synapse_fits_memory,
-    _dendrite_operators_once,
+    _dendrite_operators_once, _sync_has_its_block, _free_running_costs, _grid_takes_time, _crossbar,
+    _ascending_choices, _profiles_apart, _axons_in_the_pool, _layer_cores,
 )

@@ -40,11 +40,16 @@ _GROUPS = {
     "soma_active": "soma", "soma_inactive": "soma", "program_active": "soma", "program_inactive": "soma",
     "mode_update": "soma", "spike_out": "soma",
     "synapse_read": "synapse", "synapse_dense": "synapse", "synapse_sparse": "synapse", "synapse_conv": "synapse",
-    "dendrite": "synapse",
+    "dendrite": "synapse", "advance_exp": "soma", "advance_multiply": "soma",
     "packet_out": "network", "packet_in": "network", "hop_ew": "network", "hop_ns": "network",
     "flit_hop_ew": "network", "flit_hop_ns": "network", "tile_local": "network",
+    "chip_hop": "network", "flit_chip_hop": "network",
     "input_packet": "io", "output_packet": "io", "barrier": "barrier",
 }
+
+
+# Events that only some kinds of chip have, and have a cost for.
+_CONDITIONAL = frozenset({"advance_exp", "advance_multiply", "chip_hop", "flit_chip_hop"})
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,8 @@ def price(
     ValueError   if a count, the time or the number of cores or samples is out of range
     """
     counts = {**core_counts, **chip_counts}
+    # A chip that never advances neurons, or stands alone, has no cost for what can never happen on it.
+    counts = {name: count for name, count in counts.items() if count or name not in _CONDITIONAL}
     _check_ranges(counts, n_active_cores, chip.n_cores, time_s, n_samples)
     check_costs(chip, counts)
     figures = energy_figures(chip)
@@ -177,10 +184,11 @@ def energy_figures(chip: Chip) -> dict[str, Figure]:
     """Return the figure of every component: events in picojoules, `chip_idle` and `core_active` in milliwatts."""
     costs, noc = chip.core.costs, chip.noc.costs
     return {
-        **{name: getattr(costs, name).energy_pj for name in CoreCosts.model_fields},
+        **{name: cost.energy_pj for name in CoreCosts.model_fields if (cost := getattr(costs, name)) is not None},
         "hop_ew": noc.hop_ew_pj, "hop_ns": noc.hop_ns_pj,
         "flit_hop_ew": noc.flit_hop_ew_pj, "flit_hop_ns": noc.flit_hop_ns_pj,
         "tile_local": noc.tile_local_pj,
+        **({} if chip.grid is None else {"chip_hop": chip.grid.hop_pj, "flit_chip_hop": chip.grid.flit_hop_pj}),
         "input_packet": chip.input_port.packet_pj, "output_packet": chip.output_port.packet_pj,
         "barrier": chip.barrier_pj,
         "chip_idle": chip.power.chip_idle_mw, "core_active": chip.power.core_active_mw,

@@ -80,7 +80,7 @@ def fingerprint(chip: Chip) -> str:
 def barrier_latency_ns(chip: Chip, n_tiles: int) -> tuple[float, float, float]:
     """Return (value, low, high) of the barrier latency among `n_tiles` tiles, in nanoseconds.
 
-    Linear between the entries of `chip.barrier`, the nearest entry outside them.
+    Linear between the entries of `chip.barrier`, the nearest entry outside them; 0 of a chip without a barrier.
 
     Raises
     ------
@@ -89,6 +89,8 @@ def barrier_latency_ns(chip: Chip, n_tiles: int) -> tuple[float, float, float]:
     if n_tiles < 1:
         raise ValueError(f"n_tiles = {n_tiles}: a barrier needs at least 1 tile")
     entries = chip.barrier
+    if not entries:
+        return 0.0, 0.0, 0.0
     if n_tiles <= entries[0].tiles:
         return _triple(entries[0].latency_ns)
     for before, after in pairwise(entries):

@@ -21,6 +21,8 @@ CORE_EVENTS: tuple[str, ...] = (
     "synapse_sparse",    # a synaptic operation out of a sparse or one-to-one row
     "synapse_conv",      # a synaptic operation out of a shared convolution kernel
     "dendrite",          # a charge added to a dendrite (one per synaptic operation)
+    "advance_exp",       # an exponential of a closed-form advance (free-running chips)
+    "advance_multiply",  # a multiplication of one
 )
 # Booked per chip.
 CHIP_EVENTS: tuple[str, ...] = (
@@ -31,7 +33,9 @@ CHIP_EVENTS: tuple[str, ...] = (
     "tile_local",        # a packet left the network into a core (one per destination reached over a router)
     "input_packet",      # a packet that entered the chip through an input port
     "output_packet",     # a packet that left the chip through an output port
-    "barrier",           # a barrier passed
+    "barrier",           # a barrier passed, or a tick
+    "chip_hop",          # a packet crossed a link between two chips (not booked as hop_*)
+    "flit_chip_hop",     # a flit crossed a link between two chips
 )
 
 CORE_EVENT_INDEX: dict[str, int] = {name: index for index, name in enumerate(CORE_EVENTS)}

@@ -8,6 +8,7 @@ import pytest
 
 from hw_models import ConfigError, check_costs, load_chip, price
 from hw_models.costs import (
+    _CONDITIONAL,
     _GROUPS,
     energy_figures,
     sample_figures,
@@ -19,8 +20,8 @@ from hw_models.schema import CoreCosts, Figure
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS
 
 CHIPS = ["generic-mesh", "loihi", "loihi-nahuku", "loihi2"]
-CORE_COUNTS = {name: 1000 * (index + 1) for index, name in enumerate(CORE_EVENTS)}
-CHIP_COUNTS = {name: 300 * (index + 1) for index, name in enumerate(CHIP_EVENTS)}
+CORE_COUNTS = {name: 1000 * (index + 1) for index, name in enumerate(CORE_EVENTS) if name not in _CONDITIONAL}
+CHIP_COUNTS = {name: 300 * (index + 1) for index, name in enumerate(CHIP_EVENTS) if name not in _CONDITIONAL}
 
 
 def figure(value, low, high, basis="measured"):
@@ -30,10 +31,21 @@ def figure(value, low, high, basis="measured"):
 @pytest.mark.parametrize("name", CHIPS)
 def test_every_countable_event_has_a_cost_and_a_group(name):
     chip = load_chip(name)
-    check_costs(chip, [*CORE_EVENTS, *CHIP_EVENTS])
+    missing = set() if chip.sync == "free_running" else {"advance_exp", "advance_multiply"}
+    missing |= set() if chip.grid is not None else {"chip_hop", "flit_chip_hop"}
+    events = {*CORE_EVENTS, *CHIP_EVENTS} - missing
+    check_costs(chip, events)
     assert set(CoreCosts.model_fields) == set(CORE_EVENTS)
-    assert set(energy_figures(chip)) == {*CORE_EVENTS, *CHIP_EVENTS, "chip_idle", "core_active"}
+    assert set(energy_figures(chip)) == {*events, "chip_idle", "core_active"}
     assert set(_GROUPS) == {*CORE_EVENTS, *CHIP_EVENTS}
+
+
+@pytest.mark.parametrize("event", sorted(_CONDITIONAL))
+def test_what_a_chip_never_does_needs_no_cost_until_it_is_counted(event):
+    chip = load_chip("loihi")
+    assert price(chip, {event: 0}, {}, 1, 1.0).total_j == price(chip, {}, {}, 1, 1.0).total_j
+    with pytest.raises(ConfigError, match=f"costs.{event} = "):
+        price(chip, {event: 1}, {}, 1, 1.0)
 
 
 def test_event_without_a_cost_is_named():

@@ -61,6 +61,8 @@ def recomputed_energy_j(results: list[SampleResult], end: str) -> float:
                     for name in ("hop_ew", "hop_ns", "flit_hop_ew", "flit_hop_ns", "tile_local"))
     total_pj += counts["input_packet"] * chip["input_port"]["packet_pj"][end]
     total_pj += counts["output_packet"] * chip["output_port"]["packet_pj"][end]
+    total_pj += sum(counts[name] * chip["grid"][f"{name.replace('chip_', '')}_pj"][end]
+                    for name in ("chip_hop", "flit_chip_hop"))
     total_pj += counts["barrier"] * chip["barrier_pj"][end]
     power_mw = chip["power"]["chip_idle_mw"][end] + N_CORES * chip["power"]["core_active_mw"][end]
     time_s = sum(int(result.step_end_ps[-1]) for result in results) * 1e-12

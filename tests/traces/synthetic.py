@@ -38,6 +38,8 @@ def chip_mapping() -> dict[str, Any]:
         "name": "toy", "title": "A toy for tests", "process_nm": 14.0, "area_mm2": 10.0, "sync": "barrier",
         "nominal_step_ns": figure(2000.0), "barrier": [{"tiles": 1, "latency_ns": figure(100.0)}],
         "barrier_pj": figure(15.0, "assumed", 0.9),
+        "grid": {"columns": 1, "rows": 1, "link_latency_ns": figure(30.0), "link_cycle_ns": figure(8.0),
+                 "hop_pj": figure(90.0, "assumed"), "flit_hop_pj": figure(11.0), "barrier": []},
         "power": {"chip_idle_mw": figure(3.0), "core_active_mw": figure(0.25, "scaled", 0.5)},
         "input_port": port, "output_port": port, "leaves_out": ["everything"],
         "noc": {"topology": "mesh", "routing": "xy", "columns": COLUMNS, "rows": ROWS,
