@@ -290,7 +290,7 @@ def test_times_share_a_coarse_tick():
         ticks[name] = math.gcd(*durations)
     assert {name: ticks[name] for name in ("generic-mesh", "loihi", "loihi-nahuku", "loihi2")} == {
         "generic-mesh": 1000, "loihi": 100, "loihi-nahuku": 100, "loihi2": 20}
-    assert all(tick >= 20 for tick in ticks.values()), ticks
+    assert all(tick >= 20 for name, tick in ticks.items() if load_chip(name).unpublished is None), ticks
 
 
 def power_mw(chip, rate_per_s, event):

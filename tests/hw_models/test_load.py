@@ -426,7 +426,7 @@ def test_loads_with_neurosim_absent():
         "import hw_models\n"
         "from hw_models import load_chip, list_chips, price\n"
         "chips = [load_chip(name) for name in list_chips()]\n"
-        "price(chips[0], {'soma_active': 1}, {}, 1, 1.0)\n"
+        "price(load_chip('loihi'), {'soma_active': 1}, {}, 1, 1.0)\n"
     )
     result = run_python(code)
     assert result.returncode == 0, result.stderr
