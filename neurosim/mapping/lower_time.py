@@ -128,11 +128,12 @@ def _unicast_hops(chip: Chip, axons: AxonTable, source_core: Int64Array, cores: 
 
 def _destinations(chip: Chip, partition: Partition, axons: AxonTable, local: np.ndarray) -> Destinations:
     costs = core_costs(chip)
-    service = (_ps(costs.packet_in.latency_ns) + axons.words * _ps(costs.synapse_read.latency_ns)
-               + axons.dense * _ps(costs.synapse_dense.latency_ns)
-               + axons.sparse * _ps(costs.synapse_sparse.latency_ns)
-               + axons.conv * _ps(costs.synapse_conv.latency_ns)
-               + (axons.dense + axons.sparse + axons.conv) * _ps(costs.dendrite.latency_ns))
+    fetch = axons.words * _ps(costs.synapse_read.latency_ns)
+    work = (axons.dense * _ps(costs.synapse_dense.latency_ns) + axons.sparse * _ps(costs.synapse_sparse.latency_ns)
+            + axons.conv * _ps(costs.synapse_conv.latency_ns)
+            + (axons.dense + axons.sparse + axons.conv) * _ps(costs.dendrite.latency_ns))
+    both = fetch + work if chip.core.pipeline.row_fetch == "serial" else np.maximum(fetch, work)
+    service = _ps(costs.packet_in.latency_ns) + both
     at_port = axons.core == partition.output_port
     service = np.where(at_port, _ps(chip.output_port.packet_latency_ns), service)
     return Destinations(axons.core, service, axons.words.astype(np.int32), axons.dense.astype(np.int32),
