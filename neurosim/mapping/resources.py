@@ -129,7 +129,7 @@ def _state_bits(population: Population, chip: Chip, delays: dict[str, int]) -> i
 def _update_ps(population: Population, chip: Chip) -> tuple[int, int]:
     """Return the time of an active and an inactive update of one soma."""
     costs = chip.core.costs
-    if population.spec.cost_class == "none":
+    if population.spec.cost_class == "none" or costs is None:       # a chip without costs is not run
         return 0, 0
     simple = population.spec.cost_class == "soma"
     active = costs.soma_active if simple else costs.program_active
