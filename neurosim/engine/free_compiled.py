@@ -43,7 +43,14 @@ from neurosim.engine.free_state import (
     FreeTables,
 )
 from neurosim.engine.function_kernels import SampleInput
-from neurosim.engine.tables import MachineTables, machine_tables
+from neurosim.engine.tables import (
+    P_N_OUTPUTS,
+    P_N_PARAMETER_ROWS,
+    P_N_PORTS,
+    P_N_STATE_ROWS,
+    MachineTables,
+    machine_tables,
+)
 from neurosim.errors import SimulationError
 from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
 from neurosim.machine import TICKED, UNLIMITED, FreeRunning, Int64Array, Machine
@@ -170,7 +177,8 @@ def _empty_state(prepared: FreeMachine) -> FreeState:
     cores[:, [Q_FIRST, Q_LAST, Q_PENDING]] = -1
     counter = np.zeros(N_COUNTERS, np.int64)
     counter[[FREE_PACKET, FREE_NODE]] = -1
-    table_rows = (prepared.tables.population[:, [10, 12, 6, 7]]).sum(axis=1)
+    columns = [P_N_PARAMETER_ROWS, P_N_STATE_ROWS, P_N_PORTS, P_N_OUTPUTS]
+    table_rows = prepared.tables.population[:, columns].sum(axis=1)
     return FreeState(
         np.zeros((2, 3), np.int64), np.zeros((0, N_PACKET_COLUMNS), np.int64), np.zeros(0, dtype),
         np.zeros((0, N_NODE_COLUMNS), np.int64), links, np.zeros((n_links, 6), np.int64), cores,

@@ -60,7 +60,7 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
                      rates: Mapping[str, float] | None = None) -> MappingResult:
     """Return what `map_network` does, together with schedule, partition and placement."""
     options = options or MappingOptions()
-    network = rewritten(network, options)
+    network = rewritten(network, options, chip)
     if chip.sync == "free_running":
         check_free_running(network, chip, options)
         staging = stage_free_running(network)

@@ -60,6 +60,8 @@ def check_free_running(network: Network, chip: Chip, options: MappingOptions) ->
              if item.period > 1]
     lines += [f"population {item.name!r}: takes the tokens from the last to the first" for item in network.populations
               if item.direction == "reversed"]
+    lines += [f"population {item.name!r}: its state is emptied every {item.reset_period} tokens"
+              for item in network.populations if item.reset_period]
     lines += [f"projection {item.name!r}: delay of {delay_values(item)[-1]} tokens" for item in network.projections
               if max(delay_values(item), default=0) > 1]
     if lines:
@@ -107,6 +109,8 @@ def why_not_lazy(population: Population) -> str | None:
         return "its bias drives it between events"
     if "leak" in parameters and np.any(parameters["leak"] < 0):
         return "a leak below 0 has no power in between"
+    if spec.name in ("lif", "scaled_lif") and np.any(parameters["leak"] > 1):
+        return "with a leak above 1 the potential grows between events"
     if spec.name == "lif":
         return _why_not_lif(population)
     if population.attributes.get("hold") == "zero":
@@ -120,8 +124,6 @@ def _why_not_lif(population: Population) -> str | None:
     parameters = population.parameters
     if np.any(parameters["threshold"] <= 0):
         return "a threshold of 0 or less is reached without input"
-    if np.any(parameters["leak"] > 1):
-        return "with a leak above 1 the potential grows between events"
     if population.attributes["reset"] == "none" or np.any(parameters["reset_value"] >= parameters["threshold"]):
         return "its potential stays at the threshold after a spike, so that it would fire on"
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hw_models.schema import Chip
+from hw_models.unpublished import core_costs
 from neurosim.graph import Network
 from neurosim.machine import TICKED, FreeRunning, Int64Array, Projections, Slices
 from neurosim.mapping.advance import plan_advance, step_ps
@@ -26,7 +27,7 @@ def lower_free_running(network: Network, chip: Chip, options: MappingOptions, pr
     outputs = np.cumsum([0] + [len(spec.outputs) for spec in specs])
     by_output, outgoing = _grouped(outputs[projections.source] + projections.output, int(outputs[-1]))
     by_core, core_slice = _grouped(slices.core, n_cores)
-    costs = chip.core.costs
+    costs = core_costs(chip)
     assert costs.advance_exp is not None and costs.advance_multiply is not None, "checked with the chip"
     return FreeRunning(
         token_period_ps=ns_to_ps(chip.free_running.token_period_ns.value), step_ps=step_ps(chip, options),

@@ -12,7 +12,8 @@ from neurosim.models.event_mode import elapse_event_mode
 from neurosim.models.integrator import elapse_integrator
 from neurosim.models.lif import elapse_lif
 from neurosim.models.mode import elapse_mode
-from neurosim.models.registry import EVENT_MODE, INTEGRATOR, LIF, MODE, SSM
+from neurosim.models.registry import EVENT_MODE, INTEGRATOR, LIF, MODE, SCALED_LIF, SSM
+from neurosim.models.scaled_lif import elapse_scaled_lif
 
 
 @kernel
@@ -29,6 +30,8 @@ def elapse(model, n_modes, elapsed, parameters, state, charge):
     """
     if model == LIF:
         elapse_lif(elapsed, parameters, state)
+    elif model == SCALED_LIF:
+        elapse_scaled_lif(elapsed, parameters)
     elif model == INTEGRATOR:
         elapse_integrator(elapsed, parameters)
     elif model == MODE:

@@ -1,7 +1,8 @@
 """What happened: the arrow from the engines to traces and reports. Data types only.
 
 Times are int64 picoseconds from the start of the sample (every sample starts in an empty machine at step 0).
-Counts are exact integers. What stands for a step on a free-running chip: `engine.free_rules`, rows. `core` is a used core of the machine, ports last.
+Counts are exact integers. `core` is a used core of the machine, ports last. What stands for a step on a free-running
+chip: see `engine.free_rules`, rows.
 """
 
 from __future__ import annotations

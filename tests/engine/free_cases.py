@@ -16,7 +16,8 @@ from neurosim.model_specs import SPEC_BY_NAME
 from tests.engine.cases import DURATIONS, build_chip, build_inputs, machine_of, make_chip, make_projection
 
 Choose = Callable[[Sequence[Any]], Any]
-LAZY_MODELS = ("lif", "lif", "lif", "integrator", "mode", "ssm", "linear", "relu", "gelu", "sigma_delta", "event_mode")
+LAZY_MODELS = ("lif", "lif", "lif", "integrator", "mode", "ssm", "linear", "relu", "gelu", "sigma_delta", "event_mode",
+               "scaled_lif")
 TICK_MODELS = ("lif", "cuba", "resonator", "ssm_lif", "glu", "running_mean", "linear", "brf")
 
 

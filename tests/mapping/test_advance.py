@@ -98,6 +98,8 @@ def test_periods_directions_and_schedules_are_refused() -> None:
     slow = Population("a", "lif", 2, {"leak": 0.5}, period=2)
     with pytest.raises(CapabilityError, match="takes one token in 2"):
         mapped(slow)
+    with pytest.raises(CapabilityError, match="is emptied every 3 tokens"):
+        mapped(Population("a", "lif", 2, {"leak": 0.5}, reset_period=3))
     back = Population("a", "lif", 2, {"leak": 0.5}, direction="reversed")
     with pytest.raises(CapabilityError, match="from the last to the first"):
         mapped(back)
