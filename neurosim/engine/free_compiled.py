@@ -13,7 +13,7 @@ from neurosim.engine.contract import RunOptions, dtype_of, readout_sizes, record
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
 from neurosim.engine.free_kernels import DEADLOCK, NEEDS_ROOM, RUNAWAY, STOPPED, begin_free, run_free
 from neurosim.engine.free_rules import last_tick_ps, too_many_jobs
-from neurosim.engine.free_state import (
+from neurosim.engine.free_state_kernels import (
     DRAW_KEY,
     FREE_NODE,
     FREE_PACKET,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.engine.free_state import (
+from neurosim.engine.free_state_kernels import (
     ARRIVAL,
     BUSY,
     CREDIT,

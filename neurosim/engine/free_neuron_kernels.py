@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.engine.free_state import A_MODE, F_SKIPS_ZERO, F_STEP, ROW, STAMP
+from neurosim.engine.free_state_kernels import A_MODE, F_SKIPS_ZERO, F_STEP, ROW, STAMP
 from neurosim.engine.function_kernels import place_under
 from neurosim.engine.tables import (
     J_KIND,

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.engine.arrival_kernels import arrival_delay
-from neurosim.engine.free_network import enter
-from neurosim.engine.free_neurons import deliver, update_touched
-from neurosim.engine.free_state import (
+from neurosim.engine.free_network_kernels import enter
+from neurosim.engine.free_neuron_kernels import deliver, update_touched
+from neurosim.engine.free_state_kernels import (
     A_EXP,
     A_MODE,
     A_MULTIPLY,
