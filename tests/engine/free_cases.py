@@ -23,7 +23,7 @@ TICK_MODELS = ("lif", "cuba", "resonator", "ssm_lif", "glu", "running_mean", "li
 
 def figure(value: float) -> dict[str, Any]:
     """Return an assumed figure."""
-    return {"value": value, "low": 0.0, "high": max(1e9, value), "basis": "assumed", "source": "user"}
+    return {"value": value, "low": 0.0, "high": 2 * value + 1.0, "basis": "assumed", "source": "user"}
 
 
 def free_running(token_period_ns: float = 1000.0, leak_clock_ns: float | None = None, advance_exp_ns: float = 0.0,

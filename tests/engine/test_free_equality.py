@@ -22,6 +22,7 @@ from neurosim.traces.schema import SampleResult
 from tests.engine.free_cases import FreeCase, fixed_free_case, free_cases
 from tests.engine.results import check_links, differences, results
 
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")     # of random bits, in uncompiled kernels
 N_CASES = 300
 unhurried = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
