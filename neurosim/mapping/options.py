@@ -30,6 +30,8 @@ class MappingOptions:
     sequence_length : tokens that the buffers of schedule `whole_sequence` hold
     fold_b : fold the input gain of state-space channels into their read-out; see `mapping.rewrite`
     readout_every_token : read-outs send their value at every token instead of the last one only
+    allow_fan_out_split : copy spikes and values by splitter neurons where a neuron would send to more places than the
+        chip lets it; the copies are exact, and cost neurons and a time step of latency; see `mapping.copies`
     allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
     """
 
@@ -43,6 +45,7 @@ class MappingOptions:
     sequence_length: int | None = None
     fold_b: bool = False
     readout_every_token: bool = False
+    allow_fan_out_split: bool = True
     allow_fan_in_split: bool = False
 
     def __post_init__(self) -> None:
