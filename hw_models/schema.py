@@ -260,6 +260,9 @@ class Core(Strict):
     accumulator_bits: Annotated[
         int, Field(ge=1, le=64, description="the bits of a dendritic accumulator or delay slot, e.g. 24")
     ]
+    state_space: Literal["fused", "expanded"] = Field(
+        default="fused", description="how state-space channels are mapped by default: one soma, or a neuron per mode"
+    )
     pipeline: CorePipeline = Field(description="how a core overlaps its phases")
     core_in_packets: Annotated[int, Field(ge=1, le=4096)] | Literal["unlimited"] = Field(
         description="the packets that wait before a core, or `unlimited`"
