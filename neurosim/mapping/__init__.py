@@ -78,7 +78,7 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     partition = partition_network(demand, options, fitted.blocks)
     axons, source_core = axon_table(demand, partition), row_cores(demand, partition)
     placement = place_cores(demand, partition, axons, source_core, options, rates)
-    machine = lower(demand, partition, axons, source_core, placement, options)
+    machine = lower(demand, partition, axons, source_core, placement, options, fitted.copied)
     return MappingResult(machine, staging, partition, placement, fitted)
 
 

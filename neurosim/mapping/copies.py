@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurosim.errors import CapabilityError
+from neurosim.errors import CapabilityError, CapacityError
 from neurosim.formats import Coding, Format
 from neurosim.graph import Network, Population, Projection, SparseWeights
 from neurosim.machine import Int64Array
@@ -56,6 +56,16 @@ def make_splitter(network: Network, population: Population, output: str, source:
         made = replace(made, codings=_SPIKE_CODINGS if kind == "spike" else
                        _graded_codings(population, output, pairs[:, 0]))
     return Splitter(replace(made, direction=population.direction, period=population.period), pairs[:, 0], pairs[:, 1])
+
+
+def check_copies(splitter: Splitter, name: str, most: int) -> None:
+    """Raise CapacityError where a neuron of population `name` has more copies than one core holds."""
+    counts = np.bincount(splitter.source)
+    neuron = int(counts.argmax())
+    if counts[neuron] > most:
+        raise CapacityError("core.max_neurons", need=int(counts[neuron]), have=most, unit="copies on one core",
+                            where=f"population {name!r}, neuron {neuron}",
+                            mend="give it fewer targets, or weights of fewer bits; copies of copies are not made")
 
 
 def feed(population: Population, output: str, splitter: Splitter, quantised: bool) -> Projection:

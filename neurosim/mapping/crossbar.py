@@ -25,7 +25,7 @@ from hw_models.schema import Chip
 from neurosim.errors import CapacityError
 from neurosim.graph import Network, Projection
 from neurosim.machine import Float64Array, Int64Array
-from neurosim.mapping.copies import Splitter, feed, from_copies, make_splitter, source_blocks
+from neurosim.mapping.copies import Splitter, check_copies, feed, from_copies, make_splitter, source_blocks
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.synapse_lists import Fitted, Listed, list_synapses, sparse_projection
 
@@ -206,7 +206,7 @@ def _with_splitters(network: Network, plan: _Plan, chip: Chip, options: MappingO
                                 where=f"population {population.name!r}, neuron {np.bincount(pairs[0]).argmax()}",
                                 mend="write mapping.allow_fan_out_split=true: splitter neurons copy the spike")
         splitter = make_splitter(network, population, "", source, key)
-        _check_copies(splitter, population.name, most)
+        check_copies(splitter, population.name, most)
         populations.append(splitter.population)
         feeds.append(feed(population, "", splitter, network.is_quantised))
         _send(plan, projections, numbers, key, splitter)
@@ -216,15 +216,6 @@ def _with_splitters(network: Network, plan: _Plan, chip: Chip, options: MappingO
         axon_type[name], axon_type[population.name] = types[first], np.zeros(population.size, np.int64)
     fitted = replace(network, populations=tuple(populations), projections=(*projections, *feeds))
     return Fitted(fitted, blocks, copied, axon_type)
-
-
-def _check_copies(splitter: Splitter, name: str, most: int) -> None:
-    counts = np.bincount(splitter.source)
-    neuron = int(counts.argmax())
-    if counts[neuron] > most:
-        raise CapacityError("core.max_neurons", need=int(counts[neuron]), have=most, unit="copies on one core",
-                            where=f"population {name!r}, neuron {neuron}",
-                            mend="give it fewer targets, or weights of fewer bits; copies of copies are not made")
 
 
 def _send(plan: _Plan, projections: list[Projection], numbers: list[int], key: Int64Array, splitter: Splitter) -> None:

@@ -10,7 +10,7 @@ from hw_models.schema import Chip
 from neurosim.graph import Network, Population, Projection
 from neurosim.machine import Int64Array
 from neurosim.mapping.axons import Partition
-from neurosim.mapping.copies import feed, from_copies, make_splitter, source_blocks
+from neurosim.mapping.copies import check_copies, feed, from_copies, make_splitter, source_blocks
 from neurosim.mapping.crossbar import onto_crossbars
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.partition import partition_network
@@ -53,6 +53,7 @@ def _within_fan_out(network: Network, chip: Chip, options: MappingOptions, most:
             splitter = make_splitter(network, population, output.name if len(population.spec.outputs) > 1 else "",
                                      np.concatenate([listed[number].source for number in numbers]),
                                      np.concatenate([keys[number] for number in numbers]))
+            check_copies(splitter, population.name, chip.core.max_neurons)
             for number in numbers:
                 projections[number] = from_copies(projections[number], splitter, listed[number], keys[number])
             populations.append(splitter.population)

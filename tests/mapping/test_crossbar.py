@@ -14,10 +14,10 @@ from hw_models.schema import Chip
 from neurosim.errors import CapacityError
 from neurosim.formats import Coding, Format
 from neurosim.graph import DenseWeights, Network, Population, Projection, SparseWeights
-from neurosim.mapping import MappingOptions, MappingResult, map_network, map_with_details
-from tests.engine.results import results
+from neurosim.mapping import MappingOptions, map_network, map_with_details
 from tests.mapping.chips import make_chip
 from tests.mapping.networks import spikes_in
+from tests.mapping.placed import same_outputs, slices
 from tests.oracle.limits import violations
 
 
@@ -43,37 +43,6 @@ def net(weights: np.ndarray, *more: np.ndarray, leak: float = 1.0) -> Network:
     return Network("net", tuple(populations), tuple(projections), (populations[-1].name,))
 
 
-def slices(result: MappingResult) -> list[list[tuple[str, int, int]]]:
-    names = [item.name for item in result.fitted.network.populations]
-    return [[(names[cut.population], cut.start, cut.stop) for cut in core] for core in result.partition.cores]
-
-
-def spikes_of(machine: Any, names: list[str], inputs: np.ndarray, **options: Any) -> set[tuple[Any, ...]]:
-    """Return (sample, token, population, neuron, value) of all outputs of some populations."""
-    found = set()
-    for sample, result in enumerate(results(machine, inputs, detail="functional", **options)):
-        spikes = result.spikes
-        population = machine.output_population[spikes.output]
-        token = (spikes.step - machine.populations.stage[population]) // machine.schedule.interval
-        for k in range(len(spikes.step)):
-            name = machine.population_names[population[k]]
-            if name in names:
-                found.add((sample, int(token[k]), name, int(spikes.neuron[k]), float(spikes.value[k])))
-    return found
-
-
-def same_spikes(network: Network, result: MappingResult, seed: int = 0, **options: Any) -> int:
-    """Assert that the spikes are those of a chip without limits; return their number."""
-    n_in = sum(item.size for item in network.inputs)
-    inputs = (np.random.default_rng(seed).random((2, 12, n_in)) < 0.4).astype(np.float64)
-    names = [item.name for item in network.populations if item.model != "input"]
-    free = make_chip(core__max_axons_in=2**20, core__max_neurons=4096, core__synapse_memory__words=2**20,
-                     core__state_memory_bits=2**30, core__weight_bits=16)
-    expected = spikes_of(map_network(network, free), names, inputs, **options)
-    assert spikes_of(result.machine, names, inputs, **options) == expected
-    return len(expected)
-
-
 def refused(network: Network, chip: Chip, **options: Any) -> CapacityError:
     with pytest.raises(CapacityError) as caught:
         map_network(network, chip, MappingOptions(**options))
@@ -94,7 +63,7 @@ def test_ternary_weights_take_two_axons() -> None:
     result = map_with_details(net(weights), crossbar(4, 4))
     copies = result.fitted.network.population("in.copies")
     assert copies.size == 4 and result.fitted.axon_type["in.copies"].tolist() == [0, 1, 1, 0]
-    assert same_spikes(net(weights), result) > 5
+    assert same_outputs(net(weights), result) > 5
     assert not violations(result.fitted.network, crossbar(4, 4), slices(result), result.fitted.axon_type)
     assert map_with_details(net(weights), crossbar(3, 4)).fitted.blocks["l1"] == [1, 1]
     assert refused(net(weights), crossbar(2, 4)).limit == "core.max_axons_in"
@@ -106,7 +75,7 @@ def test_blocks_of_the_target_take_a_copy_each() -> None:
     assert result.fitted.blocks == {"l1": [4, 4, 2], "in.copies": [3, 3]}
     assert result.staging.stage.tolist() == [0, 1, 2], "a copy comes a time step later"
     assert not violations(result.fitted.network, crossbar(8, 4), slices(result), result.fitted.axon_type)
-    assert same_spikes(net(np.ones((2, 10))), result) > 10
+    assert same_outputs(net(np.ones((2, 10))), result) > 10
 
 
 def test_copies_are_made_only_where_the_user_lets() -> None:
@@ -158,7 +127,7 @@ def test_weights_of_four_bits_take_an_axon_for_each_bit() -> None:
               for value in item.weights.values}
     assert values == {1.0, 2.0, 4.0, -8.0}
     assert not violations(result.fitted.network, crossbar(), slices(result), result.fitted.axon_type)
-    assert same_spikes(network, result, numbers="fixed") > 5
+    assert same_outputs(network, result, numbers="fixed") > 5
     error = refused(coded(net(np.arange(-16, 16)[:, None] * np.ones((32, 1))), 5), crossbar())
     assert (error.limit, error.need, error.have) == ("core.synapse_memory.axon_types", 5, 4)
     assert "quantise its weights to 4 bits" in str(error)
@@ -178,7 +147,7 @@ def test_delays_of_one_source_take_an_axon_each() -> None:
     result = map_with_details(network, crossbar(8, 8))
     assert result.fitted.network.population("in.copies").size == 4
     assert not violations(result.fitted.network, crossbar(8, 8), slices(result), result.fitted.axon_type)
-    assert same_spikes(network, result) > 5
+    assert same_outputs(network, result) > 5
 
 
 def test_recurrence_takes_a_step_more() -> None:
@@ -189,7 +158,7 @@ def test_recurrence_takes_a_step_more() -> None:
                                             Projection("l1", "l1", DenseWeights(loop), delay_steps=1)), readouts=())
     result = map_with_details(network, crossbar(8, 8))
     assert result.staging.schedule.interval == 2
-    assert same_spikes(network, result) > 5
+    assert same_outputs(network, result) > 5
 
 
 @st.composite
@@ -217,4 +186,4 @@ def test_random_networks_keep_every_limit_and_their_spikes(case: tuple[Network, 
         assert error.need > error.have
         return
     assert not violations(result.fitted.network, chip, slices(result), result.fitted.axon_type)
-    same_spikes(network, result, numbers=numbers)
+    same_outputs(network, result, numbers=numbers)
