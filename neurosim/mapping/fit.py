@@ -40,13 +40,13 @@ def render_fit(fitted: dict[str, Any]) -> str:
     """Return what `fit` found as text."""
     power = fitted["power_mw"]
     said = (f"{fitted['chip']} has no figures per event: {fitted['unpublished']}.\n"
-            f"It maps networks but does not run them. Its power is constant: {power['value']:g} mW "
-            f"({power['low']:g} to {power['high']:g}), so energy is that times the duration, whatever the network does.")
+            f"It maps networks but does not run them. Its power is constant: {power['value']:g} mW ({power['low']:g} "
+            f"to {power['high']:g}); energy is that times the duration, whatever the network does.")
     return f"{render(fitted)}\n\n{said}"
 
 
 def with_blanks(chip: Chip) -> Chip:
-    """Return the chip with a blank in place of every figure it lacks, and a barrier, which any network can be put on."""
+    """Return the chip with a blank in place of every figure it lacks, and a barrier, which any network can go on."""
     plain = to_mapping(chip)
     cost = {"energy_pj": _BLANK, "latency_ns": _BLANK}
     plain.update(unpublished=None, sync="barrier", free_running=None, tick=None, nominal_step_ns=_BLANK,

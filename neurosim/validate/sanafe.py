@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.costs import energy_figures
 from hw_models.load import load_chip
 from hw_models.schema import BarrierLatency, Chip
 from hw_models.unpublished import core_costs, noc_costs
