@@ -41,6 +41,8 @@ class MappingOptions:
     step_ns : the time that one step of the network's decays stands for on a free-running chip; None: a period of the
         leak clock, or where there is none, of the tokens
     readout_every_token : read-outs send their value at every token instead of the last one only
+    allow_fan_out_split : copy spikes and values by splitter neurons where a neuron would send to more places than the
+        chip lets it; the copies are exact, and cost neurons and a time step of latency; see `mapping.copies`
     allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
     """
 
@@ -57,6 +59,7 @@ class MappingOptions:
     advance: Mapping[str, AdvanceName] = field(default_factory=dict)
     step_ns: float | None = None
     readout_every_token: bool = False
+    allow_fan_out_split: bool = True
     allow_fan_in_split: bool = False
 
     def __post_init__(self) -> None:
