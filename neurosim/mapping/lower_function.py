@@ -41,7 +41,8 @@ from neurosim.machine import (
 from neurosim.mapping.connections import Connection, connections
 from neurosim.mapping.kernel_layout import kernel_layout
 from neurosim.mapping.lower_fixed import lower_fixed
-from neurosim.mapping.resources import first_rows, parameter_table
+from neurosim.mapping.profiles import parameter_table
+from neurosim.mapping.resources import first_rows
 from neurosim.mapping.schedule import Staging, stage_network
 from neurosim.model_specs import MODEL_INDEX
 

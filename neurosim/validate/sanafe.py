@@ -166,9 +166,8 @@ def counts_of(net: Net, core_counts: NDArray[np.int32], chip_counts: IntArray, c
     inputs = of_core["spike_out"][:, :net.n_inputs // CORE_SIZE].sum(axis=1)
     messages = of_core["packet_out"].sum(axis=1)
     hops_ew, hops_ns = (chip_counts[1:, CHIP_EVENT_INDEX[name]] for name in ("hop_ew", "hop_ns"))
-    costs, noc = chip.core.costs, chip.noc.costs
-    pj = {name: getattr(costs, name).energy_pj.value for name in own}
-    network_pj = messages * pj["packet_out"] + hops_ew * noc.hop_ew_pj.value + hops_ns * noc.hop_ns_pj.value
+    pj = {name: figure.value for name, figure in energy_figures(chip).items()}
+    network_pj = messages * pj["packet_out"] + hops_ew * pj["hop_ew"] + hops_ns * pj["hop_ns"]
     core_pj = sum(own[name] * pj[name] for name in ("soma_active", "soma_inactive", "spike_out", "synapse_sparse"))
     return Counts(own["spike_out"] + inputs, own["soma_active"] + inputs, own["synapse_sparse"], hops_ew + hops_ns,
                   messages, network_pj * 1e-12, (network_pj + core_pj) * 1e-12)

@@ -132,6 +132,13 @@ def ssm_lif(values: Values, attributes: Mapping[str, str]) -> Results:
     return {"out.spike": int(spike), "potential": 0 if spike else membrane, **modes}
 
 
+def scaled_lif(values: Values, attributes: Mapping[str, str]) -> Results:
+    """The membrane of SpikingSSM."""
+    membrane = values["leak"] * values["potential"] + values["charge.input"] / values["threshold"]
+    spike = compare(membrane, 1, attributes["comparator"])
+    return {"out.spike": int(spike), "potential": 0 if spike else membrane}
+
+
 def ternary(values: Values, attributes: Mapping[str, str]) -> Results:
     """Ternary spike."""
     v = values["charge.value"]
@@ -281,7 +288,7 @@ MODELS: dict[str, Callable[[Values, Mapping[str, str]], Results]] = {
     "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "ternary": ternary, "gsu": gsu, "glu": glu, "reduce": reduce,
     "center": center, "layer_norm": layer_norm, "integrator": integrator, "running_mean": running_mean,
     "resonator": resonator, "sigma_delta": sigma_delta, "delta": delta, "brf": brf, "alif": alif, "mode": mode,
-    "event_mode": event_mode,
+    "event_mode": event_mode, "scaled_lif": scaled_lif,
 }
 
 
