@@ -146,7 +146,8 @@ class _Channels:
         """Return the population that sums and fires; it has the name of the fused one."""
         item = self.population
         if item.model == "ssm":
-            return self._alike(item.name, _CURVES[item.attributes["activation"]], item.size, {})
+            firing = self._alike(item.name, _CURVES[item.attributes["activation"]], item.size, {})
+            return replace(firing, change_threshold=item.change_threshold)
         values = {"threshold": item.parameters["threshold"], "leak": item.parameters.get("leak", 0.0)}
         model = "scaled_lif" if item.model == "ssm_lif" else "lif"
         return self._alike(item.name, model, item.size, values, {"comparator": item.attributes["comparator"]})
