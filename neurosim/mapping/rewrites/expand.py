@@ -154,8 +154,9 @@ class _Channels:
 
     def _alike(self, name: str, model: str, size: int, parameters: Mapping[str, object],
                attributes: Mapping[str, str] | None = None, n_modes: int = 0) -> Population:
-        return Population(name, model, size, parameters, attributes or {}, n_modes,
-                          direction=self.population.direction, period=self.population.period)
+        item = self.population
+        return Population(name, model, size, parameters, attributes or {}, n_modes, direction=item.direction,
+                          period=item.period, reset_period=item.reset_period, reset_offset=item.reset_offset)
 
 
 def _repeated(projection: Projection, n_each: int) -> tuple[Weights, int | IntArray]:
