@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.costs import energy_figures
 from hw_models.load import load_chip
 from hw_models.schema import BarrierLatency, Chip
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
@@ -129,6 +130,7 @@ def network_of(net: Net) -> Network:
 def architecture() -> Chip:
     """Return chip `loihi-nahuku` with what SANA-FE's model has in another way."""
     chip = load_chip("loihi-nahuku", ROOM)
+    assert chip.core.costs is not None and chip.noc.costs is not None
     costs = chip.core.costs.model_copy(update={"synapse_sparse": chip.core.costs.synapse_dense})
     free = chip.noc.costs.tile_local_pj.model_copy(update={"value": 0.0, "low": 0.0})
     noc = chip.noc.model_copy(update={"costs": chip.noc.costs.model_copy(update={"tile_local_pj": free})})
