@@ -299,8 +299,8 @@ class _Reader:
         quantities = MODEL_QUANTITIES[model].names()
         codings = {name: self.codings.pop(f"population_{index}_{name}") for name in quantities
                    if f"population_{index}_{name}" in self.codings}
-        return Population(name, model, size, parameters, attributes, n_modes, codings, direction, period, *resets,
-                          threshold)
+        return Population(name, model, size, parameters, attributes, n_modes, codings, direction, period, resets[0],
+                          resets[1], threshold)
 
     def _projection(self, index: int, entry: Any, by_name: Mapping[str, Population]) -> Projection:
         with self._field(f"header: projections[{index}]"):

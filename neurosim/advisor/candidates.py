@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw_models.schema import Chip
-from neurosim.advisor.result import Row
+from neurosim.advisor.result import EFFECTS, Row
 from neurosim.graph import Network
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.rewrites.expand import MODELS as STATE_SPACES
@@ -27,6 +27,9 @@ class Candidate:
     group: str
     settings: tuple[str, ...]
     changes: str
+
+
+_EVENED = Candidate("as many cores, evened out", "cores", ("mapping.strategy=balanced",), "nothing")
 
 
 def rewrites(network: Network, options: MappingOptions, chip: Chip) -> list[Candidate]:
@@ -72,12 +75,12 @@ def partitions(network: Network, options: MappingOptions, chip: Chip, given: Row
 
     cores_of : population -> cores that it lies on
     """
-    found = []
+    found: list[Candidate] = []
     if not given.fits or given.cores is None:
         return found
     n_more = min(2 * given.cores, chip.n_cores)
     if options.strategy == "pack" and not options.cores:
-        found.append(Candidate("the same cores, evened out", "cores", ("mapping.strategy=balanced",), "nothing"))
+        found.append(_EVENED)
     if n_more > given.cores and not options.cores:
         found.append(Candidate(f"evened out over {n_more} cores", "cores",
                                ("mapping.strategy=balanced", f"mapping.n_cores={n_more}"), "nothing"))
@@ -94,11 +97,10 @@ def together(chosen: list[Candidate]) -> Candidate | None:
     """Return several candidates at once, None of fewer than two."""
     if len(chosen) < 2:
         return None
-    settings = [setting for item in chosen for setting in item.settings]
     if any(item.group == "ssm" for item in chosen):     # counts of cores were those of another network
-        settings = [setting for setting in settings if not setting.startswith(("mapping.n_cores", "mapping.cores"))]
-    order = ("nothing", "rounding", "small changes", "the function")
-    changes = max((item.changes for item in chosen), key=order.index)
+        chosen = [_EVENED if item.group == "cores" else item for item in chosen]
+    settings = [setting for item in chosen for setting in item.settings]
+    changes = max((item.changes for item in chosen), key=EFFECTS.index)
     return Candidate("together: " + "; ".join(item.name for item in chosen), "", tuple(settings), changes)
 
 
@@ -109,7 +111,8 @@ def notes(network: Network) -> tuple[str, ...]:
         found.append("LayerNorm divides by a number that comes with every token and folds into nothing; a BatchNorm in "
                      "its place would fold into weights and biases (train with it)")
     if any(item.model in STATE_SPACES and item.codings for item in network.populations):
-        found.append("the network has formats: rewrites of its neurons come before them (quantise with --set mapping.…)")
+        found.append("the network has formats: rewrites of its neurons come before them: quantise with "
+                     "--set mapping.…")
     return tuple(found)
 
 
