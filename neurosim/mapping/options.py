@@ -43,6 +43,8 @@ class MappingOptions:
     fold_b : fold the input gain of state-space channels into their read-out; see
         `mapping.rewrites.fold_b`
     readout_every_token : read-outs send their value at every token instead of the last one only
+    allow_fan_out_split : copy spikes and values by splitter neurons where a neuron would send to more places than the
+        chip lets it; the copies are exact, and cost neurons and a time step of latency; see `mapping.copies`
     allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
     """
 
@@ -60,6 +62,7 @@ class MappingOptions:
     sigma_delta: float | Literal["off"] | Mapping[str, float] = "off"
     fold_b: bool = False
     readout_every_token: bool = False
+    allow_fan_out_split: bool = True
     allow_fan_in_split: bool = False
 
     def __post_init__(self) -> None:
