@@ -17,7 +17,7 @@ from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
-from neurosim.mapping.fan_out import fit
+from neurosim.mapping.fan_out import fit as fit_fan_out
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.partition import partition_network
@@ -70,7 +70,7 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     _check_sequence_length(staging)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)
-    fitted = fit(network, chip, options)
+    fitted = fit_fan_out(network, chip, options)      # not `fit`, which names a module of this package
     if fitted.copied:
         staging = stage_network(fitted.network, options.schedule, options.sequence_length or 0)
         check_capabilities(fitted.network, chip, staging)

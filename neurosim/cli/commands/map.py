@@ -28,7 +28,7 @@ def map_network(
         "With --advise: float64 (default) or fixed."))] = None,
     json: options.Json = False,
 ) -> None:
-    """Place a network on a chip and show how full each core is, or advise on better mappings."""
+    """Place a network on a chip and show how full each core is."""
     from neurosim.cli.output import print_json
 
     given = {"input": input_, "labels": labels, "samples": samples, "numbers": numbers}
