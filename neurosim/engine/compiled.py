@@ -164,8 +164,11 @@ class Worker:
         """End the sample at hand after its present step; may be called from another thread."""
         self._times[STOP] = 1
 
-    def run(self, sample: int, inputs: NDArray[Any]) -> SampleResult:
-        """Run one sample; inputs [token, column]. Raises SimulationError on a deadlock of the network."""
+    def run(self, sample: int, inputs: NDArray[Any], _times: NDArray[np.int64] | None = None) -> SampleResult:
+        """Run one sample; inputs [token, column]; tokens have no times of their own.
+
+        Raises SimulationError on a deadlock of the network.
+        """
         compiled, machine, options = self._compiled, self._compiled.machine, self._compiled.options
         n_tokens = len(inputs)
         if machine.schedule.n_phases > 1 and n_tokens != self._n_tokens:

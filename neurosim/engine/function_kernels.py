@@ -360,11 +360,11 @@ def add_convolution(charge, operator, neurons, values, geometry, weights):
         channel = neuron // geometry[GEOMETRY_IN_STRIDE] % geometry[GEOMETRY_IN_SHAPE]
         first = channel // n_in * n_out_group
         for row_tap in range(height):
-            row = _place_under(geometry, 0, neuron, row_tap)
+            row = place_under(geometry, 0, neuron, row_tap)
             if row < 0:
                 continue
             for column_tap in range(width):
-                column = _place_under(geometry, 1, neuron, column_tap)
+                column = place_under(geometry, 1, neuron, column_tap)
                 if column < 0:
                     continue
                 at = (row * geometry[GEOMETRY_OUT_STRIDE + 1] + column * geometry[GEOMETRY_OUT_STRIDE + 2]
@@ -374,7 +374,7 @@ def add_convolution(charge, operator, neurons, values, geometry, weights):
 
 
 @part
-def _place_under(geometry, axis, neuron, tap):
+def place_under(geometry, axis, neuron, tap):
     """Return the output row (axis 0) or column (1) whose `tap` lies on the neuron's pixel, -1 if none."""
     place = neuron // geometry[GEOMETRY_IN_STRIDE + 1 + axis] % geometry[GEOMETRY_IN_SHAPE + 1 + axis]
     shifted = place + geometry[GEOMETRY_PADDING + axis] - tap * geometry[GEOMETRY_DILATION + axis]

@@ -146,7 +146,7 @@ class FunctionPass:
             gathered = charge[port] if self.fixed is None else np.zeros_like(charge[port])
             for neuron in np.flatnonzero(values):
                 posts, weights = self._row(index, int(neuron), charge.shape[1])
-                _gather(gathered, operator, posts, weights * values[neuron])
+                add_products(gathered, operator, posts, weights * values[neuron])
             if self.fixed is not None:
                 given = self._converted(self.fixed, index, population, port, gathered, token)
                 charge[port] = charge[port] + given if operator == SUM else np.maximum(charge[port], given)
@@ -185,7 +185,7 @@ class FunctionPass:
         return np.array([neuron]), self.weights[start + neuron:start + neuron + 1]
 
 
-def _gather(charge: NDArray[Any], operator: int, posts: Any, products: NDArray[Any]) -> None:
+def add_products(charge: NDArray[Any], operator: int, posts: Any, products: NDArray[Any]) -> None:
     """Add products to one port, in order of synapses."""
     if isinstance(posts, slice):
         posts = np.arange(len(charge))

@@ -43,9 +43,9 @@ def check_capabilities(network: Network, chip: Chip, staging: Staging) -> None:
 
     Warns where cores cannot gate updates and a population would stir before its first token arrives.
     """
-    if chip.sync != "barrier":
-        raise CapabilityError(f"chip {chip.name}: sync = {chip.sync!r}", allowed="barrier",
-                              mend="tick-driven and free-running chips are not built; use a chip with a barrier")
+    if chip.sync == "tick":
+        raise CapabilityError(f"chip {chip.name}: sync = {chip.sync!r}", allowed="barrier, free_running",
+                              mend="tick-driven chips are not built; use a chip with a barrier")
     lines: list[str] = []
     helpful: dict[str, None] = {}
     gates: dict[str, None] = {}
@@ -59,7 +59,8 @@ def check_capabilities(network: Network, chip: Chip, staging: Staging) -> None:
     if lines:
         rewrites = ["mapping.glu=relu (another function: train with it, or measure)"] if gates else []
         raise CapabilityError("\n".join(lines), mend="; ".join([*(_HELP[name] for name in helpful), *rewrites]))
-    _check_gating(network, chip, staging)
+    if chip.sync != "free_running":
+        _check_gating(network, chip, staging)
 
 
 def missing_capabilities(network: Network, population: Population, chip: Chip) -> dict[str, str]:
@@ -74,7 +75,7 @@ def missing_capabilities(network: Network, population: Population, chip: Chip) -
     for need in sorted(needs):
         if not getattr(able, need):
             missing[need] = ""
-    if population.period > 1 and not able.gated_update:
+    if population.period > 1 and not able.gated_update and chip.sync != "free_running":
         missing["gated_update"] = f"it takes one token in {population.period}, and rests in between"
     missing.update(_missing_dendrites(network, population, able))
     n_words = population.spec.n_state_rows(population.n_modes)

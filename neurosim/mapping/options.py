@@ -14,6 +14,9 @@ MaxForm = Literal["dendrite", "tree", "auto"]
 GateForm = Literal["keep", "relu"]
 StateSpaceForm = Literal["auto", "fused", "expanded"]
 ScheduleName = Literal["pipelined", "fall_through", "whole_sequence"]
+AdvanceName = Literal["auto", "lazy", "tick"]
+MOST_STEP_NS = 1e12
+EVERY = "*"         # in `advance`: the populations that are not named
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class MappingOptions:
         least change; see `mapping.rewrites.sigma_delta`
     fold_b : fold the input gain of state-space channels into their read-out; see
         `mapping.rewrites.fold_b`
+    advance : population (`*`: all others) -> how it is updated on a free-running chip, `lazy`, `tick` or `auto`; see
+        `mapping.advance`
+    step_ns : the time that one step of the network's decays stands for on a free-running chip; None: a period of the
+        leak clock, or where there is none, of the tokens
     readout_every_token : read-outs send their value at every token instead of the last one only
     allow_fan_out_split : copy spikes and values by splitter neurons where a neuron would send to more places than the
         chip lets it; the copies are exact, and cost neurons and a time step of latency; see `mapping.copies`
@@ -61,6 +68,8 @@ class MappingOptions:
     glu: GateForm = "keep"
     sigma_delta: float | Literal["off"] | Mapping[str, float] = "off"
     fold_b: bool = False
+    advance: Mapping[str, AdvanceName] = field(default_factory=dict)
+    step_ns: float | None = None
     readout_every_token: bool = False
     allow_fan_out_split: bool = True
     allow_fan_in_split: bool = False
@@ -78,6 +87,10 @@ class MappingOptions:
         _check_least("n_cores", self.n_cores, 1)
         _check_least("sequence_length", self.sequence_length, 1)
         _check_cores(self.cores, self.strategy)
+        _check_advance(self.advance)
+        if self.step_ns is not None and (isinstance(self.step_ns, bool) or not isinstance(self.step_ns, int | float)
+                                         or not 1e-3 <= self.step_ns <= MOST_STEP_NS):
+            raise OptionError(f"step_ns = {self.step_ns!r}", allowed=f"number from 0.001 to {MOST_STEP_NS:g}")
         if self.n_cores is not None and self.strategy != "balanced":
             raise OptionError(f"n_cores = {self.n_cores} with strategy = {self.strategy!r}",
                               mend="n_cores belongs to strategy 'balanced'")
@@ -104,6 +117,15 @@ def _check_sigma_delta(given: Any) -> None:
             raise OptionError(f"sigma_delta{'.' if name else ''}{name} = {value!r}",
                               allowed="a number from 0" + ("" if name else ", or off"),
                               mend="give the least change that is sent, such as 0.01; 0 sends every change")
+
+
+def _check_advance(advance: Any) -> None:
+    names = get_args(AdvanceName)
+    if not isinstance(advance, Mapping):
+        raise OptionError(f"advance = {advance!r}", allowed=f"population -> {', '.join(names)}",
+                          mend=f"name the population, or all of them: mapping.advance.{EVERY}=tick")
+    for name, choice in advance.items():
+        _check_choice(f"advance.{name}", choice, names)
 
 
 def _check_cores(cores: Any, strategy: str) -> None:
