@@ -13,6 +13,7 @@ from hw_models.schema import Chip
 from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.connections import connections
+from neurosim.mapping.layers import layer_use
 from neurosim.mapping.limits import utilisation
 from neurosim.mapping.lower_fixed import formats_of, lower_fixed
 from neurosim.mapping.lower_function import lower_outputs, lower_populations, lower_projections
@@ -49,7 +50,9 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
         nominal_step_ps=ns_to_ps(chip.nominal_step_ns.value), fixed=lower_fixed(network, found),
         provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
-        utilisation=utilisation(demand, partition, axons, source_core, options))
+        utilisation=tuple({**used, **layer} for used, layer in zip(
+            utilisation(demand, partition, axons, source_core, options),
+            layer_use(demand, partition, placement.physical), strict=True)))
 
 
 def _barrier_ps(chip: Chip, placement: Placement) -> int:
