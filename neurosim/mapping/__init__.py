@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hw_models.schema import Chip
+from hw_models.unpublished import core_costs
 from neurosim.errors import OptionError
 from neurosim.graph import Network
 from neurosim.machine import Int64Array, Machine
@@ -55,6 +56,7 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
     CapabilityError        if the chip lacks an operation
     CapacityError          if a limit of the chip is exceeded, bits of a format included
     OptionError            if an option does not suit network and chip
+    ConfigError            if the chip has no published figures (`neurosim.mapping.fit` tells how a network fits it)
     """
     return map_with_details(network, chip, options, rates).machine
 
@@ -62,6 +64,7 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
 def map_with_details(network: Network, chip: Chip, options: MappingOptions | None = None,
                      rates: Mapping[str, float] | None = None) -> MappingResult:
     """Return what `map_network` does, together with schedule, partition and placement."""
+    core_costs(chip)        # raises where none are published
     options = options or MappingOptions()
     network = rewritten(network, options, chip)
     staging = stage_network(network, options.schedule, options.sequence_length or 0)

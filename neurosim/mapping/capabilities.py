@@ -63,9 +63,11 @@ def missing_capabilities(network: Network, population: Population, chip: Chip) -
     missing = _missing_outputs(population, chip)
     if population.model == "input":
         return missing
-    listed = able.models != "any" and population.model in able.models
-    for need in sorted(_needs(population)):
-        if not getattr(able, need) and not (listed and need == "programmable"):     # listed: built in
+    needs = _needs(population)
+    if able.models != "any" and population.model in able.models:    # wired in: nothing of it is programmed
+        needs.discard("programmable")
+    for need in sorted(needs):
+        if not getattr(able, need):
             missing[need] = ""
     if population.period > 1 and not able.gated_update:
         missing["gated_update"] = f"it takes one token in {population.period}, and rests in between"

@@ -48,11 +48,16 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         population_names=names, output_names=outputs.names, output_kind=outputs.kind,
         output_population=outputs.population, readouts=tuple(names.index(name) for name in network.readouts),
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
-        nominal_step_ps=ns_to_ps(chip.nominal_step_ns.value), fixed=lower_fixed(network, found),
+        nominal_step_ps=_nominal_step_ps(chip), fixed=lower_fixed(network, found),
         provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
         utilisation=tuple({**used, **layer} for used, layer in zip(
             utilisation(demand, partition, axons, source_core, options),
             layer_use(demand, partition, placement.physical), strict=True)))
+
+
+def _nominal_step_ps(chip: Chip) -> int:
+    assert chip.nominal_step_ns is not None     # `core_costs` has refused chips that leave figures out
+    return ns_to_ps(chip.nominal_step_ns.value)
 
 
 def _barrier_ps(chip: Chip, placement: Placement) -> int:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hw_models.schema import Chip, Figure
+from hw_models.unpublished import core_costs
 from neurosim.events import CORE_EVENT_INDEX
 from neurosim.graph import Network
 from neurosim.machine import (
@@ -59,7 +60,7 @@ def lower_slices(demand: Demand, partition: Partition) -> Slices:
 
 def lower_cores(chip: Chip, partition: Partition, placement: Placement) -> Cores:
     """Return the used cores, then the input port and the output port."""
-    costs, n_cores = chip.core.costs, partition.n_cores
+    costs, n_cores = core_costs(chip), partition.n_cores
     tile = placement.physical // chip.noc.cores_per_tile
     overlapped = int(chip.core.pipeline.kind == "overlapped")
     return Cores(
@@ -126,7 +127,7 @@ def _unicast_hops(chip: Chip, axons: AxonTable, source_core: Int64Array, cores: 
 
 
 def _destinations(chip: Chip, partition: Partition, axons: AxonTable, local: np.ndarray) -> Destinations:
-    costs = chip.core.costs
+    costs = core_costs(chip)
     fetch = axons.words * _ps(costs.synapse_read.latency_ns)
     work = (axons.dense * _ps(costs.synapse_dense.latency_ns) + axons.sparse * _ps(costs.synapse_sparse.latency_ns)
             + axons.conv * _ps(costs.synapse_conv.latency_ns)
@@ -171,7 +172,8 @@ def _slots(packets: int | str) -> int:
     return packets if isinstance(packets, int) else UNLIMITED
 
 
-def _ps(figure: Figure) -> int:
+def _ps(figure: Figure | None) -> int:
+    assert figure is not None       # `core_costs` has refused chips that leave figures out
     return ns_to_ps(figure.value)
 
 

@@ -328,9 +328,16 @@ class _Runner:
                       for neuron in range(population.size)]
         start: dict[str, Any] = {word.name: [0.0] * population.n_modes if word.per_mode else 0.0
                                  for word in self.spec.state}
+        self.start = start
         self.state = [dict(start) for _ in range(population.size)]
+        # Tokens before the state is next emptied; -1: it never is.
+        self.left = population.reset_offset if population.reset_period else -1
 
     def step(self, charge: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        if self.left == 0:
+            self.state = [dict(self.start) for _ in range(self.population.size)]
+            self.left = self.population.reset_period
+        self.left -= 1
         outputs = {output.name: np.zeros(self.population.size) for output in self.spec.outputs}
         for neuron in range(self.population.size):
             given = {f"charge.{port}": float(values[neuron]) for port, values in charge.items()}
