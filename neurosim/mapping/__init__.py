@@ -57,7 +57,7 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
     CapabilityError        if the chip lacks an operation
     CapacityError          if a limit of the chip is exceeded, bits of a format included
     OptionError            if an option does not suit network and chip
-    ConfigError            if the chip has no published figures (`neurosim.mapping.fit` tells how a network fits it)
+    ConfigError            if the chip has no published figures (`mapping.capacity` tells how a network fits it)
     """
     return map_with_details(network, chip, options, rates).machine
 
