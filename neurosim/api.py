@@ -153,10 +153,10 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     resolved = with_sequence_length(resolved, data)
     provenance = _provenance(source, resolved, command) | dict(data.notes)
     if options.numbers == "fixed":
-        resolved, provenance["calibration"] = _with_formats(resolved, data)
+        resolved, provenance["calibration"] = with_formats(resolved, data)
     machine = place(resolved.network, resolved.chip, resolved.mapping)
-    return _run_machine(machine, data, options, provenance, trace=trace, force=force, progress=progress,
-                        jitter_runs=jitter_runs)
+    return run_machine(machine, data, options, provenance, trace=trace, force=force, progress=progress,
+                       jitter_runs=jitter_runs)
 
 
 def quantize(source: str | Path | Network, chip: Chip | str | Path | None = None,
@@ -228,7 +228,7 @@ def find_calibration(found: Resolved, data: ArrayLike | str | Path | None, label
     return find_data(found, data, labels, None, at_most=samples)
 
 
-def _with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
+def with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
     """Return the network with formats, and where they come from."""
     from neurosim.calibrate import quantized
     from neurosim.mapping.rewrite import rewritten
@@ -256,9 +256,10 @@ def _provenance(source: str | Path | Network, found: Resolved, command: str) -> 
             "platform": platform.platform()}
 
 
-def _run_machine(machine: Machine, data: Data, options: RunOptions, provenance: Mapping[str, str], *,
-                 trace: str | Path | None, force: bool, progress: Callable[[int, int], None] | None,
-                 jitter_runs: int) -> RunResult:
+def run_machine(machine: Machine, data: Data, options: RunOptions, provenance: Mapping[str, str], *,
+                trace: str | Path | None = None, force: bool = False,
+                progress: Callable[[int, int], None] | None = None, jitter_runs: int = 0) -> RunResult:
+    """Run a machine into a trace; a temporary one where none is named."""
     from neurosim.traces.store import Trace
 
     scratch = tempfile.mkdtemp(prefix="neurosim-") if trace is None else None

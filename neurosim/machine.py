@@ -76,6 +76,7 @@ class Populations(NamedTuple):
     port_operator: Int8Array      # [port of population] SUM, MAX or MAX_ABS
     input_start: Int64Array       # first column in the input data; -1 where the population is no input
     last_only: Int8Array          # 1: packets leave only at the last token that it takes (read-outs)
+    change_threshold: Float64Array  # [output] changes of at least so much are sent; -1: values are sent
 
 
 class Projections(NamedTuple):

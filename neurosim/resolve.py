@@ -130,7 +130,9 @@ def mapping_options(choices: Mapping[str, Any]) -> MappingOptions:
     found: dict[str, Any] = {}
     for path, value in choices.items():
         name, _, key = path.partition(".")
-        if key and isinstance(defaults.get(name), dict):
+        if key and (isinstance(defaults.get(name), dict) or name == "sigma_delta"):
+            if not isinstance(found.get(name, {}), dict):
+                raise OptionError(f"{MAPPING_PREFIX}{name} and {MAPPING_PREFIX}{path}", mend="give one of them")
             found.setdefault(name, {})[key] = value
             continue
         name = path
