@@ -79,6 +79,13 @@ def test_from_the_command_line_to_a_trace(program: Program, files: tuple[Path, P
     assert summary["latency_s"]["per_sample"]["n"] == 4
 
 
+def test_map_says_how_populations_are_updated(program: Program, files: tuple[Path, Path]) -> None:
+    out = program("map", files[0], "--chip", "speck").out
+    assert "free-running: no time steps; 2 populations are updated by the packets that reach them, 0 by the leak" in out
+    found = json.loads(program("map", files[0], "--chip", "speck", "--json").out)
+    assert found["advance"] == {"a": "lazy", "b": "lazy"} and found["schedule"]["name"] == "free_running"
+
+
 def test_the_order_study_is_told_and_kept(program: Program, files: tuple[Path, Path]) -> None:
     network, inputs = files
     outcome = program("run", network, "--chip", "speck", "--input", inputs, "--jitter-ns", "400", "--jitter-runs", "3")
