@@ -15,8 +15,8 @@ _LINE = 110  # characters; wider meshes are drawn as counts of tiles
 def describe(machine: Machine) -> dict[str, Any]:
     """Return a mapping in plain data, fit for JSON.
 
-    Keys: network, chip, schedule, advance {population: lazy or tick} on free-running chips, populations, n_neurons, n_synapses, copies {population: [copied, neurons]},
-    cores_used, tiles_used, cores (per core: physical, tile, populations, resources {name: {used, limit, percent}}),
+    Keys: network, chip, schedule, advance {population: lazy or tick} (free-running chips; else empty), populations,
+    n_neurons, n_synapses, copies {population: [copied, neurons]}, cores_used, tiles_used, cores (per core: physical, tile, populations, resources {name: {used, limit, percent}}),
     binding {resource, core, percent}, placement {cost, naive_cost, gain}, mesh {columns, rows, cores_per_tile_used
     [row][column]}.
     """
@@ -82,7 +82,7 @@ def _placement(machine: Machine) -> dict[str, float | None]:
 
 
 def _summary(description: dict[str, Any]) -> list[str]:
-    schedule, binding, placement = description["schedule"], description["binding"], description["placement"]
+    binding, placement = description["binding"], description["placement"]
     lines = [
         f"{description['network']} on {description['chip']}: {description['n_neurons']} neurons, "
         f"{description['n_synapses']} synapses on {description['cores_used']} cores, "
