@@ -108,7 +108,7 @@ from neurosim.engine.time_kernels import (
     TILE_LOCAL,
 )
 from neurosim.events import CORE_EVENT_INDEX
-from neurosim.kernel import part
+from neurosim.kernel import inlined, part
 from neurosim.machine import TICKED
 from neurosim.noc.kernels import CORE_IN_PACKETS, N_TILES
 from neurosim.noc.kernels import CREDIT as CREDIT_TIME
@@ -334,7 +334,7 @@ def _fire(tables, free, state, output, core, index, n, start, clock):
     return clock
 
 
-@part
+@inlined
 def _read_out(free, output, population, neuron, value, row):
     """Keep what a neuron of a read-out says, or count its spike."""
     column = free.population[population, A_READOUT]
@@ -347,7 +347,7 @@ def _read_out(free, output, population, neuron, value, row):
         output.read[row, column + neuron] = 1
 
 
-@part
+@inlined
 def _record(state, output, row, number, neuron, time, value):
     """Keep an output that fires."""
     at = state.counter[N_SPIKES]
@@ -359,7 +359,7 @@ def _record(state, output, row, number, neuron, time, value):
 
 # --- packets ---------------------------------------------------------------------------------------------------------
 
-@part
+@inlined
 def _send(tables, state, core, row, value, clock):
     """Make the packets of an output row, one after the other; return when the last one is injected."""
     ordinal = state.fired[row]

@@ -16,9 +16,9 @@ def describe(machine: Machine) -> dict[str, Any]:
     """Return a mapping in plain data, fit for JSON.
 
     Keys: network, chip, schedule, advance {population: lazy or tick} (free-running chips; else empty), populations,
-    n_neurons, n_synapses, copies {population: [copied, neurons]}, cores_used, tiles_used, cores (per core: physical, tile, populations, resources {name: {used, limit, percent}}),
-    binding {resource, core, percent}, placement {cost, naive_cost, gain}, mesh {columns, rows, cores_per_tile_used
-    [row][column]}.
+    n_neurons, n_synapses, copies {population: [copied, neurons]}, cores_used, tiles_used, cores (per core: physical,
+    tile, populations, resources {name: {used, limit, percent}}), binding {resource, core, percent}, placement {cost,
+    naive_cost, gain}, mesh {columns, rows, cores_per_tile_used [row][column]}.
     """
     cores = [_core(machine, core) for core in range(machine.n_cores)]
     tiles = machine.cores.tile[:machine.n_cores]
