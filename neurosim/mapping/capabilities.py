@@ -41,9 +41,9 @@ def check_capabilities(network: Network, chip: Chip, staging: Staging) -> None:
 
     Warns where cores cannot gate updates and a population would stir before its first token arrives.
     """
-    if chip.sync != "barrier":
-        raise CapabilityError(f"chip {chip.name}: sync = {chip.sync!r}", allowed="barrier",
-                              mend="tick-driven and free-running chips are not built; use a chip with a barrier")
+    if chip.sync not in ("barrier", "tick"):
+        raise CapabilityError(f"chip {chip.name}: sync = {chip.sync!r}", allowed="barrier, tick",
+                              mend="free-running chips are not built; use a chip with a barrier or a tick")
     lines: list[str] = []
     helpful: dict[str, None] = {}
     for population in network.populations:

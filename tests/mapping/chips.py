@@ -60,7 +60,7 @@ def make_chip(**changes: Any) -> Chip:
         place = data
         for group in groups:
             place = place[group]
-        assert last in place or last in ("block_synapses", "tag_bits", "header_bits"), path
+        assert last in place or last in ("block_synapses", "tag_bits", "header_bits", "grid", "tick"), path
         place[last] = value
     return Chip.model_validate(data)
 
