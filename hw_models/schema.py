@@ -59,6 +59,10 @@ class Figure(Strict):
         return self
 
 
+# A figure that only a chip with `unpublished` may leave out.
+Published = Figure | None
+
+
 class Cost(Strict):
     """What one countable event costs."""
 
@@ -91,7 +95,16 @@ class CoreCosts(Strict):
 
 
 class Capabilities(Strict):
-    """What a core can compute. A neuron model declares what it needs; lowering compares."""
+    """What a core can compute. A neuron model declares what it needs; lowering compares.
+
+    `assumed` names the fields below that no publication states: a mapping that rests on one of them is a study, not a
+    prediction.
+    """
+
+    source: str = Field(
+        default="user", min_length=1, description="a key of hw_models/sources.yaml, or `user` for a chip of your own"
+    )
+    assumed: list[str] = Field(default=[], description="the names of the capabilities that are assumed, e.g. []")
 
     models: list[str] | Literal["any"] = Field(
         default="any", description="the names of the neuron models that the core supports, or `any`"
@@ -113,11 +126,22 @@ class Capabilities(Strict):
     convolution: bool = Field(
         default=False, description="`true` where a core keeps a convolution's kernel once for all neurons that share it"
     )
+    factor_leak: bool = Field(
+        default=True,
+        description="`true` where a potential can decay by a factor; `false`: it stays (leak 1) or is emptied (leak 0)",
+    )
     max_state_words: Annotated[int, Field(ge=1, le=65536)] | None = Field(
         description="the most state words of one neuron, or null where only memory bounds it"
     )
     parameter_profiles: Annotated[int, Field(ge=1, le=65536)] | None = Field(
         description="the number of distinct parameter sets of a core, or null where every neuron has its own"
+    )
+    threshold_profiles: Annotated[int, Field(ge=1, le=65536)] | None = Field(
+        default=None,
+        description="the number of distinct thresholds of a core, kept apart from its parameter sets, or null",
+    )
+    own_parameters: list[str] = Field(
+        default=[], description="the parameters that are no part of a parameter set, each neuron's own, e.g. [bias]"
     )
 
 
@@ -128,11 +152,13 @@ class SynapseMemory(Strict):
     n * (weight_bits + delay_bits + tag_bits + index_bits) + header_bits rounded up to whole words.
     `packing: words`: per axon, n * (weight_bits + delay_bits + index_bits of sparse rows), rounded up to whole words.
     Dense rows carry no index.
+    `packing: crossbar`: a word is a row of the crossbar, one bit for each neuron. An axon has a row and one of
+    `axon_types`; a synapse is a bit, and its weight the one that its neuron keeps for the axon's type.
     """
 
     words: Annotated[int, Field(ge=1, le=2**31, description="the words of synaptic memory of one core, e.g. 16384")]
     word_bits: Annotated[int, Field(ge=8, le=4096, description="the width of a word in bits, e.g. 64")]
-    packing: Literal["loihi_64bit", "words"] = Field(description="the way synapses are packed into words")
+    packing: Literal["loihi_64bit", "words", "crossbar"] = Field(description="the way synapses are packed into words")
     block_synapses: Annotated[
         int, Field(ge=1, le=65536, description="the most synapses of one block, e.g. 64")
     ] = 64
@@ -140,6 +166,51 @@ class SynapseMemory(Strict):
     delay_bits: Annotated[int, Field(ge=0, le=16, description="the bits of a delay stored with each synapse, e.g. 6")]
     tag_bits: Annotated[int, Field(ge=0, le=8, description="the bits of a tag stored with each synapse, e.g. 0")] = 0
     header_bits: Annotated[int, Field(ge=0, le=64, description="the bits of a block's header, e.g. 10")] = 0
+    weight_bits_choices: list[Annotated[int, Field(ge=0, le=32)]] = Field(
+        default=[], description="the widths that a stored weight may have, ascending; empty: every width"
+    )
+    index_bits_choices: list[Annotated[int, Field(ge=0, le=32)]] = Field(
+        default=[],
+        description="the widths that a stored index may have, ascending: the first that counts the neurons of the core "
+        "is taken; empty: `index_bits`",
+    )
+    max_formats: Annotated[int, Field(ge=1, le=65536)] | None = Field(
+        default=None, description="the distinct formats of synapses that a core holds, or null: no such limit"
+    )
+    axon_types: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        default=None, description="the types of axons, hence weights of a neuron; with `packing: crossbar` alone"
+    )
+
+
+class LayerClass(Strict):
+    """Cores with layer memories of one size, in the order of the physical cores."""
+
+    cores: Annotated[int, Field(ge=1, le=65536, description="the number of such cores, e.g. 3")]
+    kernel_entries: Annotated[int, Field(ge=1, le=2**31, description="the weights that such a core holds, e.g. 16384")]
+    neuron_entries: Annotated[int, Field(ge=1, le=2**31, description="the neurons that such a core holds, e.g. 65536")]
+
+
+class LayerMemory(Strict):
+    """One core holds one layer: a population that is fed by a convolution or by a dense projection.
+
+    A layer of f channels of fy x fx neurons, fed from c channels by kernels of ky x kx, takes
+    c * 2**(ceil(log2(kx * ky)) + ceil(log2(f))) kernel entries and f * 2**(ceil(log2(fx)) + ceil(log2(fy))) neuron
+    entries. A dense projection is a convolution whose kernel is as large as its input.
+    """
+
+    classes: list[LayerClass] = Field(min_length=1, description="the cores of the chip by the size of their memories")
+    max_input_size: Annotated[int, Field(ge=1, le=65536, description="the most rows or columns of the input, e.g. 128")]
+    max_output_size: Annotated[int, Field(ge=1, le=65536, description="the most rows or columns of a layer, e.g. 64")]
+    max_channels: Annotated[int, Field(ge=1, le=65536, description="the most channels, in or out, e.g. 1024")]
+    max_kernel_size: Annotated[int, Field(ge=1, le=65536, description="the most rows or columns of a kernel, e.g. 16")]
+    strides: list[Annotated[int, Field(ge=1, le=65536)]] = Field(
+        min_length=1, description="the strides of a convolution, e.g. [1, 2, 4, 8]"
+    )
+    max_padding: Annotated[int, Field(ge=0, le=65536, description="the most rows or columns of padding, e.g. 7")]
+    pool_sizes: list[Annotated[int, Field(ge=1, le=65536)]] = Field(
+        min_length=1, description="the sizes of sum pooling behind a layer, e.g. [1, 2, 4]"
+    )
+    max_destinations: Annotated[int, Field(ge=1, le=65536, description="the most cores that a core sends to, e.g. 2")]
 
 
 class CorePipeline(Strict):
@@ -147,6 +218,10 @@ class CorePipeline(Strict):
 
     kind: Literal["serial", "overlapped"] = Field(description="whether arrivals wait for the end of the soma phase")
     skip_zero_weights: bool = Field(description="`true` where a zero weight costs no synaptic operation")
+    row_fetch: Literal["serial", "overlapped"] = Field(
+        default="serial",
+        description="whether the words of a packet are read before its synaptic operations, or while they go on",
+    )
 
 
 class Core(Strict):
@@ -167,6 +242,21 @@ class Core(Strict):
     max_fan_out: Annotated[int, Field(ge=1, le=2**31)] | None = Field(
         description="the most destination cores of one neuron output, or null where there is no such limit"
     )
+    max_fan_out_synapses: Annotated[int, Field(ge=1, le=2**31)] | None = Field(
+        default=None, description="the most synapses that a neuron of a core feeds, or null where there is no limit"
+    )
+    axon_in_bits: Annotated[
+        int, Field(ge=0, le=4096, description="the bits of `shared_memory_bits` that an incoming axon takes, e.g. 32")
+    ] = 0
+    axon_out_bits: Annotated[
+        int, Field(ge=0, le=4096, description="the bits of `shared_memory_bits` that an outgoing axon takes, e.g. 32")
+    ] = 0
+    shared_axon_slots: Annotated[
+        int, Field(ge=1, le=64, description="the places of `max_axons_out` that an axon into a shared kernel takes")
+    ] = 1
+    layer_memory: LayerMemory | None = Field(
+        default=None, description="the memory of cores that hold one layer each, or null"
+    )
     max_delay_steps: Annotated[
         int, Field(ge=1, le=65536, description="the longest machine delay of a projection in time steps, e.g. 62")
     ]
@@ -183,12 +273,17 @@ class Core(Strict):
     accumulator_bits: Annotated[
         int, Field(ge=1, le=64, description="the bits of a dendritic accumulator or delay slot, e.g. 24")
     ]
+    state_space: Literal["fused", "expanded"] = Field(
+        default="fused", description="how state-space channels are mapped by default: one soma, or a neuron per mode"
+    )
     pipeline: CorePipeline = Field(description="how a core overlaps its phases")
     core_in_packets: Annotated[int, Field(ge=1, le=4096)] | Literal["unlimited"] = Field(
         description="the packets that wait before a core, or `unlimited`"
     )
     capabilities: Capabilities = Field(description="what a core can compute")
-    costs: CoreCosts = Field(description="what each event of a core costs")
+    costs: CoreCosts | None = Field(
+        description="what each event of a core costs, or null where `unpublished` says why that is not known"
+    )
 
 
 class NocCosts(Strict):
@@ -212,12 +307,12 @@ class Noc(Strict):
     columns: Annotated[int, Field(ge=1, le=1024, description="the tiles from west to east, e.g. 8")]
     rows: Annotated[int, Field(ge=1, le=1024, description="the tiles from north to south, e.g. 4")]
     cores_per_tile: Annotated[int, Field(ge=1, le=256, description="the cores that share a router, e.g. 4")]
-    router_latency_ns: Figure = Field(description="the time a packet's head takes through a router, in nanoseconds")
-    link_latency_ew_ns: Figure = Field(description="the time over an east-west link, in nanoseconds")
-    link_latency_ns_ns: Figure = Field(description="the time over a north-south link, in nanoseconds")
-    eject_latency_ns: Figure = Field(description="the time from a router into a core, in nanoseconds")
-    link_cycle_ns: Figure = Field(description="the time that one flit occupies a link, in nanoseconds")
-    credit_latency_ns: Figure = Field(description="the time until a freed buffer slot is known upstream, in ns")
+    router_latency_ns: Published = Field(description="the time a packet's head takes through a router, in nanoseconds")
+    link_latency_ew_ns: Published = Field(description="the time over an east-west link, in nanoseconds")
+    link_latency_ns_ns: Published = Field(description="the time over a north-south link, in nanoseconds")
+    eject_latency_ns: Published = Field(description="the time from a router into a core, in nanoseconds")
+    link_cycle_ns: Published = Field(description="the time that one flit occupies a link, in nanoseconds")
+    credit_latency_ns: Published = Field(description="the time until a freed buffer slot is known upstream, in ns")
     buffer_packets: Annotated[int, Field(ge=1, le=4096)] | Literal["unlimited"] = Field(
         description="the packets that an input port of a router holds, or `unlimited`"
     )
@@ -230,15 +325,17 @@ class Noc(Strict):
     self_delivery: Literal["skip", "network"] = Field(
         description="whether packets that a core sends to itself pass its router"
     )
-    costs: NocCosts = Field(description="what each event of the network costs")
+    costs: NocCosts | None = Field(
+        description="what each event of the network costs, or null where `unpublished` says why that is not known"
+    )
 
 
 class Port(Strict):
     """A port through which packets enter or leave the chip, beside the router of a tile."""
 
     tile: Annotated[int, Field(ge=0, le=2**20, description="the tile beside which the port lies, e.g. 0")]
-    packet_latency_ns: Figure = Field(description="the time between two packets, in nanoseconds")
-    packet_pj: Figure = Field(description="the energy of a packet through the port, in picojoules")
+    packet_latency_ns: Published = Field(description="the time between two packets, in nanoseconds")
+    packet_pj: Published = Field(description="the energy of a packet through the port, in picojoules")
 
 
 class BarrierLatency(Strict):
@@ -290,11 +387,31 @@ class Grid(Strict):
     barrier: list[ChipBarrier] = Field(description="barrier latencies among chips, fewest chips first; may be empty")
 
 
+class Clock(Strict):
+    """A clock that takes power as long as it runs, whatever happens."""
+
+    frequency_mhz: Annotated[
+        float, Field(gt=0, le=1e5, description="the frequency at which the chip is run, in megahertz, e.g. 75")
+    ]
+    power_mw_per_mhz: Figure = Field(description="the power of the idle clock, in milliwatts per megahertz")
+
+
+class NetworkLimits(Strict):
+    """The neurons of a chip that is made for one network of inputs, hidden and read-out neurons."""
+
+    input_neurons: Annotated[int, Field(ge=1, le=2**31, description="the most inputs, e.g. 16")]
+    hidden_neurons: Annotated[int, Field(ge=1, le=2**31, description="the most neurons that are not read out")]
+    readout_neurons: Annotated[int, Field(ge=1, le=2**31, description="the most neurons that are read out, e.g. 8")]
+
+
 class Power(Strict):
     """Static power, never folded into an event's energy."""
 
     chip_idle_mw: Figure = Field(description="the power of the whole chip, always on, in milliwatts")
     core_active_mw: Figure = Field(description="the power of each core in use on top of that, in milliwatts")
+    clock: Clock | None = Field(
+        default=None, description="a clock whose power goes with its frequency, or null where it is in the idle power"
+    )
 
 
 class Chip(Strict):
@@ -307,20 +424,29 @@ class Chip(Strict):
         description="the die area in square millimetres, or null where unknown"
     )
     sync: Sync = Field(description="how time steps are kept together")
-    nominal_step_ns: Figure = Field(description="the duration of a time step at detail `functional`, in nanoseconds")
+    nominal_step_ns: Published = Field(description="the duration of a time step at detail `functional`, in nanoseconds")
     tick: Tick | None = Field(default=None, description="the clock of the time steps; with `sync: tick` alone")
     free_running: FreeRunning | None = Field(
         default=None, description="how time goes without steps; with `sync: free_running` alone"
     )
     barrier: list[BarrierLatency] = Field(description="barrier latencies, fewest tiles first; empty without a barrier")
-    barrier_pj: Figure = Field(description="the energy of one barrier or tick, in picojoules")
+    barrier_pj: Published = Field(description="the energy of one barrier or tick, in picojoules")
     grid: Grid | None = Field(default=None, description="chips side by side, or null where there is one alone")
     power: Power = Field(description="the static power")
     input_port: Port = Field(description="the port through which packets enter the chip")
     output_port: Port = Field(description="the port through which packets leave the chip")
     noc: Noc = Field(description="the network-on-chip")
     core: Core = Field(description="the cores")
+    missing: list[str] = Field(
+        default=[], description="what no publication states, and what stands in for it, e.g. []"
+    )
+    network_limits: NetworkLimits | None = Field(
+        default=None, description="the most inputs, hidden and read-out neurons of the chip, or null"
+    )
     leaves_out: list[str] = Field(description="what the model does not cover, and where that bites")
+    unpublished: str | None = Field(
+        default=None, description="why there are no figures per event; such a chip maps networks but does not run them"
+    )
 
     @property
     def n_tiles(self) -> int:

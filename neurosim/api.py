@@ -180,7 +180,7 @@ def quantize(source: str | Path | Network, chip: Chip | str | Path | None = None
     resolved = resolve(source, chip, network=network, overrides=overrides)
     given = find_calibration(resolved, data, labels, samples)
     chosen = options or resolved.quantize
-    found = quantized(rewritten(resolved.network, resolved.mapping), resolved.chip, given.inputs, chosen)
+    found = quantized(rewritten(resolved.network, resolved.mapping, resolved.chip), resolved.chip, given.inputs, chosen)
     report = compare(found, given.inputs, given.labels, chip=resolved.chip.name, options=chosen.as_strings(),
                      distances=distances, progress=progress)
     return QuantizeResult(found, report)
@@ -227,7 +227,7 @@ def _with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
     from neurosim.calibrate import quantized
     from neurosim.mapping.rewrite import rewritten
 
-    network = rewritten(found.network, found.mapping)
+    network = rewritten(found.network, found.mapping, found.chip)
     if network.is_quantised:
         return found._replace(network=network), "formats of the network file"
     has_own = found.scenario is not None and found.scenario.content.data.calibration is not None

@@ -49,6 +49,9 @@ class Population:
         state stays, and it sends nothing. What reaches it is what was sent `delay_steps` before those tokens: from a
         source of period 1, a delay of period - 1 takes the first token of each window, and one synapse for each delay
         from 0 to period - 1 sums the window. A window that a sample cuts short is dropped
+    reset_period, reset_offset : its state is emptied, as it is at the beginning of a sample, before it takes each token
+        with (token - reset_offset) % reset_period == 0; 0: never. That is all: what was sent to it before arrives at
+        its token all the same, and what it sent goes on
     """
 
     name: str
@@ -60,6 +63,8 @@ class Population:
     codings: Mapping[str, Coding] = field(default_factory=dict)
     direction: str = "forward"
     period: int = 1
+    reset_period: int = 0
+    reset_offset: int = 0
 
     def __post_init__(self) -> None:
         spec = self.spec
@@ -72,6 +77,7 @@ class Population:
             raise NetworkError(f"{self.name}: n_modes = {self.n_modes}", allowed=f"{allowed} for model {self.model}")
         _check_choice(f"{self.name}: direction", self.direction, list(DIRECTIONS)[:1 + (self.model != "input")])
         self._check_period()
+        self._check_resets()
         object.__setattr__(self, "parameters", self._full_parameters(spec))
         object.__setattr__(self, "attributes", self._full_attributes(spec))
         quantities = MODEL_QUANTITIES[spec.name].names()
@@ -85,6 +91,22 @@ class Population:
             who = "an input" if self.model == "input" else "a population that takes the tokens from last to first"
             raise NetworkError(f"{self.name}: period = {self.period!r}",
                                allowed=f"integer from 1 to {most}" if most > 1 else f"1 for {who}")
+
+    def _check_resets(self) -> None:
+        may = self.model != "input" and self.direction == "forward" and self.period == 1
+        most, allowed = (MOST_PERIOD, f"integer from 0 to {MOST_PERIOD}") if may else (
+            0, "0 for inputs, and for populations that rest or take the tokens from last to first")
+        if not isinstance(self.reset_period, int | np.integer) or not 0 <= self.reset_period <= most:
+            raise NetworkError(f"{self.name}: reset_period = {self.reset_period!r}", allowed=allowed)
+        last = max(int(self.reset_period) - 1, 0)
+        if not isinstance(self.reset_offset, int | np.integer) or not 0 <= self.reset_offset <= last:
+            raise NetworkError(f"{self.name}: reset_offset = {self.reset_offset!r}",
+                               allowed=f"integer from 0 to {last}",
+                               mend="count the offset within one reset_period")
+
+    def is_reset_at(self, token: int) -> bool:
+        """Return whether the state is emptied before `token` is taken."""
+        return self.reset_period > 0 and (token - self.reset_offset) % self.reset_period == 0
 
     @property
     def spec(self) -> ModelSpec:

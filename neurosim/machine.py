@@ -62,6 +62,8 @@ class Populations(NamedTuple):
     phase: Int64Array             # whole sequences that pass before its first token; 0 on streaming schedules
     backward: Int8Array           # 1: takes the tokens of a sample from the last to the first
     period: Int64Array            # takes tokens with (token + 1) % period == 0 alone, and rests at the others
+    reset_period: Int64Array      # state is emptied before tokens with (token - reset_offset) % reset_period == 0
+    reset_offset: Int64Array      # 0 to reset_period - 1; reset_period 0: never
     n_modes: Int64Array
     n_ports: Int64Array
     n_outputs: Int64Array

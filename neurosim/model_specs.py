@@ -211,6 +211,9 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
               (ParameterSpec("rate_real", None, high=0.0), ParameterSpec("rate_imag", None)),
               (StateSpec("h_real"), StateSpec("h_imag")), (AttributeSpec("hold", ("none", "zero"), "none"),),
               needs=frozenset({"programmable", "multiply", "lookup_table"})),
+    ModelSpec("scaled_lif", "leaky integrate-and-fire whose threshold divides the current (SpikingSSM)", _INPUT, _SPIKE,
+              (ParameterSpec("threshold", 1.0, low=5e-324), ParameterSpec("leak", 0.125)), (StateSpec("potential"),),
+              (_COMPARATOR,), cost_class="soma"),
 )
 SPEC_BY_NAME: dict[str, ModelSpec] = {spec.name: spec for spec in MODEL_SPECS}
 MODEL_INDEX: dict[str, int] = {spec.name: index for index, spec in enumerate(MODEL_SPECS)}

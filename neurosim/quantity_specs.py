@@ -118,6 +118,8 @@ MODEL_QUANTITIES: dict[str, ModelQuantities] = {
                             (("real", "imag", "h"),)),
     "event_mode": ModelQuantities((*_charge("real", "imag", "interval"), *_state("h"), QuantitySpec("a", "parameter"),
                                    *_BOTH_PARTS), (("real", "imag", "h"),)),
+    "scaled_lif": ModelQuantities((*_charge("input"), *_state("potential"), *_steps("potential", "threshold"), _LEAK),
+                                  (("input", "potential"),)),
 }
 
 # (model, quantity) -> the only rounding that its kernel knows.

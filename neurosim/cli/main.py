@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from neurosim.cli.commands import check, chips, export, import_, map, quantize, report, run
+from neurosim.cli.commands import check, chips, export, import_, map, quantize, report, run, validate
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 # What the user can mend by naming another file; any other OSError (disk full, I/O error) means a failed run.
@@ -72,6 +72,7 @@ app.command("map")(map.map_network)
 app.command("quantize")(quantize.quantize)
 app.command("run")(run.run)
 app.command("report")(report.report)
+app.command("validate")(validate.validate)
 
 
 def main(arguments: list[str] | None = None) -> None:

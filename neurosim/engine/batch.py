@@ -114,6 +114,11 @@ class BatchPass:
         """Return whether a population takes the token that is the `order`-th in its own order."""
         return (order + 1) % int(self.neurons.populations.period[population]) == 0
 
+    def is_reset_at(self, population: int, token: int) -> bool:
+        """Return whether a population's state is emptied before it takes `token`."""
+        period = int(self.neurons.populations.reset_period[population])
+        return period > 0 and (token - int(self.neurons.populations.reset_offset[population])) % period == 0
+
     def _token(self, population: int, order: int) -> int:
         """Return the token that is the `order`-th in a population's own order."""
         return self.inputs.shape[1] - 1 - order if self.neurons.populations.backward[population] else order
@@ -152,6 +157,8 @@ class _Group:
             output[0], n_overflows = whole.arithmetic.taken_in(population, np.ascontiguousarray(given).reshape(-1))
         else:
             n_overflows = self._gather(population, token)
+            if whole.is_reset_at(population, token):
+                self.state[population][:] = 0
             n_overflows += whole.arithmetic.update(population, self.parameters[population], self.state[population],
                                                    self.charge[population], output, self.active[population])
         whole.overflows[population] += n_overflows

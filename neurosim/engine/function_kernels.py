@@ -36,6 +36,8 @@ from neurosim.engine.tables import (
     P_PERIOD,
     P_PHASE,
     P_PORT_START,
+    P_RESET_OFFSET,
+    P_RESET_PERIOD,
     P_SIZE,
     P_STAGE,
     P_STATE_START,
@@ -117,6 +119,13 @@ def token_of(tables, population, interval, step, n_tokens):
 
 
 @part
+def is_reset_at(tables, population, token):
+    """Return whether the state of `population` is emptied before it takes `token`."""
+    period = tables.population[population, P_RESET_PERIOD]
+    return period > 0 and (token - tables.population[population, P_RESET_OFFSET]) % period == 0
+
+
+@part
 def update_population(tables, fixed, function, sample, population, token):
     """Advance one population to `token` and put its outputs into the rings."""
     if tables.population[population, P_MODEL] == INPUT:
@@ -129,6 +138,8 @@ def update_population(tables, fixed, function, sample, population, token):
     rows = tables.population[population, P_N_PARAMETER_ROWS]
     parameters = tables.parameters[start:start + rows * size].reshape(rows, size)
     start, rows = tables.population[population, P_STATE_START], tables.population[population, P_N_STATE_ROWS]
+    if is_reset_at(tables, population, token):
+        function.state[start:start + rows * size] = 0
     state = function.state[start:start + rows * size].reshape(rows, size)
     start, rows = tables.population[population, P_CHARGE_START], tables.population[population, P_N_PORTS]
     charge = function.charge[start:start + rows * size].reshape(rows, size)

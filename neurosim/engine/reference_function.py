@@ -83,6 +83,9 @@ class FunctionPass:
         populations = self.machine.populations
         size = int(populations.size[population])
         output = np.zeros((int(populations.n_outputs[population]), size), self.dtype)
+        reset_period = int(populations.reset_period[population])
+        if reset_period and (token - int(populations.reset_offset[population])) % reset_period == 0:
+            self.state[population][:] = 0
         if populations.model[population] == INPUT:
             first = int(populations.input_start[population])
             output[0] = self.inputs[token, first:first + size]

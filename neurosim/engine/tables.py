@@ -17,10 +17,10 @@ from neurosim.machine import Machine
 POPULATION_COLUMNS = ("model", "size", "first_neuron", "first_row", "stage", "n_modes", "n_ports", "n_outputs",
                       "first_output", "parameter_start", "n_parameter_rows", "state_start", "n_state_rows",
                       "charge_start", "output_start", "port_start", "input_start", "last_only", "phase", "backward",
-                      "period")
+                      "period", "reset_period", "reset_offset")
 (P_MODEL, P_SIZE, P_FIRST_NEURON, P_FIRST_ROW, P_STAGE, P_N_MODES, P_N_PORTS, P_N_OUTPUTS, P_FIRST_OUTPUT,
  P_PARAMETER_START, P_N_PARAMETER_ROWS, P_STATE_START, P_N_STATE_ROWS, P_CHARGE_START, P_OUTPUT_START, P_PORT_START,
- P_INPUT_START, P_LAST_ONLY, P_PHASE, P_BACKWARD, P_PERIOD) = range(21)
+ P_INPUT_START, P_LAST_ONLY, P_PHASE, P_BACKWARD, P_PERIOD, P_RESET_PERIOD, P_RESET_OFFSET) = range(23)
 PROJECTION_COLUMNS = ("source", "port", "output", "delay_tokens", "kind", "weight_start", "pointer_start")
 J_SOURCE, J_PORT, J_OUTPUT, J_DELAY_TOKENS, J_KIND, J_WEIGHT_START, J_POINTER_START = range(7)
 SLICE_COLUMNS = ("start", "stop", "core", "active_ps", "inactive_ps", "event_active", "event_inactive")

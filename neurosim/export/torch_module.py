@@ -168,6 +168,11 @@ def _check_periods(network: Network) -> None:
     if resting:
         raise NetworkError(f"population {resting[0].name!r}: period = {resting[0].period}: neurons that rest at tokens "
                            "cannot be trained here", allowed="1", mend="train it where it was made")
+    emptied = [population for population in network.populations if population.reset_period]
+    if emptied:
+        raise NetworkError(f"population {emptied[0].name!r}: reset_period = {emptied[0].reset_period}: neurons whose "
+                           "state is emptied within a sample cannot be trained here", allowed="0",
+                           mend="give each stretch between two resets as a sample of its own")
 
 
 def _somata(codings: Codings, width: float) -> nn.Module:

@@ -59,7 +59,7 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
                      rates: Mapping[str, float] | None = None) -> MappingResult:
     """Return what `map_network` does, together with schedule, partition and placement."""
     options = options or MappingOptions()
-    network = rewritten(network, options)
+    network = rewritten(network, options, chip)
     staging = stage_network(network, options.schedule, options.sequence_length or 0)
     _check_sequence_length(staging)
     check_capabilities(network, chip, staging)

@@ -21,8 +21,8 @@ _HELP = {
     "programmable": "a chip with programmable somata, such as loihi2, or `lif` and `cuba` neurons",
     "multiply": "a chip with core.capabilities.multiply, such as loihi2",
     "lookup_table": "a chip with core.capabilities.lookup_table, such as loihi2, or a ReLU in the network",
-    "complex_state": "a chip with core.capabilities.complex_state, or the state-space channel expanded to a neuron "
-                     "per mode",
+    "complex_state": "mapping.ssm=expanded (a neuron per complex mode), or a chip with core.capabilities.complex_state",
+    "factor_leak": "a chip with core.capabilities.factor_leak, or a leak of 0 or 1 and a bias that takes away",
     "refractory": "a chip with core.capabilities.refractory, or refractory_steps = 0",
     "dendrite_operators": "a chip whose dendrites have the operator, or a pairwise tree in the network",
     "dendrite_ports": "a chip with more core.capabilities.dendrite_ports, or a model with fewer ports",
@@ -90,8 +90,13 @@ def _missing_outputs(population: Population, chip: Chip) -> dict[str, str]:
 
 def _needs(population: Population) -> set[str]:
     needs = set(population.spec.needs)
+    if population.n_modes == 1:         # a single mode is a state of two words, as `mode` has
+        needs.discard("complex_state")
     needs.update(need for (name, choice), need in _ATTRIBUTE_NEEDS.items()
                  if population.attributes.get(name) == choice)
+    if any(np.any((values != 0) & (values != 1)) for name, values in population.parameters.items()
+           if name.endswith("leak")):
+        needs.add("factor_leak")
     if "refractory_steps" in population.parameters and np.any(population.parameters["refractory_steps"] > 0):
         needs.add("refractory")
     return needs

@@ -75,6 +75,8 @@ def chip_link_weight(chip: Chip) -> float:
     if chip.grid is None:
         return 1.0
     costs, noc = chip.noc.costs, chip.noc
+    assert costs is not None and noc.router_latency_ns is not None     # chips that leave figures out are refused
+    assert noc.link_latency_ew_ns is not None and noc.link_latency_ns_ns is not None
     within = (costs.hop_ew_pj.value + costs.flit_hop_ew_pj.value + costs.hop_ns_pj.value
               + costs.flit_hop_ns_pj.value) / 2
     across = chip.grid.hop_pj.value + chip.grid.flit_hop_pj.value

@@ -166,6 +166,12 @@ def _lif(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
             scales.parameter("refractory_steps").astype(np.int64)]
 
 
+def _scaled_lif(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
+    _slot(constants, STATE_SLOT, scales, "potential")
+    constants[LEAK_SHIFT] = scales.shift_of("leak")
+    return [scales.steps("threshold", "potential"), _leak(scales, "potential")]
+
+
 def _cuba(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     """Rows of `loihi_lif`: both decays in one number of bits, counted down from 1."""
     _slot(constants, STATE_SLOT, scales, "current")
@@ -347,5 +353,5 @@ _LOWER: dict[str, Callable[[PopulationScales, list[int]], list[Int64Array]]] = {
     "layer_norm": _layer_norm, "integrator": _integrator, "running_mean": _running_mean, "lif": _lif, "cuba": _cuba,
     "ternary": _ternary, "glu": _glu, "gsu": _gsu, "ssm": _state_space, "ssm_heaviside": _state_space,
     "ssm_lif": _state_space, "resonator": _resonator, "sigma_delta": _sigma_delta, "delta": _delta, "brf": _brf,
-    "alif": _alif, "mode": lower_mode, "event_mode": lower_event_mode,
+    "alif": _alif, "mode": lower_mode, "event_mode": lower_event_mode, "scaled_lif": _scaled_lif,
 }

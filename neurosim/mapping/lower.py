@@ -46,10 +46,15 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         population_names=names, output_names=outputs.names, output_kind=outputs.kind,
         output_population=outputs.population, readouts=tuple(names.index(name) for name in network.readouts),
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
-        nominal_step_ps=_tick_ps(chip) or ns_to_ps(chip.nominal_step_ns.value), tick_ps=_tick_ps(chip),
+        nominal_step_ps=_tick_ps(chip) or _nominal_step_ps(chip), tick_ps=_tick_ps(chip),
         late_steps=chip.tick is None or chip.tick.overrun == "late", fixed=lower_fixed(network, found),
         provenance=_provenance(demand, placement, options),
         utilisation=utilisation(demand, partition, axons, source_core, options))
+
+
+def _nominal_step_ps(chip: Chip) -> int:
+    assert chip.nominal_step_ns is not None     # `core_costs` has refused chips that leave figures out
+    return ns_to_ps(chip.nominal_step_ns.value)
 
 
 def _barrier_ps(chip: Chip, placement: Placement) -> int:

@@ -41,7 +41,8 @@ from neurosim.machine import (
 from neurosim.mapping.connections import Connection, connections
 from neurosim.mapping.kernel_layout import kernel_layout
 from neurosim.mapping.lower_fixed import lower_fixed
-from neurosim.mapping.resources import first_rows, parameter_table
+from neurosim.mapping.profiles import parameter_table
+from neurosim.mapping.resources import first_rows
 from neurosim.mapping.schedule import Staging, stage_network
 from neurosim.model_specs import MODEL_INDEX
 
@@ -86,7 +87,10 @@ def lower_populations(network: Network, staging: Staging, readout_every_token: b
         first_row=first_rows(network)[:-1], stage=staging.stage.astype(np.int64),
         phase=staging.phase.astype(np.int64),
         backward=np.array([item.direction == "reversed" for item in items], np.int8),
-        period=_integers([int(item.period) for item in items]), n_modes=n_modes, n_ports=n_ports, n_outputs=n_outputs,
+        period=_integers([int(item.period) for item in items]),
+        reset_period=_integers([int(item.reset_period) for item in items]),
+        reset_offset=_integers([int(item.reset_offset) for item in items]),
+        n_modes=n_modes, n_ports=n_ports, n_outputs=n_outputs,
         first_output=_starts(n_outputs), options=_options(network),
         parameter_start=_starts(n_parameters * size), n_parameter_rows=n_parameters,
         state_start=_starts(n_states * size), n_state_rows=n_states, charge_start=_starts(n_ports * size),

@@ -10,6 +10,7 @@ from neurosim.errors import OptionError
 
 Strategy = Literal["pack", "balanced"]
 PlacementName = Literal["annealing", "naive", "linear", "random"]
+StateSpaceForm = Literal["auto", "fused", "expanded"]
 ScheduleName = Literal["pipelined", "fall_through", "whole_sequence"]
 
 
@@ -28,7 +29,10 @@ class MappingOptions:
     cores : population -> cores of its own: how many, over which it is spread evenly, or the neurons of each; the other
         populations share further cores
     sequence_length : tokens that the buffers of schedule `whole_sequence` hold
-    fold_b : fold the input gain of state-space channels into their read-out; see `mapping.rewrite`
+    ssm : S4D channels as one soma (`fused`), or as a neuron per complex mode (`expanded`); `auto`: as the chip prefers;
+        see `mapping.rewrites.expand`
+    fold_b : fold the input gain of state-space channels into their read-out; see
+        `mapping.rewrites.fold_b`
     readout_every_token : read-outs send their value at every token instead of the last one only
     allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
     """
@@ -41,6 +45,7 @@ class MappingOptions:
     n_cores: int | None = None
     cores: Mapping[str, int | list[int]] = field(default_factory=dict)
     sequence_length: int | None = None
+    ssm: StateSpaceForm = "auto"
     fold_b: bool = False
     readout_every_token: bool = False
     allow_fan_in_split: bool = False
@@ -49,6 +54,7 @@ class MappingOptions:
         _check_choice("strategy", self.strategy, get_args(Strategy))
         _check_choice("placement", self.placement, get_args(PlacementName))
         _check_choice("schedule", self.schedule, get_args(ScheduleName))
+        _check_choice("ssm", self.ssm, get_args(StateSpaceForm))
         _check_least("seed", self.seed, 0)
         _check_least("max_neurons_per_core", self.max_neurons_per_core, 1)
         _check_least("n_cores", self.n_cores, 1)

@@ -32,7 +32,7 @@ _TOGETHER = (*_ENCODERS, "center")
 # What a state or internal value is compared with, or set to.
 _COMPARED = {"lif": ("potential", "threshold", "reset_value"), "cuba": ("potential", "threshold", "reset_value"),
              "ssm_heaviside": ("y", "threshold"), "resonator": ("real", "threshold"), "brf": ("u", "threshold"),
-             "alif": ("potential", "threshold")}
+             "alif": ("potential", "threshold"), "scaled_lif": ("potential", "threshold")}
 # States that a spike lifts by 1 or less.
 _LIFTED = {"brf": "q", "alif": "adaptation"}
 # Factors that may use all their bits behind the point where they are below 1.

@@ -8,8 +8,8 @@ the way from a core into its router is part of the soma phase), and before the b
 
 What a step takes beyond that, it waits: packets for links, links for slots, cores for packets.
 
-Source: the bound of Timcheck et al. 2026 (arXiv 2601.10035), whose terms are all maxima; here phases of serial cores and
-the barrier add, as they do in the engines. Plot and states after Yik et al. 2025 (arXiv 2511.21549).
+Source: the bound of Timcheck et al. 2026 (arXiv 2601.10035), whose terms are all maxima; here the phases of serial
+cores and the barrier add, as they do in the engines. Plot and states after Yik et al. 2025 (arXiv 2511.21549).
 """
 
 from __future__ import annotations

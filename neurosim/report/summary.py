@@ -136,6 +136,7 @@ class Summary:
         del plain["energy"], plain["latency"]
         plain["energy_j"] = energy_json(self.energy, n_samples=self.samples, indicative=self.indicative)
         plain["latency_s"] = asdict(self.latency)
+        plain["cores_per_chip"] = list(self.cores_per_chip)
         plain["confusion"] = [list(row) for row in self.confusion] if self.confusion is not None else None
         return {**plain, "binding": self.binding, "per_sample": self.per_sample()}
 

@@ -32,7 +32,8 @@ from scenarios.digits.reference import KINDS, Network, NetworkConfig
 from scenarios.digits.stepwise import BATCH_NORM_EPS, PIXEL_SCALE
 
 HERE = Path(__file__).parent
-UNLOGGED = ("out", "log", "seed", "checkpoint")
+SHAPE = ("n_layers", "width", "state_size")
+UNLOGGED = ("out", "log", "seed", "checkpoint", *SHAPE)
 THRESHOLD = {"lif": "1", "binary": "0", "gsu": "delta_factor * max|y|"}
 
 
@@ -50,6 +51,9 @@ def parse_arguments(description: str = "Train a spiking state-space network on t
     """Return the command line; `defaults` replace those below."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--kind", choices=KINDS, default="lif")
+    parser.add_argument("--layers", dest="n_layers", type=int, default=NetworkConfig.n_layers)
+    parser.add_argument("--width", type=int, default=NetworkConfig.width, help="channels of a layer")
+    parser.add_argument("--state-size", type=int, default=NetworkConfig.state_size, help="twice the complex modes")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="weights file (default: weights/KIND.safetensors beside this script)")
@@ -193,7 +197,8 @@ def train_and_log(options: argparse.Namespace, tensors: Tensors, log: Path) -> t
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     n_classes = int(tensors.train_labels.max()) + 1
-    config = NetworkConfig(options.kind, tensors.train_inputs.shape[-1], n_classes, dropout=options.dropout)
+    shape = {name: getattr(options, name) for name in SHAPE}
+    config = NetworkConfig(options.kind, tensors.train_inputs.shape[-1], n_classes, dropout=options.dropout, **shape)
     network = Network(config)
     epochs: list[Record] = []
     for epochs in train(network, options, tensors):

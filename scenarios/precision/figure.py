@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scenarios.look import BLACK, BLUE, FAINT, GREEN, LINE, ORANGE, PURPLE, RED, SKY, STYLE
 from scenarios.precision.networks import SOURCES
 from scenarios.precision.results import LOST_POINTS, Results
 
 FIGURE_FILE = Path(__file__).parents[2] / "docs" / "precision.png"
-INK, FAINT, LINE, BAND = "#1f2933", "#5f6b77", "#d9dfe5", "#dcebe0"
+BAND = "#dcebe0"
 TICKS = range(4, 25, 4)
 
 
 class Look(NamedTuple):
-    """How a line is drawn; colours of Okabe and Ito, which the colour-blind can tell apart."""
+    """How a line is drawn."""
 
     label: str
     colour: str
@@ -32,8 +33,6 @@ class Curve(NamedTuple):
     look: Look
 
 
-BLUE, ORANGE, GREEN, PURPLE, RED, SKY, BLACK = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9",
-                                                "#000000")
 QUANTITIES = {
     "mixing": Look("mixing synapses", GREEN, "s"),
     "c": Look("C", SKY, "v"),
@@ -77,11 +76,7 @@ def draw(results: Results, path: Path = FIGURE_FILE) -> Path:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    style: Any = {"font.family": "sans-serif", "font.size": 10, "text.color": INK, "axes.labelcolor": INK,
-                  "axes.edgecolor": FAINT, "axes.spines.top": False, "axes.spines.right": False,
-                  "xtick.color": FAINT, "ytick.color": FAINT, "axes.axisbelow": True, "legend.frameon": False,
-                  "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left"}
-    with plt.rc_context(style):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(2, 4, figsize=(16, 8.6), sharey=True, layout="constrained")
         for axis, network in zip(axes[0], SOURCES, strict=True):
             curves = [Curve(network, name, look) for name, look in QUANTITIES.items()]

@@ -12,6 +12,7 @@ last epoch: nothing is selected on the test data.
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import torch
@@ -29,12 +30,16 @@ def load_tensors() -> Tensors:
                    torch.from_numpy(test.frames), torch.from_numpy(test.speakers))
 
 
+def train_and_save(options: Namespace, folder: Path) -> None:
+    """Train, and write weights and log below `folder` unless the options name other files."""
+    network, epochs = train_and_log(options, load_tensors(), options.log or folder / "logs" / f"{options.kind}.json")
+    save_weights(network, options.out or folder / "weights" / f"{options.kind}.safetensors", options.seed, epochs[-1],
+                 1.0, "JapaneseVowels (UCI), 12 LPC cepstrum coefficients, 29 frames, zeros at the end")
+
+
 def main() -> None:
     """Train one kind."""
-    options = parse_arguments("Train a spiking state-space network on JapaneseVowels.")
-    network, epochs = train_and_log(options, load_tensors(), options.log or HERE / "logs" / f"{options.kind}.json")
-    save_weights(network, options.out or HERE / "weights" / f"{options.kind}.safetensors", options.seed, epochs[-1],
-                 1.0, "JapaneseVowels (UCI), 12 LPC cepstrum coefficients, 29 frames, zeros at the end")
+    train_and_save(parse_arguments("Train a spiking state-space network on JapaneseVowels."), HERE)
 
 
 if __name__ == "__main__":

@@ -132,6 +132,8 @@ def build_case(choose: Choose, random: np.random.Generator) -> Case:
     numbers, readout_tokens = choose(("float64", "float64", "float32")), choose((False, True))
     if choose((False, False, True)):
         network = with_periods(network, random)
+    if choose((False, False, True)):
+        network = with_resets(network, random)
     return Case(network, chip, mapping, inputs, numbers, readout_tokens)
 
 
@@ -191,6 +193,17 @@ def with_periods(network: Network, random: np.random.Generator) -> Network:
     return replace(network, populations=tuple(replace(item, period=period[item.name]) for item in network.populations),
                    projections=tuple(_paced(item, period[item.source], period[item.target], random)
                                      for item in network.projections))
+
+
+def with_resets(network: Network, random: np.random.Generator) -> Network:
+    """Return the network with some populations whose state is emptied at tokens; those that can be."""
+    def drawn(item: Population) -> Population:
+        if item.model == "input" or item.direction != "forward" or item.period > 1 or random.random() < 0.4:
+            return item
+        period = int(random.integers(1, 6))
+        return replace(item, reset_period=period, reset_offset=int(random.integers(period)))
+
+    return replace(network, populations=tuple(drawn(item) for item in network.populations))
 
 
 def _paced(item: Projection, step: int, period: int, random: np.random.Generator) -> Projection:

@@ -137,7 +137,7 @@ def random_tables(model: str, seed: int, dtype: Any, **attributes: str) -> Table
     for name in ("refractory", "refractory_steps", "count"):
         if name in values:
             values[name] = random.integers(0, 4, (1, size))
-    if model == "ssm_lif":
+    if model in ("ssm_lif", "scaled_lif"):
         values["threshold"] = np.abs(values["threshold"]) + 0.25
     return make_tables(model, values, size=size, n_modes=n_modes, dtype=dtype, **attributes)
 

@@ -254,6 +254,15 @@ def lif(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place: Pl
     return [1], [left_by_spike(setting, potential, threshold, reset_value), refractory_steps], beyond
 
 
+def scaled_lif(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place: Place) -> Result:
+    """Leaky potential, back to 0 on a spike; nothing is divided by the threshold."""
+    threshold, leak = parameters
+    kept = converted(setting, "state", state[0], leak, setting.leak_shift, place.own(0))
+    potential, beyond = held(setting, "state", kept + charge[0])
+    spike = fires(setting, potential, threshold)
+    return [int(spike)], [0 if spike else potential], beyond
+
+
 def left_by_spike(setting: Setting, potential: int, threshold: int, reset_value: int) -> int:
     """Return the potential after a spike."""
     left = {"hard": reset_value, "soft": potential - threshold + reset_value, "none": potential}
@@ -474,7 +483,7 @@ MODELS: dict[str, Callable[[Setting, Ints, Ints, Ints, Place], Result]] = {
     "integrator": integrator, "running_mean": running_mean, "lif": lif, "cuba": cuba, "ternary": ternary, "glu": glu,
     "gsu": gsu, "ssm": ssm, "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "resonator": resonator,
     "sigma_delta": sigma_delta, "delta": delta_neuron, "brf": brf, "alif": alif, "mode": mode,
-    "event_mode": event_mode,
+    "event_mode": event_mode, "scaled_lif": scaled_lif,
 }
 
 # Rows of the biases, whose presence makes a neuron active; of state spaces, behind the tables of modes.

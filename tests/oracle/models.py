@@ -132,6 +132,13 @@ def ssm_lif(values: Values, attributes: Mapping[str, str]) -> Results:
     return {"out.spike": int(spike), "potential": 0 if spike else membrane, **modes}
 
 
+def scaled_lif(values: Values, attributes: Mapping[str, str]) -> Results:
+    """The membrane of SpikingSSM."""
+    membrane = values["leak"] * values["potential"] + values["charge.input"] / values["threshold"]
+    spike = compare(membrane, 1, attributes["comparator"])
+    return {"out.spike": int(spike), "potential": 0 if spike else membrane}
+
+
 def ternary(values: Values, attributes: Mapping[str, str]) -> Results:
     """Ternary spike."""
     v = values["charge.value"]
@@ -281,7 +288,7 @@ MODELS: dict[str, Callable[[Values, Mapping[str, str]], Results]] = {
     "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "ternary": ternary, "gsu": gsu, "glu": glu, "reduce": reduce,
     "center": center, "layer_norm": layer_norm, "integrator": integrator, "running_mean": running_mean,
     "resonator": resonator, "sigma_delta": sigma_delta, "delta": delta, "brf": brf, "alif": alif, "mode": mode,
-    "event_mode": event_mode,
+    "event_mode": event_mode, "scaled_lif": scaled_lif,
 }
 
 
@@ -301,9 +308,16 @@ class _Runner:
                       for neuron in range(population.size)]
         start: dict[str, Any] = {word.name: [0.0] * population.n_modes if word.per_mode else 0.0
                                  for word in self.spec.state}
+        self.start = start
         self.state = [dict(start) for _ in range(population.size)]
+        # Tokens before the state is next emptied; -1: it never is.
+        self.left = population.reset_offset if population.reset_period else -1
 
     def step(self, charge: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        if self.left == 0:
+            self.state = [dict(self.start) for _ in range(self.population.size)]
+            self.left = self.population.reset_period
+        self.left -= 1
         outputs = {output.name: np.zeros(self.population.size) for output in self.spec.outputs}
         for neuron in range(self.population.size):
             given = {f"charge.{port}": float(values[neuron]) for port, values in charge.items()}
