@@ -15,6 +15,7 @@ from hw_models.schema import Chip
 from neurosim.report import activity, timing
 from neurosim.report.activity import Outputs, PacketCheck
 from neurosim.report.energy import energy_bill, energy_json, recorded_chip, recorded_name, stored_chip
+from neurosim.report.floorline import Floorline, floorline_of
 from neurosim.report.timing import Latency, Load, Overruns
 from neurosim.traces.schema import RunHeader
 from neurosim.traces.trace import Trace
@@ -51,6 +52,7 @@ class Summary:
     packet_hops : links between routers that packets crossed; chip_hops: those of them that lead to another chip
     chips_used : chips in use, those that packets only pass included; cores_per_chip: cores in use on each
     overruns : time steps that were late on a chip with a clock; None of others
+    floorline : what bounds the time steps; None at detail `functional`
     overflows : values that did not fit their format; 0 in float runs, None where a fixed-point run did not say
     overflows_by_population : those above zero, most first
     energy : see hw_models.costs; `indicative` marks float runs
@@ -87,6 +89,7 @@ class Summary:
     chips_used: int
     cores_per_chip: tuple[int, ...]
     overruns: Overruns | None
+    floorline: Floorline | None
     overflows: int | None
     overflows_by_population: Mapping[str, int]
     energy: EnergyBill
@@ -137,6 +140,7 @@ class Summary:
         plain["energy_j"] = energy_json(self.energy, n_samples=self.samples, indicative=self.indicative)
         plain["latency_s"] = asdict(self.latency)
         plain["cores_per_chip"] = list(self.cores_per_chip)
+        plain["floorline"] = None if self.floorline is None else self.floorline.to_json()
         plain["confusion"] = [list(row) for row in self.confusion] if self.confusion is not None else None
         return {**plain, "binding": self.binding, "per_sample": self.per_sample()}
 
@@ -162,6 +166,7 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
         time_steps=trace.n_steps, simulated_s=ps_to_s(trace.duration_ps), **_counts(trace),
         **_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
         latency=timing.latency(trace), overruns=timing.overruns(trace, ran_on or chip),
+        floorline=floorline_of(trace, ran_on or chip),
         utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
         wall_s=_wall_s(trace), **_input_events(trace.provenance))
 

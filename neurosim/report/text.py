@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from neurosim.report.floorline import Floorline
 from neurosim.report.formats import FormatRow
 from neurosim.report.quantities import count, percent, shortened, with_prefix
 from neurosim.report.summary import Summary
@@ -161,6 +162,8 @@ def _notes(summary: Summary) -> list[str]:
     if summary.input_events_dropped:
         notes.append(f"{count(summary.input_events_dropped)} of {count(summary.input_events)} input events came after "
                      "the last token and were dropped.")
+    if summary.floorline is not None and summary.floorline.bottlenecks:
+        notes.append(_floor(summary.floorline))
     if summary.detail == "functional":
         notes.append("Times are nominal: detail `functional` simulates neither cores nor network.")
     if not summary.complete:
@@ -173,6 +176,13 @@ def _notes(summary: Summary) -> list[str]:
     if summary.wall_s is not None:
         notes.append(f"Simulated {with_prefix(summary.simulated_s, 's')} in {with_prefix(summary.wall_s, 's')}.")
     return notes
+
+
+def _floor(found: Floorline) -> str:
+    first = found.bottlenecks[0]
+    named = first.kind if first.name == first.kind else f"{first.kind} ({shortened(first.name, 40)})"
+    return (f"The busiest cores and links account for {percent(found.share)} of the time steps; {named} binds most. "
+            "More, and what to change: --floorline.")
 
 
 def _table(title: str, columns: Row, text: tuple[int, ...] = (0,)) -> Table:
