@@ -8,7 +8,7 @@ capabilities, so that networks can be fitted on them, and a constant power, whos
 from __future__ import annotations
 
 from hw_models.located import ConfigError, Fault
-from hw_models.schema import Chip, CoreCosts
+from hw_models.schema import Chip, CoreCosts, NocCosts
 
 
 def core_costs(chip: Chip) -> CoreCosts:
@@ -16,6 +16,13 @@ def core_costs(chip: Chip) -> CoreCosts:
     if chip.core.costs is None:
         raise ConfigError([unpublished_fault(chip, "energy and time of a run")])
     return chip.core.costs
+
+
+def noc_costs(chip: Chip) -> NocCosts:
+    """Return what the events of the network cost; raise ConfigError where no such figures are published."""
+    if chip.noc.costs is None:
+        raise ConfigError([unpublished_fault(chip, "energy of the network")])
+    return chip.noc.costs
 
 
 def unpublished_fault(chip: Chip, what: str) -> Fault:

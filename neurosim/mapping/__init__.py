@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hw_models.schema import Chip
+from hw_models.unpublished import core_costs
 from neurosim.errors import OptionError
 from neurosim.graph import Network
 from neurosim.machine import Machine
@@ -16,6 +17,7 @@ from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
+from neurosim.mapping.fan_out import fit
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.partition import partition_network
@@ -23,6 +25,7 @@ from neurosim.mapping.place import Placement, place_cores
 from neurosim.mapping.resources import measure_demand
 from neurosim.mapping.rewrite import rewritten
 from neurosim.mapping.schedule import Staging, stage_network
+from neurosim.mapping.synapse_lists import Fitted
 
 __all__ = ["MappingOptions", "MappingResult", "describe", "map_network", "map_with_details", "render"]
 
@@ -35,6 +38,7 @@ class MappingResult:
     staging: Staging
     partition: Partition
     placement: Placement
+    fitted: Fitted
 
 
 def map_network(network: Network, chip: Chip, options: MappingOptions | None = None,
@@ -51,6 +55,7 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
     CapabilityError        if the chip lacks an operation
     CapacityError          if a limit of the chip is exceeded, bits of a format included
     OptionError            if an option does not suit network and chip
+    ConfigError            if the chip has no published figures (`neurosim.mapping.fit` tells how a network fits it)
     """
     return map_with_details(network, chip, options, rates).machine
 
@@ -58,18 +63,26 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
 def map_with_details(network: Network, chip: Chip, options: MappingOptions | None = None,
                      rates: Mapping[str, float] | None = None) -> MappingResult:
     """Return what `map_network` does, together with schedule, partition and placement."""
+    core_costs(chip)        # raises where none are published
     options = options or MappingOptions()
     network = rewritten(network, options, chip)
     staging = stage_network(network, options.schedule, options.sequence_length or 0)
     _check_sequence_length(staging)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)
-    demand = measure_demand(network, chip, staging)
-    partition = partition_network(demand, options)
+    fitted = fit(network, chip, options)
+    if fitted.copied:
+        staging = stage_network(fitted.network, options.schedule, options.sequence_length or 0)
+        check_capabilities(fitted.network, chip, staging)
+        check_formats(fitted.network, chip)
+        rates = {**rates, **{name: rates[source] for name, source in fitted.copied.items()
+                             if source in rates}} if rates else rates
+    demand = measure_demand(fitted.network, chip, staging)
+    partition = partition_network(demand, options, fitted.blocks)
     axons, source_core = axon_table(demand, partition), row_cores(demand, partition)
     placement = place_cores(demand, partition, axons, source_core, options, rates)
-    machine = lower(demand, partition, axons, source_core, placement, options)
-    return MappingResult(machine, staging, partition, placement)
+    machine = lower(demand, partition, axons, source_core, placement, options, fitted.copied)
+    return MappingResult(machine, staging, partition, placement, fitted)
 
 
 def _check_sequence_length(staging: Staging) -> None:

@@ -63,7 +63,10 @@ def missing_capabilities(network: Network, population: Population, chip: Chip) -
     missing = _missing_outputs(population, chip)
     if population.model == "input":
         return missing
-    for need in sorted(_needs(population)):
+    needs = _needs(population)
+    if able.models != "any" and population.model in able.models:    # wired in: nothing of it is programmed
+        needs.discard("programmable")
+    for need in sorted(needs):
         if not getattr(able, need):
             missing[need] = ""
     if population.period > 1 and not able.gated_update:

@@ -38,7 +38,8 @@ RESOURCES: dict[str, Resource] = {
                        "raise core.max_fan_in to {need}, or prune the inputs of the neuron (splitting fan-in over "
                        "relay neurons is not built)"),
     "fan_out": Resource("core.max_fan_out", "destination cores",
-                        "raise core.max_fan_out to {need}, or let the targets share fewer cores"),
+                        "raise core.max_fan_out to {need}, let the targets share fewer cores, or write "
+                        "mapping.allow_fan_out_split=true"),
     "fan_out_synapses": Resource("core.max_fan_out_synapses", "synapses",
                                  "raise core.max_fan_out_synapses to {need}, or prune the outputs of the neuron"),
     "synapse_words": Resource("core.synapse_memory.words", "words",

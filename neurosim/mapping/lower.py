@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -24,12 +25,13 @@ from neurosim.units import ns_to_ps
 
 
 def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array, placement: Placement,
-          options: MappingOptions) -> Machine:
+          options: MappingOptions, copied: Mapping[str, str] | None = None) -> Machine:
     """Return the placed network as arrays.
 
     Parameters
     ----------
     axons, source_core : from `axons.axon_table` and `axons.row_cores`
+    copied : population of copies -> population that it copies
     """
     network, chip, staging = demand.network, demand.chip, demand.staging
     found = connections(network, staging)
@@ -48,7 +50,7 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
         nominal_step_ps=_tick_ps(chip) or _nominal_step_ps(chip), tick_ps=_tick_ps(chip),
         late_steps=chip.tick is None or chip.tick.overrun == "late", fixed=lower_fixed(network, found),
-        provenance=_provenance(demand, placement, options),
+        provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
         utilisation=utilisation(demand, partition, axons, source_core, options))
 
 

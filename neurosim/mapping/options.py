@@ -34,6 +34,8 @@ class MappingOptions:
     fold_b : fold the input gain of state-space channels into their read-out; see
         `mapping.rewrites.fold_b`
     readout_every_token : read-outs send their value at every token instead of the last one only
+    allow_fan_out_split : copy spikes and values by splitter neurons where a neuron would send to more places than the
+        chip lets it; the copies are exact, and cost neurons and a time step of latency; see `mapping.copies`
     allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
     """
 
@@ -48,6 +50,7 @@ class MappingOptions:
     ssm: StateSpaceForm = "auto"
     fold_b: bool = False
     readout_every_token: bool = False
+    allow_fan_out_split: bool = True
     allow_fan_in_split: bool = False
 
     def __post_init__(self) -> None:

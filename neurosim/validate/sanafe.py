@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from hw_models.costs import energy_figures
 from hw_models.load import load_chip
 from hw_models.schema import BarrierLatency, Chip
+from hw_models.unpublished import core_costs, noc_costs
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
 from neurosim.formats import Coding, Format
 from neurosim.graph import Network, OneToOneWeights, Population, Projection, SparseWeights
@@ -130,10 +131,9 @@ def network_of(net: Net) -> Network:
 def architecture() -> Chip:
     """Return chip `loihi-nahuku` with what SANA-FE's model has in another way."""
     chip = load_chip("loihi-nahuku", ROOM)
-    assert chip.core.costs is not None and chip.noc.costs is not None
-    costs = chip.core.costs.model_copy(update={"synapse_sparse": chip.core.costs.synapse_dense})
-    free = chip.noc.costs.tile_local_pj.model_copy(update={"value": 0.0, "low": 0.0})
-    noc = chip.noc.model_copy(update={"costs": chip.noc.costs.model_copy(update={"tile_local_pj": free})})
+    costs = core_costs(chip).model_copy(update={"synapse_sparse": core_costs(chip).synapse_dense})
+    free = noc_costs(chip).tile_local_pj.model_copy(update={"value": 0.0, "low": 0.0})
+    noc = chip.noc.model_copy(update={"costs": noc_costs(chip).model_copy(update={"tile_local_pj": free})})
     # A step of the table holds until the next begins.
     steps = [entry for before, after in zip(chip.barrier, chip.barrier[1:], strict=False)
              for entry in (before, BarrierLatency(tiles=after.tiles - 1, latency_ns=before.latency_ns))]

@@ -96,8 +96,9 @@ def test_every_figure_has_interval_basis_and_listed_source(name):
 def test_no_physical_quantity_is_a_bare_number():
     """Numbers that need no interval are counts, bits, the process, the area and a clock's frequency, which are set."""
     bare = {"process_nm", "area_mm2", "frequency_mhz"}
-    counts = re.compile(r"(max_\w+|\w*_bits|\w*_slots|words|columns|rows|cores_per_tile|tile|tiles|chips|"
-                        r"buffer_packets|block_synapses|core_in_packets|dendrite_ports|parameter_profiles|n_\w+)")
+    counts = re.compile(r"(max_\w+|\w*_bits|words|columns|rows|cores_per_tile|tile|tiles|chips|buffer_packets|"
+                        r"block_synapses|core_in_packets|\w+_slots|\w+_entries|cores|strides|pool_sizes|\w+_choices|"
+                        r"axon_types|\w+_profiles|\w+_neurons|dendrite_ports|parameter_profiles|n_\w+)")
 
     def check(value, path):
         if isinstance(value, dict) and "basis" not in value:

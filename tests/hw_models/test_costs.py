@@ -43,7 +43,7 @@ def test_every_countable_event_has_a_cost_and_a_group(name):
 
 @pytest.mark.parametrize("event", sorted(_CONDITIONAL))
 def test_what_a_chip_never_does_needs_no_cost_until_it_is_counted(event):
-    chip = load_chip("loihi")
+    chip = load_chip("generic-mesh")
     assert price(chip, {event: 0}, {}, 1, 1.0).total_j == price(chip, {}, {}, 1, 1.0).total_j
     with pytest.raises(ConfigError, match=f"costs.{event} = "):
         price(chip, {event: 1}, {}, 1, 1.0)
