@@ -20,8 +20,8 @@ def describe(machine: Machine) -> dict[str, Any]:
     Keys: network, chip, schedule, populations, n_neurons, n_synapses, copies {population: [copied, neurons]},
     cores_used, tiles_used, cores (per core: physical, tile, populations, resources {name: {used, limit, percent}}),
     binding {resource, core, percent}, placement {cost, naive_cost, gain}, chips {used, columns, rows, cores_used
-    [chip], crossing_packets, packets}, mesh {columns, rows, chip_columns, chip_rows, cores_on_tile [row][column], input_tile,
-    output_tile}.
+    [chip], crossing_packets, packets}, mesh {columns, rows, chip_columns, chip_rows, cores_on_tile [row][column],
+    input_tile, output_tile}.
     """
     cores = [_core(machine, core) for core in range(machine.n_cores)]
     tiles = machine.cores.tile[:machine.n_cores]
