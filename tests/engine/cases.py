@@ -81,13 +81,13 @@ def make_chip(overrides: dict[str, Any] | None = None) -> Chip:
     """
     data = json.loads(_template())
     for path, value in {"output_port.tile": 0, **(overrides or {})}.items():
-        if isinstance(value, dict):     # a whole block, such as `tick`
-            data[path] = value
-            continue
         *parents, last = [int(key) if key.isdecimal() else key for key in path.split(".")]
         place = data
         for key in parents:
             place = place[key]
+        if isinstance(value, dict):     # a whole block, such as `tick`
+            place[last] = value
+            continue
         assert isinstance(last, int) or last in place, path
         if isinstance(place[last], dict):
             figure = place[last]
@@ -154,12 +154,12 @@ def build_network(choose: Choose, random: np.random.Generator) -> Network:
         fed = ports[:1] if choose((True, False)) else ports
         for port in fed:
             source = populations[choose(range(number - 1, -1, -1))]
-            projections.append(_projection(source, target, port, choose((0, 0, 0, 1, 3)), choose, random))
+            projections.append(make_projection(source, target, port, choose((0, 0, 0, 1, 3)), choose, random))
     for _ in range(choose((0, 1, 2))):    # loops, also of a population with itself, and skips
         source = populations[choose(range(len(populations)))]
         target = populations[choose(range(n_inputs, len(populations)))]
         port = choose([port.name for port in target.spec.ports])
-        projections.append(_projection(source, target, port, choose((1, 2, 4)), choose, random))
+        projections.append(make_projection(source, target, port, choose((1, 2, 4)), choose, random))
     names = [population.name for population in populations[n_inputs:]]
     return Network("random", tuple(populations), tuple(projections), tuple(choose(((), names[-1:], names))))
 
@@ -231,7 +231,7 @@ def _population(name: str, choose: Choose, random: np.random.Generator) -> Popul
     return Population(name, model, size, parameters, attributes, n_modes)
 
 
-def _projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
+def make_projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
                 random: np.random.Generator) -> Projection:
     output = choose([output.name for output in source.spec.outputs])
     kind = choose(("dense", "sparse", "one_to_one" if source.size == target.size else "sparse", "convolution"))
