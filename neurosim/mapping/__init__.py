@@ -13,18 +13,19 @@ from hw_models.unpublished import core_costs
 from neurosim.errors import OptionError
 from neurosim.graph import Network
 from neurosim.machine import Machine
+from neurosim.mapping.advance import check_free_running, plan_advance, without_intervals
 from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
-from neurosim.mapping.fan_out import fit
+from neurosim.mapping.fan_out import fit as fit_fan_out
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.partition import partition_network
 from neurosim.mapping.place import Placement, place_cores
 from neurosim.mapping.resources import measure_demand
 from neurosim.mapping.rewrite import rewritten
-from neurosim.mapping.schedule import Staging, stage_network
+from neurosim.mapping.schedule import Staging, stage_free_running, stage_network
 from neurosim.mapping.synapse_lists import Fitted
 
 __all__ = ["MappingOptions", "MappingResult", "describe", "map_network", "map_with_details", "render"]
@@ -66,13 +67,16 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     core_costs(chip)        # raises where none are published
     options = options or MappingOptions()
     network = rewritten(network, options, chip)
-    staging = stage_network(network, options.schedule, options.sequence_length or 0)
-    _check_sequence_length(staging)
+    if chip.sync == "free_running":
+        check_free_running(network, chip, options)
+        stage_free_running(network)     # raises where no order can be found, before anything is planned by it
+        network = without_intervals(network, plan_advance(network, chip, options))
+    staging = _staged(network, chip, options)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)
-    fitted = fit(network, chip, options)
+    fitted = fit_fan_out(network, chip, options)      # not `fit`, which names a module of this package
     if fitted.copied:
-        staging = stage_network(fitted.network, options.schedule, options.sequence_length or 0)
+        staging = _staged(fitted.network, chip, options)
         check_capabilities(fitted.network, chip, staging)
         check_formats(fitted.network, chip)
         rates = {**rates, **{name: rates[source] for name, source in fitted.copied.items()
@@ -85,7 +89,12 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     return MappingResult(machine, staging, partition, placement, fitted)
 
 
-def _check_sequence_length(staging: Staging) -> None:
+def _staged(network: Network, chip: Chip, options: MappingOptions) -> Staging:
+    """Return the schedule; on a free-running chip only an order of the populations."""
+    if chip.sync == "free_running":
+        return stage_free_running(network)
+    staging = stage_network(network, options.schedule, options.sequence_length or 0)
     if staging.schedule.n_phases > 1 and not staging.schedule.sequence_length:
         raise OptionError("mapping.sequence_length is missing", allowed="integer from 1",
                           mend="say how many tokens the buffers of schedule whole_sequence have to hold")
+    return staging

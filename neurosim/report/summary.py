@@ -14,6 +14,7 @@ from neurosim.report import activity, timing
 from neurosim.report.activity import Outputs, PacketCheck
 from neurosim.report.assumed import AssumedTime, assumed_times
 from neurosim.report.energy import energy_bill, energy_json, recorded_chip, recorded_name, stored_chip
+from neurosim.report.order import FREE_RUNNING, jitter_ps, order_study
 from neurosim.report.timing import Latency, Load
 from neurosim.traces.trace import Trace
 from neurosim.units import ps_to_s
@@ -52,6 +53,8 @@ class Summary:
     energy : see hw_models.costs; `indicative` marks float runs
     assumed_times : the assumed figures that the times rest on
     binding : the resource that is fullest
+    order_dependent : packets were served as they came, on a free-running chip: another order may give another result
+    arrival_jitter_ps : the most that they came late; order_study : what repeats with late arrivals changed
     wall_s : how long the simulation itself took; None where a run did not say
     input_events, input_events_dropped : read from recordings, and after the last token; None where inputs were arrays
     """
@@ -91,6 +94,9 @@ class Summary:
     link_load: Load | None
     queue_peak: int
     wall_s: float | None
+    order_dependent: bool = False
+    arrival_jitter_ps: int = 0
+    order_study: Mapping[str, Any] | None = None
     input_events: int | None = None
     input_events_dropped: int | None = None
 
@@ -157,7 +163,8 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
         **_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
         assumed_times=assumed_times(trace, ran_on or chip),
         latency=timing.latency(trace), utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
-        wall_s=_wall_s(trace), **_input_events(trace.provenance))
+        order_dependent=header.schedule == FREE_RUNNING, arrival_jitter_ps=jitter_ps(trace.provenance),
+        order_study=order_study(trace), wall_s=_wall_s(trace), **_input_events(trace.provenance))
 
 
 def _counts(trace: Trace) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Energy and time of counted events on a core, with the figures of a chip and their intervals."""
+"""Values with an interval; energy and time of counted core events with the figures of a chip."""
 
 from __future__ import annotations
 
