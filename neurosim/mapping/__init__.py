@@ -12,18 +12,19 @@ from hw_models.schema import Chip
 from hw_models.unpublished import core_costs
 from neurosim.errors import OptionError
 from neurosim.graph import Network
-from neurosim.machine import Machine
+from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.advance import check_free_running, plan_advance, without_intervals
 from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
 from neurosim.mapping.fan_out import fit as fit_fan_out
+from neurosim.mapping.layers import place_layers
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.partition import partition_network
 from neurosim.mapping.place import Placement, place_cores
-from neurosim.mapping.resources import measure_demand
+from neurosim.mapping.resources import Demand, measure_demand
 from neurosim.mapping.rewrite import rewritten
 from neurosim.mapping.schedule import Staging, stage_free_running, stage_network
 from neurosim.mapping.synapse_lists import Fitted
@@ -82,11 +83,18 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
         rates = {**rates, **{name: rates[source] for name, source in fitted.copied.items()
                              if source in rates}} if rates else rates
     demand = measure_demand(fitted.network, chip, staging)
-    partition = partition_network(demand, options, fitted.blocks)
+    partition, physical = _partitioned(demand, options, fitted)
     axons, source_core = axon_table(demand, partition), row_cores(demand, partition)
-    placement = place_cores(demand, partition, axons, source_core, options, rates)
+    placement = place_cores(demand, partition, axons, source_core, options, rates, physical)
     machine = lower(demand, partition, axons, source_core, placement, options, fitted.copied)
     return MappingResult(machine, staging, partition, placement, fitted)
+
+
+def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tuple[Partition, Int64Array | None]:
+    """Return the partition, and the physical cores where the cores differ."""
+    if demand.chip.core.layer_memory is not None:
+        return place_layers(demand, options)
+    return partition_network(demand, options, fitted.blocks), None
 
 
 def _staged(network: Network, chip: Chip, options: MappingOptions) -> Staging:

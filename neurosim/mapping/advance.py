@@ -62,6 +62,8 @@ def check_free_running(network: Network, chip: Chip, options: MappingOptions) ->
               if item.direction == "reversed"]
     lines += [f"population {item.name!r}: its state is emptied every {item.reset_period} tokens"
               for item in network.populations if item.reset_period]
+    lines += [f"population {item.name!r}: sends changes since the token before (mapping.sigma_delta)"
+              for item in network.populations if item.change_threshold is not None]
     lines += [f"projection {item.name!r}: delay of {delay_values(item)[-1]} tokens" for item in network.projections
               if max(delay_values(item), default=0) > 1]
     if lines:

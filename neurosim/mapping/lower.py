@@ -13,6 +13,7 @@ from hw_models.schema import Chip
 from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.connections import connections
+from neurosim.mapping.layers import layer_use
 from neurosim.mapping.limits import utilisation
 from neurosim.mapping.lower_fixed import formats_of, lower_fixed
 from neurosim.mapping.lower_free import lower_free_running
@@ -54,7 +55,9 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         nominal_step_ps=_nominal_step_ps(chip), fixed=lower_fixed(network, found),
         free=lower_free_running(network, chip, options, projections, slices, partition.n_cores + 2),
         provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
-        utilisation=utilisation(demand, partition, axons, source_core, options))
+        utilisation=tuple({**used, **layer} for used, layer in zip(
+            utilisation(demand, partition, axons, source_core, options),
+            layer_use(demand, partition, placement.physical), strict=True)))
 
 
 def _nominal_step_ps(chip: Chip) -> int:
