@@ -17,7 +17,7 @@ from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
-from neurosim.mapping.fan_out import fit
+from neurosim.mapping.fan_out import with_splitters
 from neurosim.mapping.layers import place_layers
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
@@ -71,7 +71,7 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     _check_sequence_length(staging)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)
-    fitted = fit(network, chip, options)
+    fitted = with_splitters(network, chip, options)
     if fitted.copied:
         staging = stage_network(fitted.network, options.schedule, options.sequence_length or 0)
         check_capabilities(fitted.network, chip, staging)

@@ -19,7 +19,7 @@ from neurosim.mapping.schedule import stage_network
 from neurosim.mapping.synapse_lists import Fitted, list_synapses
 
 
-def fit(network: Network, chip: Chip, options: MappingOptions) -> Fitted:
+def with_splitters(network: Network, chip: Chip, options: MappingOptions) -> Fitted:
     """Return `network` with splitters where neurons have too many targets, and pieces that must not be cut.
 
     Raises
