@@ -98,6 +98,8 @@ class NodeMaker:
             return
         if population.direction != "forward":
             self.reasons.append(f"{name}: takes its tokens from the last to the first")
+        if population.change_threshold is not None:
+            self.reasons.append(f"{name}: sends changes (sigma-delta)")
         if population.period != 1:
             self.reasons.append(f"{name}: takes one token in {population.period}")
         if population.reset_period:

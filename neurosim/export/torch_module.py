@@ -77,6 +77,7 @@ class FixedPointNetwork(nn.Module):  # type: ignore[misc]
             for item in network.projections)
         self.order = [(group, is_loop(network, group)) for group in evaluation_order(network)]
         _check_periods(network)
+        _check_changes(network)
         for name in (network.populations[group[0]].name for group, loops in self.order if loops):
             if network.population(name).direction == "reversed":
                 raise NetworkError(f"population {name!r}: recurrence of neurons that take the tokens backward",
@@ -161,6 +162,14 @@ class FixedPointNetwork(nn.Module):  # type: ignore[misc]
             raise DataError("inputs hold NaN or infinity", allowed="finite numbers")
         device = next((item.device for item in self.parameters()), values.device)
         return values.to(device=device, dtype=torch.float64)
+
+
+def _check_changes(network: Network) -> None:
+    coded = [population for population in network.populations if population.change_threshold is not None]
+    if coded:
+        raise NetworkError(f"population {coded[0].name!r} sends changes, for which there is no module here",
+                           mend="train the network with values (change_threshold None), and set mapping.sigma_delta "
+                                "when it is mapped")
 
 
 def _check_periods(network: Network) -> None:

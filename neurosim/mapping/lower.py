@@ -16,6 +16,7 @@ from neurosim.mapping.connections import connections
 from neurosim.mapping.layers import layer_use
 from neurosim.mapping.limits import utilisation
 from neurosim.mapping.lower_fixed import formats_of, lower_fixed
+from neurosim.mapping.lower_free import lower_free_running
 from neurosim.mapping.lower_function import lower_outputs, lower_populations, lower_projections
 from neurosim.mapping.lower_time import lower_cores, lower_noc, lower_slices, lower_traffic
 from neurosim.mapping.options import MappingOptions
@@ -39,16 +40,20 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
     outputs = lower_outputs(network)
     cores = lower_cores(chip, partition, placement)
     noc = lower_noc(chip, partition.n_cores + 2)
+    slices = lower_slices(demand, partition)
+    # Nobody can say which token is the last one of a chip without steps: its read-outs send whenever they change.
+    every_token = options.readout_every_token or chip.free_running is not None
     traffic = lower_traffic(demand, partition, axons, source_core, cores, noc, outputs)
     names = tuple(population.name for population in network.populations)
     return Machine(
-        schedule=staging.schedule, populations=lower_populations(network, staging, options.readout_every_token),
-        projections=projections, synapses=synapses, slices=lower_slices(demand, partition), cores=cores,
+        schedule=staging.schedule, populations=lower_populations(network, staging, every_token),
+        projections=projections, synapses=synapses, slices=slices, cores=cores,
         packets=traffic.packets, destinations=traffic.destinations, trees=traffic.trees, noc=noc,
         population_names=names, output_names=outputs.names, output_kind=outputs.kind,
         output_population=outputs.population, readouts=tuple(names.index(name) for name in network.readouts),
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
         nominal_step_ps=_nominal_step_ps(chip), fixed=lower_fixed(network, found),
+        free=lower_free_running(network, chip, options, projections, slices, partition.n_cores + 2),
         provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
         utilisation=_utilisation(demand, partition, axons, source_core, placement, options))
 
@@ -68,6 +73,8 @@ def _utilisation(demand: Demand, partition: Partition, axons: AxonTable, source_
 
 
 def _barrier_ps(chip: Chip, placement: Placement) -> int:
+    if chip.sync == "free_running":
+        return 0
     n_tiles = len(np.unique(placement.physical // chip.noc.cores_per_tile))
     return ns_to_ps(barrier_latency_ns(chip, max(1, n_tiles))[0])
 

@@ -65,8 +65,10 @@ def measure_demand(network: Network, chip: Chip, staging: Staging) -> Demand:
     delays, buffers = _port_delays(network, staging), _buffered_ports(network, staging)
     updates = np.array([_update_ps(population, chip) for population in network.populations], np.int64)
     return Demand(network, chip, staging, first_row, incoming, fan_in,
-                  np.array([_state_bits(item, chip, delay) + _buffer_bits(item, chip, ports, staging) for
-                            item, delay, ports in zip(network.populations, delays, buffers, strict=True)], np.int64),
+                  np.array([_state_bits(item, chip, delay) + _time_bits(item, chip)
+                            + _buffer_bits(item, chip, ports, staging) + _change_bits(network, item, chip)
+                            for item, delay, ports in
+                            zip(network.populations, delays, buffers, strict=True)], np.int64),
                   updates[:, 0], updates[:, 1], np.array([max(delay.values(), default=0) for delay in delays]),
                   *number_profiles(network, chip.core.capabilities), _fan_out(network, first_row, incoming, chip))
 
@@ -124,6 +126,19 @@ def _state_bits(population: Population, chip: Chip, delays: dict[str, int]) -> i
             + sum(parameter_bits(population, parameter.name, chip) * (population.n_modes if parameter.per_mode else 1)
                   for parameter in population.spec.parameters)
             + sum(charge_bits(population, port, chip) * n_steps for port, n_steps in delays.items()))
+
+
+def _change_bits(network: Network, population: Population, chip: Chip) -> int:
+    """Return the bits of one neuron for sigma-delta: what it has sent, and what it has summed of each such source."""
+    sends = population.change_threshold is not None
+    n_sent = sum(population.output_kind(output.name) == "graded" for output in population.spec.outputs) * sends
+    summed = [item.port for item in network.projections
+              if item.target == population.name and network.population(item.source).change_threshold is not None]
+    return n_sent * chip.core.state_bits + sum(charge_bits(population, port, chip) for port in summed)
+def _time_bits(population: Population, chip: Chip) -> int:
+    """Return the bits in which one neuron of a free-running chip keeps the time of its last advance."""
+    decays = chip.sync == "free_running" and population.spec.advance_exp > 0
+    return chip.core.state_bits if decays else 0
 
 
 def _update_ps(population: Population, chip: Chip) -> tuple[int, int]:

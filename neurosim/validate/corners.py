@@ -1,26 +1,46 @@
-"""A chip with the duration of every event at one end of its interval."""
+"""A chip with its figures elsewhere in their intervals: at one end, or drawn."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, cast
 
-from hw_models.schema import Chip, Figure
-from hw_models.unpublished import core_costs
+from hw_models.costs import sample_figures
+from hw_models.schema import Chip, Figure, Strict
 
 End = Literal["low", "high"]
-_NOC = ("router_latency_ns", "link_latency_ew_ns", "link_latency_ns_ns", "eject_latency_ns", "link_cycle_ns")
 
 
 def at_end(chip: Chip, end: End) -> Chip:
-    """Return `chip` with all durations of cores, network and barrier at their low or high end."""
-    own = core_costs(chip)
-    costs = own.model_copy(update={name: cost.model_copy(update={"latency_ns": _at(cost.latency_ns, end)})
-                                   for name, cost in own if cost is not None})
-    noc = chip.noc.model_copy(update={name: _at(getattr(chip.noc, name), end) for name in _NOC})
-    barrier = [entry.model_copy(update={"latency_ns": _at(entry.latency_ns, end)}) for entry in chip.barrier]
-    core = chip.core.model_copy(update={"costs": costs})
-    return chip.model_copy(update={"core": core, "noc": noc, "barrier": barrier})
+    """Return `chip` with all durations of cores, network and barrier at their low or high end; energies as they are."""
+    return _changed(chip, lambda path, figure: getattr(figure, end) if path.endswith("_ns") else figure.value)
 
 
-def _at(figure: Figure, end: End) -> Figure:
-    return figure.model_copy(update={"value": getattr(figure, end)})
+def drawn(chip: Chip, n_draws: int, seed: int) -> Iterator[Chip]:
+    """Yield chips with every figure drawn from its interval, correlated within the chip (`hw_models.costs`)."""
+    found: dict[str, Figure] = {}
+    _changed(chip, lambda path, figure: found.setdefault(path, figure).value)
+    values = sample_figures(list(found.values()), n_draws, seed)
+    row = {path: index for index, path in enumerate(found)}
+    for draw in range(n_draws):
+        one = {path: float(values[index, draw]) for path, index in row.items()}
+        yield _with_values(chip, one)
+
+
+def _with_values(chip: Chip, values: Mapping[str, float]) -> Chip:
+    return _changed(chip, lambda path, _: values[path])
+
+
+def _changed(chip: Chip, value_of: Callable[[str, Figure], float]) -> Chip:
+    """Return `chip` with the value of each figure replaced; the function gets its dotted path."""
+    return cast(Chip, _walked(chip, "", value_of))
+
+
+def _walked(item: Any, path: str, value_of: Callable[[str, Figure], float]) -> Any:
+    if isinstance(item, Figure):
+        return item.model_copy(update={"value": value_of(path, item)})
+    if isinstance(item, Strict):
+        return item.model_copy(update={name: _walked(value, f"{path}.{name}", value_of) for name, value in item})
+    if isinstance(item, list):
+        return [_walked(value, f"{path}.{index}", value_of) for index, value in enumerate(item)]
+    return item

@@ -151,12 +151,12 @@ def build_network(choose: Choose, random: np.random.Generator) -> Network:
         fed = ports[:1] if choose((True, False)) else ports
         for port in fed:
             source = populations[choose(range(number - 1, -1, -1))]
-            projections.append(_projection(source, target, port, choose((0, 0, 0, 1, 3)), choose, random))
+            projections.append(make_projection(source, target, port, choose((0, 0, 0, 1, 3)), choose, random))
     for _ in range(choose((0, 1, 2))):    # loops, also of a population with itself, and skips
         source = populations[choose(range(len(populations)))]
         target = populations[choose(range(n_inputs, len(populations)))]
         port = choose([port.name for port in target.spec.ports])
-        projections.append(_projection(source, target, port, choose((1, 2, 4)), choose, random))
+        projections.append(make_projection(source, target, port, choose((1, 2, 4)), choose, random))
     names = [population.name for population in populations[n_inputs:]]
     return Network("random", tuple(populations), tuple(projections), tuple(choose(((), names[-1:], names))))
 
@@ -228,7 +228,7 @@ def _population(name: str, choose: Choose, random: np.random.Generator) -> Popul
     return Population(name, model, size, parameters, attributes, n_modes)
 
 
-def _projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
+def make_projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
                 random: np.random.Generator) -> Projection:
     output = choose([output.name for output in source.spec.outputs])
     kind = choose(("dense", "sparse", "one_to_one" if source.size == target.size else "sparse", "convolution"))
