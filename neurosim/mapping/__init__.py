@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hw_models.schema import Chip
 from hw_models.unpublished import core_costs
-from neurosim.errors import OptionError
+from neurosim.errors import CapabilityError, OptionError
 from neurosim.graph import Network
 from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.advance import check_free_running, plan_advance, without_intervals
@@ -18,7 +18,7 @@ from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
-from neurosim.mapping.fan_out import fit as fit_fan_out
+from neurosim.mapping.fan_out import with_splitters
 from neurosim.mapping.layers import place_layers
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
@@ -70,12 +70,11 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     network = rewritten(network, options, chip)
     if chip.sync == "free_running":
         check_free_running(network, chip, options)
-        stage_free_running(network)     # raises where no order can be found, before anything is planned by it
-        network = without_intervals(network, plan_advance(network, chip, options))
+        network = _without_intervals(network, chip, options)
     staging = _staged(network, chip, options)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)
-    fitted = fit_fan_out(network, chip, options)      # not `fit`, which names a module of this package
+    fitted = with_splitters(network, staging, chip, options)
     if fitted.copied:
         staging = _staged(fitted.network, chip, options)
         check_capabilities(fitted.network, chip, staging)
@@ -95,6 +94,17 @@ def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tup
     if demand.chip.core.layer_memory is not None:
         return place_layers(demand, options)
     return partition_network(demand, options, fitted.blocks), None
+
+
+def _without_intervals(network: Network, chip: Chip, options: MappingOptions) -> Network:
+    """Return the network of a free-running chip, whose neurons know by themselves how much time has gone by."""
+    staging = stage_free_running(network)       # raises where no order can be found, before anything is planned by it
+    try:
+        advance = plan_advance(network, chip, options)
+    except CapabilityError:
+        check_capabilities(network, chip, staging)      # what cores cannot compute at all is the plainer reason
+        raise
+    return without_intervals(network, advance)
 
 
 def _staged(network: Network, chip: Chip, options: MappingOptions) -> Staging:
