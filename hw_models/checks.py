@@ -155,8 +155,8 @@ def _scaled(value: Any, path: KeyPath) -> Iterator[Problem]:
             for kept in ("original", "rule"):
                 if item.get(kept) is None:
                     yield Problem(((*path, key, kept),), "given with `basis: scaled`",
-                                  "give the published figure in `original` and calls of hw_models.scaling in `rule`, or "
-                                  "write `basis: assumed`", "(missing)")
+                                  "give the published figure in `original` and calls of hw_models.scaling in `rule`, "
+                                  "or write `basis: assumed`", "(missing)")
         yield from _scaled(item, (*path, key))
 
 
