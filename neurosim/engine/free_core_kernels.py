@@ -72,6 +72,7 @@ from neurosim.engine.tables import (
     D_SERVICE,
     D_SPARSE,
     D_WORDS,
+    K_HOPS_CHIP,
     K_HOPS_EW,
     K_HOPS_NS,
     P_FIRST_OUTPUT,
@@ -90,7 +91,9 @@ from neurosim.engine.tables import (
 from neurosim.engine.tables import K_FLITS as TABLE_FLITS
 from neurosim.engine.tables import K_TREE as TABLE_TREE
 from neurosim.engine.time_kernels import (
+    CHIP_HOP,
     DENDRITE,
+    FLIT_CHIP_HOP,
     FLIT_HOP_EW,
     FLIT_HOP_NS,
     HOP_EW,
@@ -430,6 +433,8 @@ def _count_packet(tables, output, core, index, n_far, row):
         counts[HOP_NS] += tables.packet[index, K_HOPS_NS]
         counts[FLIT_HOP_EW] += tables.packet[index, K_HOPS_EW] * flits
         counts[FLIT_HOP_NS] += tables.packet[index, K_HOPS_NS] * flits
+        counts[CHIP_HOP] += tables.packet[index, K_HOPS_CHIP]
+        counts[FLIT_CHIP_HOP] += tables.packet[index, K_HOPS_CHIP] * flits
         counts[TILE_LOCAL] += n_far
     if tables.core[core, C_IS_PORT]:
         counts[INPUT_PACKET] += 1

@@ -18,13 +18,21 @@ import simpy
 from numpy.typing import NDArray
 from simpy.events import EventPriority
 
-from neurosim.engine.contract import RunOptions, readout_sizes, recorded_outputs, summed_readouts
+from neurosim.engine.contract import (
+    RunOptions,
+    overrun,
+    readout_sizes,
+    recorded_outputs,
+    summed_readouts,
+    tail_ps,
+)
 from neurosim.engine.fixed import as_values
 from neurosim.engine.reference_function import FunctionPass
 from neurosim.errors import SimulationError
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX, N_CHIP_EVENTS, N_CORE_EVENTS
 from neurosim.machine import UNLIMITED, Machine
-from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable
+from neurosim.noc.topology import direction, grid_of
+from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable, StepLoads
 
 # Phases of one picosecond; SimPy's own URGENT and NORMAL are 0 and 1. SERVE: cores of free-running chips take a job.
 CREDIT, ARRIVAL, SERVE, GRANT = EventPriority(2), EventPriority(3), EventPriority(4), EventPriority(5)
@@ -78,6 +86,7 @@ class Link:
 
     def __init__(self, chip: Routers, number: int, slots: int) -> None:
         self.chip, self.number = chip, number
+        self.cycle_ps = int(chip.machine.noc.cycle_ps[chip.machine.noc.link_kind[number]])
         self.slots = slots if slots != UNLIMITED else 1 << 60
         self.free_ps = 0
         self.requests: list[tuple[int, Any, Flight, Branch, simpy.Event]] = []
@@ -111,7 +120,7 @@ class Link:
         first = min(self.requests, key=lambda request: request[:2])
         self.requests.remove(first)
         _, _, flight, branch, granted = first
-        occupancy = flight.packet.flits * self.chip.machine.noc.cycle_ps
+        occupancy = flight.packet.flits * self.cycle_ps
         self.free_ps = now + occupancy
         self.slots -= 1
         self.n_packets += 1
@@ -158,7 +167,8 @@ class InputPort:
                     self.fifo.popleft()
                     if self.feeder is not None:
                         self.feeder.give_back(noc.credit_ps)
-                yield phase(env, flight.packet.flits * noc.cycle_ps, ARRIVAL)  # one flit per cycle leaves the FIFO
+                # The FIFO is read at the pace of the link that the packet takes.
+                yield phase(env, flight.packet.flits * self.chip.links[branch.link].cycle_ps, ARRIVAL)
 
 
 class Core:
@@ -218,6 +228,7 @@ class Routers:
         self.machine = machine
         self.env = simpy.Environment(0)
         noc = machine.noc
+        self.grid, self.tail_ps = grid_of(noc), tail_ps(noc).tolist()
         n_links = 4 * noc.n_tiles + len(machine.cores.tile)
         self.links = [Link(self, link, noc.buffer_packets if link < 4 * noc.n_tiles else noc.core_in_packets)
                       for link in range(n_links)]
@@ -257,7 +268,7 @@ class Routers:
         tile = int(self.machine.cores.tile[core])
         if tile == flight.position:
             return [Branch(4 * noc.n_tiles + core, -1, sink)]
-        link = 4 * flight.position + int(noc.route[flight.position, tile])
+        link = 4 * flight.position + direction(self.grid, flight.position, tile)
         return [Branch(link, int(noc.link_target[link]), -1)]
 
     def inject(self, packet: Packet) -> None:
@@ -272,14 +283,15 @@ class Routers:
         self._enter(Flight(packet, position), 4 * self.machine.noc.n_tiles + packet.core)
 
     def cross(self, flight: Flight, branch: Branch, link: int) -> None:
-        """A packet starts across a link: have it arrive behind it."""
+        """A packet starts across a link: have it arrive behind it, or its head within a chip."""
         noc, packet = self.machine.noc, flight.packet
+        kind = int(noc.link_kind[link])
+        delay = int(noc.hop_ps[kind]) + (packet.flits - 1) * self.tail_ps[kind]
         if branch.behind < 0:
-            delay = noc.eject_ps + (packet.flits - 1) * noc.cycle_ps
             phase(self.env, delay, ARRIVAL).callbacks.append(lambda _: self.arrive(packet, branch.sink))
             return
         moved = Flight(packet, branch.behind)
-        event = phase(self.env, int(noc.hop_ps[link % 4]), ARRIVAL)
+        event = phase(self.env, delay, ARRIVAL)
         event.callbacks.append(lambda _: self._enter(moved, link))
 
     def _enter(self, flight: Flight, port: int) -> None:
@@ -299,9 +311,9 @@ class Routers:
 class Chip(Routers):
     """Cores, routers, links and the barrier of one sample."""
 
-    def __init__(self, machine: Machine, function: FunctionPass, options: RunOptions) -> None:
+    def __init__(self, machine: Machine, function: FunctionPass, options: RunOptions, sample: int = 0) -> None:
         super().__init__(machine)
-        self.function, self.options = function, options
+        self.function, self.options, self.sample = function, options, sample
         self.walked_ps: int | None = None  # the time where nothing is simulated (details below `event`)
         self.cores = [Core(self, core) for core in range(len(machine.cores.tile))]
         self.log = _Log(machine, options, recorded_outputs(machine, options))
@@ -331,7 +343,10 @@ class Chip(Routers):
             packet.inject_ps = self.now
 
     def run(self, n_steps: int) -> Process:
-        """The barrier: a step ends when all cores are done and the network is quiet, plus the barrier."""
+        """The barrier: a step ends when all cores are done and the network is quiet, plus the barrier.
+
+        Where a clock begins the steps, the next one waits for its tick.
+        """
         for step in range(n_steps):
             started = self.now
             work, packets = self.log.begin(self, step)
@@ -342,10 +357,13 @@ class Chip(Routers):
                 self.env.process(core.soma_phase(of_core))
             yield self._quiet
             yield phase(self.env, self.machine.barrier_ps, ARRIVAL)
+            work_ps = self.now - started
+            if (wait_ps := until_tick(self.machine, self.sample, step, started, work_ps)):
+                yield phase(self.env, wait_ps, ARRIVAL)
             for link in self.links:
                 if link.requests:
                     raise SimulationError(f"step {step}: link {link.number} has requests after the barrier")
-            self.log.end(self, step, started, packets)
+            self.log.end(self, step, started, packets, work_ps)
 
 
 class _Log:
@@ -359,6 +377,8 @@ class _Log:
         self.soma: list[list[int]] = []
         self.synapse: list[list[int]] = []
         self.network: list[int] = []
+        self.loads: list[tuple[int, int, int]] = []
+        self.links_busy: list[int] = []
         self.spikes: list[tuple[int, int, int, float, int]] = []
         self.packets: list[tuple[int, int, int, int, int, int]] = []
         self.overflows: list[NDArray[np.int64]] = []
@@ -424,9 +444,9 @@ class _Log:
         flits = int(table.flits[index])
         far = [sink for sink in sinks if not destinations.local[sink]]
         if far:
-            for name, hops in (("ew", int(table.hops_ew[index])), ("ns", int(table.hops_ns[index]))):
-                chip_counts[CHIP_EVENT_INDEX[f"hop_{name}"]] += hops
-                chip_counts[CHIP_EVENT_INDEX[f"flit_hop_{name}"]] += hops * flits
+            for name, hops in (("hop_ew", table.hops_ew), ("hop_ns", table.hops_ns), ("chip_hop", table.hops_chip)):
+                chip_counts[CHIP_EVENT_INDEX[name]] += int(hops[index])
+                chip_counts[CHIP_EVENT_INDEX[f"flit_{name}"]] += int(hops[index]) * flits
         chip_counts[CHIP_EVENT_INDEX["tile_local"]] += len(far)
         if machine.cores.is_port[core]:
             chip_counts[CHIP_EVENT_INDEX["input_packet"]] += 1
@@ -445,10 +465,18 @@ class _Log:
                 self.core_counts[-1][target, CORE_EVENT_INDEX[name]] += count
         return Packet(number, row, core, flits, int(table.tree[index]), sinks)
 
-    def end(self, chip: Chip, step: int, started: int, packets: list[Packet]) -> None:
+    def load(self, chip: Chip, work_ps: int) -> None:
+        """Book how long the step worked, and its busiest link."""
+        before = self.links_busy or [0] * len(chip.links)
+        self.links_busy = [link.busy_ps for link in chip.links]
+        loads = [busy - earlier for busy, earlier in zip(self.links_busy, before, strict=True)]
+        self.loads.append((work_ps, max(loads), loads.index(max(loads)) if max(loads) else -1))
+
+    def end(self, chip: Chip, step: int, started: int, packets: list[Packet], work_ps: int) -> None:
         """Book the end of a step."""
         self.chip_counts[-1][CHIP_EVENT_INDEX["barrier"]] += 1
         self.step_end.append(chip.now)
+        self.load(chip, work_ps)
         self.soma.append([core.soma_ps for core in chip.cores])
         self.synapse.append([core.synapse_ps for core in chip.cores])
         self.network.append(max((arrival - started for packet in packets for arrival in packet.arrival_ps.values()),
@@ -472,7 +500,8 @@ class _Log:
             np.array(self.soma, np.int64), np.array(self.synapse, np.int64), np.array(self.network, np.int64),
             np.array([link.n_packets for link in chip.links], np.int64),
             np.array([link.busy_ps for link in chip.links], np.int64), chip.queue_peaks(),
-            _spike_table(self.spikes, machine), packets)
+            _spike_table(self.spikes, machine), packets,
+            loads=StepLoads(*np.array(self.loads, np.int64).T.copy()) if self.loads else None)
         if function.fixed is None:
             return result
         return as_values(machine, result, np.array(self.overflows), function.input_overflows)
@@ -509,7 +538,7 @@ def run_sample(machine: Machine, sample: int, inputs: NDArray[Any], options: Run
     Raises SimulationError where the network deadlocks.
     """
     function = FunctionPass(machine, inputs, options, sample)
-    chip = Chip(machine, function, options)
+    chip = Chip(machine, function, options, sample)
     n_steps = machine.schedule.n_steps(len(inputs))
     if options.detail != "event":
         return _without_network(chip, sample, n_steps)
@@ -526,6 +555,19 @@ def run_sample(machine: Machine, sample: int, inputs: NDArray[Any], options: Run
     return chip.log.result(chip, sample)
 
 
+def until_tick(machine: Machine, sample: int, step: int, started: int, work_ps: int) -> int:
+    """Return how long a step that is done waits for the next tick, in ps; 0 without a clock, and where it is late.
+
+    Raises SimulationError where it is late and must not be.
+    """
+    if not machine.tick_ps:
+        return 0
+    wait_ps = (step + 1) * machine.tick_ps - started - work_ps
+    if wait_ps < 0 and not machine.late_steps:
+        raise overrun(machine, sample, step, work_ps)
+    return max(wait_ps, 0)
+
+
 def _without_network(chip: Chip, sample: int, n_steps: int) -> SampleResult:
     """Details `functional` and `analytic`: the same counts; a nominal step, or bounds on cores and links."""
     machine, log = chip.machine, chip.log
@@ -536,8 +578,10 @@ def _without_network(chip: Chip, sample: int, n_steps: int) -> SampleResult:
         work, packets = log.begin(chip, step)
         soma, synapse = _walk(chip, work, packets) if analytic else _skip(chip, work)
         duration = _bound(chip, soma, synapse, packets) + machine.barrier_ps if analytic else machine.nominal_step_ps
+        if analytic:
+            log.load(chip, duration)
         log.chip_counts[-1][CHIP_EVENT_INDEX["barrier"]] += 1
-        started += duration
+        started += duration + until_tick(machine, sample, step, started, duration)
         log.step_end.append(started)
         log.soma.append(soma)
         log.synapse.append(synapse)
@@ -582,7 +626,7 @@ def _bound(chip: Chip, soma: list[int], synapse: list[int], packets: list[Packet
         while flights:
             for branch in chip.branches(flights.pop()):
                 chip.links[branch.link].n_packets += 1
-                chip.links[branch.link].busy_ps += packet.flits * chip.machine.noc.cycle_ps
+                chip.links[branch.link].busy_ps += packet.flits * chip.links[branch.link].cycle_ps
                 if branch.behind >= 0:
                     flights.append(Flight(packet, branch.behind))
     overlapped = chip.machine.cores.overlapped

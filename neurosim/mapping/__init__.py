@@ -18,7 +18,7 @@ from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
-from neurosim.mapping.fan_out import fit as fit_fan_out
+from neurosim.mapping.fan_out import with_splitters
 from neurosim.mapping.layers import place_layers
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
@@ -74,7 +74,7 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     staging = _staged(network, chip, options)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)
-    fitted = fit_fan_out(network, chip, options)      # not `fit`, which names a module of this package
+    fitted = with_splitters(network, staging, chip, options)
     if fitted.copied:
         staging = _staged(fitted.network, chip, options)
         check_capabilities(fitted.network, chip, staging)
