@@ -225,3 +225,16 @@ def test_rules_chain_and_a_guess_stays_a_guess():
 def test_factors_out_of_range(call):
     with pytest.raises(ValueError):
         call()
+
+
+def test_every_chip_in_use_draws_power():
+    chip = load_chip("loihi2")
+    one, four = (price(chip, {}, {}, 100, 2.0, n_chips=n) for n in (1, 4))
+    idle = {bill: next(row for row in bill.rows if row.component == "chip_idle") for bill in (one, four)}
+    assert idle[one].count == 1 and idle[four].count == 4
+    assert idle[four].energy_j == pytest.approx(4 * idle[one].energy_j)
+    price(chip, {}, {}, 4 * chip.n_cores, 1.0, n_chips=4)
+    with pytest.raises(ValueError, match="n_active_cores = 129: must be 0 to 128"):
+        price(chip, {}, {}, 129, 1.0)
+    with pytest.raises(ValueError, match="n_chips = 0: must be 1 or more"):
+        price(chip, {}, {}, 1, 1.0, n_chips=0)
