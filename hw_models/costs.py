@@ -107,6 +107,12 @@ class EnergyBill:
         assumed = math.fsum(row.energy_j for row in self.rows if row.basis == "assumed")
         return assumed / self.total_j if self.total_j > 0 else 0.0
 
+    @property
+    def assumed_rows(self) -> tuple[EnergyRow, ...]:
+        """Components that took part and rest on an `assumed` figure, dearest first; some of value 0 but an interval."""
+        rows = [row for row in self.rows if row.basis == "assumed" and row.high_j > 0]
+        return tuple(sorted(rows, key=lambda row: (-row.energy_j, -row.high_j)))
+
     def by_group(self) -> dict[str, float]:
         """Return the nominal energy of each group in joules, in the order of the rows."""
         groups: dict[str, list[float]] = {}
@@ -120,7 +126,10 @@ class EnergyBill:
             "total": self.total_j, "static": self.static_j, "dynamic": self.dynamic_j,
             "low": self.interval_low_j, "high": self.interval_high_j,
             "corner_low": self.corner_low_j, "corner_high": self.corner_high_j,
-            "assumed_share": self.assumed_share, "by_group": self.by_group(),
+            "assumed_share": self.assumed_share,
+            "assumed": {row.component: row.energy_j / total if (total := self.total_j) > 0 else 0.0
+                        for row in self.assumed_rows},
+            "by_group": self.by_group(),
             "by_component": {row.component: asdict(row) for row in self.rows},
         }
 

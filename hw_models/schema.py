@@ -243,7 +243,8 @@ class Core(Strict):
         description="the most destination cores of one neuron output, or null where there is no such limit"
     )
     max_fan_out_synapses: Annotated[int, Field(ge=1, le=2**31)] | None = Field(
-        default=None, description="the most synapses that a neuron of a core feeds, or null where there is no limit"
+        default=None, description="the most synapses that a neuron of a core feeds, or null where there is no limit; "
+        "those onto read-outs do not count on chips with `network_limits`"
     )
     axon_in_bits: Annotated[
         int, Field(ge=0, le=4096, description="the bits of `shared_memory_bits` that an incoming axon takes, e.g. 32")

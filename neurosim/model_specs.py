@@ -226,6 +226,13 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
     ModelSpec("scaled_lif", "leaky integrate-and-fire whose threshold divides the current (SpikingSSM)", _INPUT, _SPIKE,
               (ParameterSpec("threshold", 1.0, low=5e-324), ParameterSpec("leak", 0.125)), (StateSpec("potential"),),
               (_COMPARATOR,), cost_class="soma", silent_between_events=True, advance_exp=1, advance_multiply=1),
+    ModelSpec("bit_shift_lif", "integrate-and-fire in whole numbers with two currents, decays by shifts, counts of "
+              "spikes (Xylo)", (PortSpec("first"), PortSpec("second")), _GRADED,
+              (ParameterSpec("first_shift", 1.0, low=0, high=30), ParameterSpec("second_shift", 1.0, low=0, high=30),
+               ParameterSpec("membrane_shift", 1.0, low=0, high=30), ParameterSpec("threshold", 1.0, low=5e-324),
+               ParameterSpec("bias", 0.0), ParameterSpec("most_spikes", 31.0, low=0, high=2**20)),
+              (StateSpec("first_current"), StateSpec("second_current"), StateSpec("potential")), cost_class="soma",
+              needs=frozenset({"programmable"})),
 )
 SPEC_BY_NAME: dict[str, ModelSpec] = {spec.name: spec for spec in MODEL_SPECS}
 MODEL_INDEX: dict[str, int] = {spec.name: index for index, spec in enumerate(MODEL_SPECS)}

@@ -10,20 +10,21 @@ from dataclasses import dataclass
 
 from hw_models.schema import Chip
 from hw_models.unpublished import core_costs
-from neurosim.errors import OptionError
+from neurosim.errors import CapabilityError, OptionError
 from neurosim.graph import Network
-from neurosim.machine import Machine
+from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.advance import check_free_running, plan_advance, without_intervals
 from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
-from neurosim.mapping.fan_out import fit as fit_fan_out
+from neurosim.mapping.fan_out import with_splitters
+from neurosim.mapping.layers import place_layers
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.partition import partition_network
 from neurosim.mapping.place import Placement, place_cores
-from neurosim.mapping.resources import measure_demand
+from neurosim.mapping.resources import Demand, measure_demand
 from neurosim.mapping.rewrite import rewritten
 from neurosim.mapping.schedule import Staging, stage_free_running, stage_network
 from neurosim.mapping.synapse_lists import Fitted
@@ -56,7 +57,7 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
     CapabilityError        if the chip lacks an operation
     CapacityError          if a limit of the chip is exceeded, bits of a format included
     OptionError            if an option does not suit network and chip
-    ConfigError            if the chip has no published figures (`neurosim.mapping.fit` tells how a network fits it)
+    ConfigError            if the chip has no published figures (`mapping.capacity` tells how a network fits it)
     """
     return map_with_details(network, chip, options, rates).machine
 
@@ -69,12 +70,11 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     network = rewritten(network, options, chip)
     if chip.sync == "free_running":
         check_free_running(network, chip, options)
-        stage_free_running(network)     # raises where no order can be found, before anything is planned by it
-        network = without_intervals(network, plan_advance(network, chip, options))
+        network = _without_intervals(network, chip, options)
     staging = _staged(network, chip, options)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)
-    fitted = fit_fan_out(network, chip, options)      # not `fit`, which names a module of this package
+    fitted = with_splitters(network, staging, chip, options)
     if fitted.copied:
         staging = _staged(fitted.network, chip, options)
         check_capabilities(fitted.network, chip, staging)
@@ -82,11 +82,29 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
         rates = {**rates, **{name: rates[source] for name, source in fitted.copied.items()
                              if source in rates}} if rates else rates
     demand = measure_demand(fitted.network, chip, staging)
-    partition = partition_network(demand, options, fitted.blocks)
+    partition, physical = _partitioned(demand, options, fitted)
     axons, source_core = axon_table(demand, partition), row_cores(demand, partition)
-    placement = place_cores(demand, partition, axons, source_core, options, rates)
+    placement = place_cores(demand, partition, axons, source_core, options, rates, physical)
     machine = lower(demand, partition, axons, source_core, placement, options, fitted.copied)
     return MappingResult(machine, staging, partition, placement, fitted)
+
+
+def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tuple[Partition, Int64Array | None]:
+    """Return the partition, and the physical cores where the cores differ."""
+    if demand.chip.core.layer_memory is not None:
+        return place_layers(demand, options)
+    return partition_network(demand, options, fitted.blocks), None
+
+
+def _without_intervals(network: Network, chip: Chip, options: MappingOptions) -> Network:
+    """Return the network of a free-running chip, whose neurons know by themselves how much time has gone by."""
+    staging = stage_free_running(network)       # raises where no order can be found, before anything is planned by it
+    try:
+        advance = plan_advance(network, chip, options)
+    except CapabilityError:
+        check_capabilities(network, chip, staging)      # what cores cannot compute at all is the plainer reason
+        raise
+    return without_intervals(network, advance)
 
 
 def _staged(network: Network, chip: Chip, options: MappingOptions) -> Staging:

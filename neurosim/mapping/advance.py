@@ -33,6 +33,7 @@ _WHY_NOT = {
     "cuba": "its current drives the potential on after an event",
     "resonator": "it may cross its threshold between events",
     "brf": "it may cross its threshold between events",
+    "bit_shift_lif": "its currents drive the potential on after an event",
     "alif": "its threshold falls between events, and the potential may reach it",
     "ssm_heaviside": "its output may cross the threshold between events",
     "ssm_lif": "its modes drive the membrane on after an event",
@@ -62,6 +63,8 @@ def check_free_running(network: Network, chip: Chip, options: MappingOptions) ->
               if item.direction == "reversed"]
     lines += [f"population {item.name!r}: its state is emptied every {item.reset_period} tokens"
               for item in network.populations if item.reset_period]
+    lines += [f"population {item.name!r}: sends changes since the token before (mapping.sigma_delta)"
+              for item in network.populations if item.change_threshold is not None]
     lines += [f"projection {item.name!r}: delay of {delay_values(item)[-1]} tokens" for item in network.projections
               if max(delay_values(item), default=0) > 1]
     if lines:

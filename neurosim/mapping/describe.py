@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.machine import UNLIMITED, Machine
+from neurosim.machine import TICKED, UNLIMITED, Machine
 from neurosim.mapping.chip_block import chip_of_tile
 from neurosim.noc.topology import grid_of
 
@@ -17,11 +17,11 @@ _LINE = 110  # characters; wider meshes are drawn as counts of tiles
 def describe(machine: Machine) -> dict[str, Any]:
     """Return a mapping in plain data, fit for JSON.
 
-    Keys: network, chip, schedule, populations, n_neurons, n_synapses, copies {population: [copied, neurons]},
-    cores_used, tiles_used, cores (per core: physical, tile, populations, resources {name: {used, limit, percent}}),
-    binding {resource, core, percent}, placement {cost, naive_cost, gain}, chips {used, columns, rows, cores_used
-    [chip], crossing_packets, packets}, mesh {columns, rows, chip_columns, chip_rows, cores_on_tile [row][column],
-    input_tile, output_tile}.
+    Keys: network, chip, schedule, advance {population: lazy or tick} (free-running chips; else empty), populations,
+    n_neurons, n_synapses, copies {population: [copied, neurons]}, cores_used, tiles_used, cores (per core: physical,
+    tile, populations, resources {name: {used, limit, percent}}), binding {resource, core, percent}, placement {cost,
+    naive_cost, gain}, chips {used, columns, rows, cores_used [chip], crossing_packets, packets}, mesh {columns, rows,
+    chip_columns, chip_rows, cores_on_tile [row][column], input_tile, output_tile}.
     """
     cores = [_core(machine, core) for core in range(machine.n_cores)]
     tiles = machine.cores.tile[:machine.n_cores]
@@ -31,7 +31,7 @@ def describe(machine: Machine) -> dict[str, Any]:
         "schedule": {"name": machine.schedule.name, "interval": machine.schedule.interval,
                      "depth": machine.schedule.depth, "phases": machine.schedule.n_phases,
                      "sequence_length": machine.schedule.sequence_length},
-        "populations": machine.n_populations, "n_neurons": machine.n_neurons,
+        "advance": _advance(machine), "populations": machine.n_populations, "n_neurons": machine.n_neurons,
         "n_synapses": int(machine.provenance.get("n_synapses", 0)),
         "copies": {name: [source, int(machine.populations.size[machine.population_names.index(name)])]
                    for name, source in json.loads(machine.provenance.get("copies", "{}")).items()},
@@ -58,6 +58,15 @@ def _core(machine: Machine, core: int) -> dict[str, Any]:
                  for name, (used, limit) in machine.utilisation[core].items()}
     return {"physical": int(machine.cores.physical[core]), "tile": int(machine.cores.tile[core]),
             "populations": populations, "resources": resources}
+
+
+def _advance(machine: Machine) -> dict[str, str]:
+    """Return how each population of a free-running chip is updated; empty on others."""
+    if machine.free is None:
+        return {}
+    is_input = machine.populations.input_start >= 0
+    return {name: "tick" if mode == TICKED else "lazy" for name, mode, given in
+            zip(machine.population_names, machine.free.advance.tolist(), is_input.tolist(), strict=True) if not given}
 
 
 def _binding(cores: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -89,14 +98,12 @@ def _placement(machine: Machine) -> dict[str, float | None]:
 
 
 def _summary(description: dict[str, Any]) -> list[str]:
-    schedule, binding, placement = description["schedule"], description["binding"], description["placement"]
+    binding, placement = description["binding"], description["placement"]
     lines = [
         f"{description['network']} on {description['chip']}: {description['n_neurons']} neurons, "
         f"{description['n_synapses']} synapses on {description['cores_used']} cores, "
         f"{description['tiles_used']} tiles",
-        f"schedule {schedule['name']}: a token every {schedule['interval']} time steps, {schedule['depth']} stages"
-        + (f", {schedule['phases']} phases, buffers for {schedule['sequence_length']} tokens"
-           if schedule["phases"] > 1 else ""),
+        _timing(description),
     ]
     if description["copies"]:
         n_copies = sum(count for _, count in description["copies"].values())
@@ -117,6 +124,19 @@ def _summary(description: dict[str, Any]) -> list[str]:
                      f"rates, {100 * placement['gain']:.1f} % less than in order ({placement['naive_cost']:g})"
                      + heavier)
     return lines
+
+
+def _timing(description: dict[str, Any]) -> str:
+    """Return the line that says when populations update."""
+    schedule, advance = description["schedule"], description["advance"]
+    if advance:
+        lazy, ticked = (sum(mode == wanted for mode in advance.values()) for wanted in ("lazy", "tick"))
+        return (f"free-running: no time steps; {lazy} populations are updated by the packets that reach them, {ticked} "
+                "by the leak clock")
+    phases = (f", {schedule['phases']} phases, buffers for {schedule['sequence_length']} tokens"
+              if schedule["phases"] > 1 else "")
+    return (f"schedule {schedule['name']}: a token every {schedule['interval']} time steps, {schedule['depth']} stages"
+            + phases)
 
 
 def _table(cores: list[dict[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.chip_block import chip_link_weight
 from neurosim.mapping.connections import connections
+from neurosim.mapping.layers import layer_use
 from neurosim.mapping.limits import utilisation
 from neurosim.mapping.lower_fixed import formats_of, lower_fixed
 from neurosim.mapping.lower_free import lower_free_running
@@ -56,12 +57,21 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         late_steps=chip.tick is None or chip.tick.overrun == "late", fixed=lower_fixed(network, found),
         free=lower_free_running(network, chip, options, projections, slices, partition.n_cores + 2),
         provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
-        utilisation=utilisation(demand, partition, axons, source_core, options))
+        utilisation=_utilisation(demand, partition, axons, source_core, placement, options))
 
 
 def _nominal_step_ps(chip: Chip) -> int:
     assert chip.nominal_step_ns is not None     # `core_costs` has refused chips that leave figures out
     return ns_to_ps(chip.nominal_step_ns.value)
+
+
+def _utilisation(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array,
+                 placement: Placement, options: MappingOptions) -> tuple[dict[str, tuple[int, int]], ...]:
+    """Return what each core uses of each resource; kernel entries take the place of words where cores hold layers."""
+    used = utilisation(demand, partition, axons, source_core, options)
+    layers = layer_use(demand, partition, placement.physical)
+    return tuple({name: item for name, item in {**core, **layer}.items() if not layer or name != "synapse_words"}
+                 for core, layer in zip(used, layers, strict=True))
 
 
 def _barrier_ps(chip: Chip, placement: Placement) -> int:

@@ -52,7 +52,8 @@ class MappingOptions:
     readout_every_token : read-outs send their value at every token instead of the last one only
     allow_fan_out_split : copy spikes and values by splitter neurons where a neuron would send to more places than the
         chip lets it; the copies are exact, and cost neurons and a time step of latency; see `mapping.copies`
-    allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
+    allow_fan_in_split : add partial sums up in relay neurons where a neuron has more synapses or sources than it can,
+        on chips whose packets carry values; the same up to rounding; see `mapping.rewrites.split_fan_in`
     """
 
     strategy: Strategy = "pack"
@@ -94,10 +95,6 @@ class MappingOptions:
         if self.n_cores is not None and self.strategy != "balanced":
             raise OptionError(f"n_cores = {self.n_cores} with strategy = {self.strategy!r}",
                               mend="n_cores belongs to strategy 'balanced'")
-        if self.allow_fan_in_split:
-            raise OptionError("allow_fan_in_split = True", allowed="False",
-                              mend="splitting fan-in over relay neurons is not built; prune synapses or raise "
-                                   "core.max_fan_in")
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -155,11 +155,15 @@ def _update_ps(population: Population, chip: Chip) -> tuple[int, int]:
 
 def _fan_out(network: Network, first_row: Int64Array, incoming: tuple[tuple[Incoming, ...], ...],
              chip: Chip) -> tuple[Int64Array, ...]:
-    """Return the synapses that each neuron of a core feeds, over all its outputs."""
+    """Return the synapses that each neuron of a core feeds, over all its outputs.
+
+    Where a chip counts its read-outs apart (`network_limits`), so are the synapses onto them.
+    """
     by_row = np.zeros(int(first_row[-1]), np.int64)
     if chip.core.max_fan_out_synapses is not None:
         for population, items in zip(network.populations, incoming, strict=True):
-            for item in items:
+            apart = chip.network_limits is not None and population.name in network.readouts
+            for item in items if not apart else ():
                 axons = item.axons(0, population.size)
                 np.add.at(by_row, axons.rows, axons.synapses)
     return tuple(np.zeros(item.size, np.int64) if item.model == "input" else

@@ -14,6 +14,7 @@ from hw_models.costs import EnergyBill
 from hw_models.schema import Chip
 from neurosim.report import activity, timing
 from neurosim.report.activity import Outputs, PacketCheck
+from neurosim.report.assumed import AssumedTime, assumed_times
 from neurosim.report.energy import energy_bill, energy_json, recorded_chip, recorded_name, stored_chip
 from neurosim.report.floorline import Floorline, floorline_of
 from neurosim.report.order import FREE_RUNNING, jitter_ps, order_study
@@ -57,6 +58,7 @@ class Summary:
     overflows : values that did not fit their format; 0 in float runs, None where a fixed-point run did not say
     overflows_by_population : those above zero, most first
     energy : see hw_models.costs; `indicative` marks float runs
+    assumed_times : the assumed figures that the times rest on
     binding : the resource that is fullest
     order_dependent : packets were served as they came, on a free-running chip: another order may give another result
     arrival_jitter_ps : the most that they came late; order_study : what repeats with late arrivals changed
@@ -97,6 +99,7 @@ class Summary:
     overflows_by_population: Mapping[str, int]
     energy: EnergyBill
     indicative: bool
+    assumed_times: tuple[AssumedTime, ...]
     latency: Latency
     utilisation: Mapping[str, Utilisation]
     core_load: Load | None
@@ -145,6 +148,7 @@ class Summary:
         del plain["energy"], plain["latency"]
         plain["energy_j"] = energy_json(self.energy, n_samples=self.samples, indicative=self.indicative)
         plain["latency_s"] = asdict(self.latency)
+        plain["assumed_times"] = list(plain["assumed_times"])
         plain["cores_per_chip"] = list(self.cores_per_chip)
         plain["floorline"] = None if self.floorline is None else self.floorline.to_json()
         plain["confusion"] = [list(row) for row in self.confusion] if self.confusion is not None else None
@@ -171,6 +175,7 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
         confusion=tuple(tuple(row) for row in matrix.tolist()) if matrix is not None else None,
         time_steps=trace.n_steps, simulated_s=ps_to_s(trace.duration_ps), **_counts(trace),
         **_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
+        assumed_times=assumed_times(trace, ran_on or chip),
         latency=timing.latency(trace), overruns=timing.overruns(trace, ran_on or chip),
         floorline=floorline_of(trace, ran_on or chip),
         utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from neurosim.report.assumed import energy_sentence, time_sentence
 from neurosim.report.floorline import Floorline
 from neurosim.report.formats import FormatRow
 from neurosim.report.order import order_notes
@@ -156,7 +157,9 @@ def _formats(formats: Sequence[FormatRow]) -> Table:
 
 
 def _notes(summary: Summary) -> list[str]:
-    notes = [f"{percent(summary.energy.assumed_share)} of the energy rests on assumed figures."]
+    notes = [energy_sentence(summary.energy)]
+    if (times := time_sentence(summary.assumed_times)) is not None:
+        notes.append(times)
     if summary.indicative:
         notes.append("The energy is indicative: this run computed in floating point, where no graded value rounds to "
                      "zero and stays unsent as it would in fixed point.")

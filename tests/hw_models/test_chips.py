@@ -98,7 +98,7 @@ def test_no_physical_quantity_is_a_bare_number():
     bare = {"process_nm", "area_mm2", "frequency_mhz"}
     counts = re.compile(r"(max_\w+|\w*_bits|words|columns|rows|cores_per_tile|tile|tiles|chips|buffer_packets|"
                         r"block_synapses|core_in_packets|\w+_slots|\w+_entries|cores|strides|pool_sizes|\w+_choices|"
-                        r"axon_types|\w+_profiles|\w+_neurons|dendrite_ports|parameter_profiles|n_\w+)")
+                        r"axon_types|dendrite_ports|\w+_profiles|\w+_neurons)")
 
     def check(value, path):
         if isinstance(value, dict) and "basis" not in value:

@@ -38,13 +38,13 @@ def map_network(
     _refuse(given)
     from neurosim.mapping import describe, render
     from neurosim.mapping import map_network as place
-    from neurosim.mapping.fit import fit, render_fit
+    from neurosim.mapping.capacity import describe_capacity, render_capacity
     from neurosim.resolve import resolve
 
     found = resolve(net, chip, network=network, schedule=schedule, seed=seed, overrides=set_ or [])
     if found.chip.unpublished is not None:
-        fitted = fit(found.network, found.chip, found.mapping)
-        print_json(fitted) if json else print(render_fit(fitted))
+        fitted = describe_capacity(found.network, found.chip, found.mapping)
+        print_json(fitted) if json else print(render_capacity(fitted))
         return
     machine = place(found.network, found.chip, found.mapping)
     print_json(describe(machine)) if json else print(render(describe(machine)))

@@ -17,7 +17,7 @@ from neurosim.validate.streams import stream
 S4D_PUBLISHED: dict[ScheduleName, tuple[float, float | None]] = {"pipelined": (12.0, 3.0), "fall_through": (68.0, None)}
 S4D_TOKENS: dict[ScheduleName, int] = {"pipelined": 40, "fall_through": 8}
 # Pierro et al., recalled: the abstract's ratios, which were read, follow from them.
-S5_US, S5_UJ, S5_TOKENS, S5_DRAWS = 76.0, 13.0, 8, 100
+S5_US, S5_UJ, S5_TOKENS, S5_DRAWS = 76.0, 13.0, 8, 200
 RECALLED = "recalled from the paper, not re-read: shown, not judged"
 S4D_TIME_NOTE = (f"{RECALLED}; for which of the two networks is not known; the chip file's time of a mode was itself "
                  "chosen with these 12 µs in view")

@@ -21,7 +21,7 @@ _NOC_TIMES = ("router_latency_ns", "link_latency_ew_ns", "link_latency_ns_ns", "
               "credit_latency_ns")
 
 
-def fit(network: Network, chip: Chip, options: MappingOptions | None = None) -> dict[str, Any]:
+def describe_capacity(network: Network, chip: Chip, options: MappingOptions | None = None) -> dict[str, Any]:
     """Return what `describe` says of `network` on a chip with `unpublished`, and what is known of its power.
 
     Keys besides those of `describe`: unpublished, the reason; power_mw {value, low, high}.
@@ -36,8 +36,8 @@ def fit(network: Network, chip: Chip, options: MappingOptions | None = None) -> 
             "power_mw": {"value": power.value, "low": power.low, "high": power.high}}
 
 
-def render_fit(fitted: dict[str, Any]) -> str:
-    """Return what `fit` found as text."""
+def render_capacity(fitted: dict[str, Any]) -> str:
+    """Return what `describe_capacity` found as text."""
     power = fitted["power_mw"]
     said = (f"{fitted['chip']} has no figures per event: {fitted['unpublished']}.\n"
             f"It maps networks but does not run them. Its power is constant: {power['value']:g} mW ({power['low']:g} "

@@ -10,7 +10,7 @@ from neurosim import api
 from neurosim.errors import CapabilityError, CapacityError
 from neurosim.graph import DenseWeights, Network, Population, Projection
 from neurosim.mapping import describe, map_network
-from neurosim.mapping.fit import fit, render_fit, with_blanks
+from neurosim.mapping.capacity import describe_capacity, render_capacity, with_blanks
 
 
 def spiking(n_inputs: int = 20, n_neurons: int = 300, leak: float = 0.9) -> Network:
@@ -27,17 +27,17 @@ def rectified(n_inputs: int, n_neurons: int) -> Network:
 
 
 def test_what_fits_is_described_with_the_reason_and_the_power() -> None:
-    found = fit(spiking(), load_chip("brainscales2"))
+    found = describe_capacity(spiking(), load_chip("brainscales2"))
     assert found["cores_used"] == 2         # 300 neurons on cores of 256
     assert [core["resources"]["neurons"]["limit"] for core in found["cores"]] == [256, 256]
     assert found["power_mw"] == {"value": 200, "low": 150, "high": 1000}
-    text = render_fit(found)
+    text = render_capacity(found)
     assert "does not run" in text and "200 mW (150 to 1000)" in text and "analog circuits" in text
 
 
 def test_memory_decides_how_many_cores_a_layer_takes() -> None:
     """1024 x 512 weights of 4 bits: 2 Mibit, and a processor has 838 848 bits for them and the state."""
-    found = fit(rectified(1024, 512), load_chip("akida"))
+    found = describe_capacity(rectified(1024, 512), load_chip("akida"))
     assert found["cores_used"] >= 3
     used = sum(core["resources"]["synapse_words"]["used"] for core in found["cores"])
     assert used * 32 >= 1024 * 512 * 4
@@ -45,9 +45,9 @@ def test_memory_decides_how_many_cores_a_layer_takes() -> None:
 
 def test_what_does_not_fit_names_the_limit() -> None:
     with pytest.raises(CapacityError, match="need 3 cores, have 2"):
-        fit(spiking(n_neurons=600), load_chip("brainscales2"))
+        describe_capacity(spiking(n_neurons=600), load_chip("brainscales2"))
     with pytest.raises(CapabilityError, match=r"akida lacks models \(lif is not among linear, relu\)"):
-        fit(spiking(), load_chip("akida"))
+        describe_capacity(spiking(), load_chip("akida"))
 
 
 @pytest.mark.parametrize("name", ["akida", "brainscales2"])
