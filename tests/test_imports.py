@@ -54,7 +54,7 @@ NEVER: dict[str, tuple[str, ...]] = {
 
 # Library -> the modules that may import it.
 EDGES: dict[str, tuple[str, ...]] = {
-    "simpy": ("neurosim.engine.reference",),
+    "simpy": ("neurosim.engine.reference", "neurosim.engine.reference_network"),
     "networkx": ("neurosim.graph", "neurosim.mapping.*", "neurosim.noc.topology"),
     # neurosim.data_files, neurosim.recordings: users keep their data in HDF5, and nothing else reads it at the edge.
     "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.files.*", "importers.netx",
