@@ -17,13 +17,18 @@ def map_network(
     set_: options.Settings = None,
     seed: options.Seed = 0,
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Place a network on a chip and show how full each core is."""
-    from neurosim.cli.output import print_json
+    from neurosim.cli.output import print_json, progress_bar
     from neurosim.mapping import describe, render
     from neurosim.mapping import map_network as place
     from neurosim.resolve import resolve
 
     found = resolve(net, chip, network=network, schedule=schedule, seed=seed, overrides=set_ or [])
-    machine = place(found.network, found.chip, found.mapping)
-    print_json(describe(machine)) if json else print(render(describe(machine)))
+    with progress_bar("mapping", quiet=quiet):
+        machine = place(found.network, found.chip, found.mapping)
+    if json:
+        print_json(describe(machine))
+    elif not quiet:
+        print(render(describe(machine)))

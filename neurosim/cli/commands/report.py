@@ -17,17 +17,18 @@ def report(
     chip: Annotated[str | None, typer.Option("--chip", metavar="CHIP", help=(
         "Price with the figures of this chip instead of those recorded."))] = None,
     force: options.Force = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no report.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Report on a trace: accuracy, energy by component, latency, load."""
     from neurosim import api
-    from neurosim.cli.output import check_output, print_json
+    from neurosim.cli.output import check_output, print_json, progress_bar
     from neurosim.report import to_text
     from neurosim.traces.store import Trace
 
     check_output(png, force=force)
     with Trace.open(trace, partial=trace.suffix == ".partial") as opened:
-        summary = api.summarise(opened, png, chip)
+        with progress_bar("reporting", quiet=quiet):
+            summary = api.summarise(opened, png, chip)
         if json:
             print_json(summary.to_json())
         elif not quiet:
