@@ -15,7 +15,7 @@ from pydantic import Field
 
 from hw_models.explain import nearest, validate
 from hw_models.located import ConfigError, Fault, KeyPath, Located, dotted, read_located, shown
-from hw_models.schema import Strict
+from hw_models.schema import Capabilities, Strict
 
 SOURCES_PATH = Path(__file__).parent / "sources.yaml"
 PS_PER_NS = 1_000
@@ -90,11 +90,7 @@ class View:
 
     def optional(self, name: str) -> Any:
         """Return what `get` does, and None where an optional field is absent or null."""
-        path = _path(name)
-        try:
-            return self._located.get(path)
-        except KeyError:
-            return None
+        return self._located.optional(_path(name))
 
     def ps(self, name: str) -> int:
         """Return the nominal value of a figure in nanoseconds as whole picoseconds."""
@@ -266,6 +262,8 @@ def _dendrite_operators_once(view: View) -> Iterator[Problem]:
 def _sync_has_its_block(view: View) -> Iterator[Problem]:
     """`tick` and `free_running` stand where `sync` names them, and nowhere else; `barrier` likewise."""
     sync = view.get("sync")
+    if view.optional("unpublished") is not None:
+        return
     for name in ("tick", "free_running"):
         given = view.optional(name) is not None
         if (sync == name) != given:
@@ -279,7 +277,7 @@ def _sync_has_its_block(view: View) -> Iterator[Problem]:
 
 
 def _free_running_costs(view: View) -> Iterator[Problem]:
-    if view.get("sync") != "free_running":
+    if view.get("sync") != "free_running" or view.optional("unpublished") is not None:
         return
     for name in ("advance_exp", "advance_multiply"):
         if view.optional(f"core.costs.{name}") is None:
@@ -299,6 +297,37 @@ def _grid_takes_time(view: View) -> Iterator[Problem]:
         if view.get("noc.topology") == "torus":
             yield Problem((("noc", "topology"), ("grid",)), "`mesh` in a grid of chips",
                           "write `topology: mesh`, or remove the grid")
+
+
+# What a chip may leave out with the reason in `unpublished`, and must not otherwise.
+_PUBLISHED = ("core.costs", "noc.costs", "noc.router_latency_ns", "noc.link_latency_ew_ns", "noc.link_latency_ns_ns",
+              "noc.eject_latency_ns", "noc.link_cycle_ns", "noc.credit_latency_ns", "input_port.packet_latency_ns",
+              "input_port.packet_pj", "output_port.packet_latency_ns", "output_port.packet_pj", "barrier_pj",
+              "nominal_step_ns")
+
+
+def _unpublished_or_whole(view: View) -> Iterator[Problem]:
+    """A chip has every figure, or says why it has none per event; nothing in between."""
+    if view.optional("unpublished") is None:
+        for name in _PUBLISHED:
+            if view.get(name) is None:
+                yield Problem((_path(name),), "given, unless `unpublished` says why nothing per event is known",
+                              "give what is missing; a guess is `basis: assumed` with a wide interval")
+        return
+    for name in ("core.costs", "noc.costs"):
+        if view.optional(name) is not None:
+            yield Problem((_path(name), ("unpublished",)), "null with `unpublished`",
+                          "write `null`, or remove `unpublished`", "(given)")
+
+
+def _assumed_capabilities_exist(view: View) -> Iterator[Problem]:
+    able = view.get("core.capabilities")
+    names = [name for name in Capabilities.model_fields if name not in ("source", "assumed")]
+    for index, name in enumerate(able.get("assumed", [])):
+        if name not in names:
+            match = nearest(str(name), names)
+            yield Problem((("core", "capabilities", "assumed", index),), f"one of {', '.join(names)}",
+                          f"write `{match}`" if match else "remove it")
 
 
 def _crossbar(view: View) -> Iterator[Problem]:
@@ -326,6 +355,10 @@ def _ascending_choices(view: View) -> Iterator[Problem]:
             yield Problem((_path(path), _path("core.weight_bits")),
                           "ascending widths" + (f", the last at least core.weight_bits = {least}" if least else ""),
                           "list every width once, the narrowest first")
+    choices = view.optional("core.synapse_memory.index_bits_choices") or []
+    if choices and 2 ** choices[-1] < view.get("core.max_neurons"):
+        yield Problem((_path("core.synapse_memory.index_bits_choices"), _path("core.max_neurons")),
+                      f"a last width that counts {view.get('core.max_neurons')} neurons", "add a wider index")
 
 
 def _profiles_apart(view: View) -> Iterator[Problem]:
@@ -361,6 +394,7 @@ def _layer_cores(view: View) -> Iterator[Problem]:
 
 
 CHECKS: tuple[Check, ...] = (
+    _unpublished_or_whole, _assumed_capabilities_exist,
     _ports_on_chip, _hop_takes_time, _credit_takes_time, _cycle_takes_time, _torus_is_unbuffered, _finite_core_input,
     _barrier_sorted, _payload_for_outputs, _accumulator_holds_weight, _loihi_words, _synapse_fits_memory,
     _dendrite_operators_once, _sync_has_its_block, _free_running_costs, _grid_takes_time, _crossbar,

@@ -59,6 +59,8 @@ class Populations(NamedTuple):
     phase: Int64Array             # whole sequences that pass before its first token; 0 on streaming schedules
     backward: Int8Array           # 1: takes the tokens of a sample from the last to the first
     period: Int64Array            # takes tokens with (token + 1) % period == 0 alone, and rests at the others
+    reset_period: Int64Array      # state is emptied before tokens with (token - reset_offset) % reset_period == 0
+    reset_offset: Int64Array      # 0 to reset_period - 1; reset_period 0: never
     n_modes: Int64Array
     n_ports: Int64Array
     n_outputs: Int64Array
@@ -74,6 +76,7 @@ class Populations(NamedTuple):
     port_operator: Int8Array      # [port of population] SUM, MAX or MAX_ABS
     input_start: Int64Array       # first column in the input data; -1 where the population is no input
     last_only: Int8Array          # 1: packets leave only at the last token that it takes (read-outs)
+    change_threshold: Float64Array  # [output] changes of at least so much are sent; -1: values are sent
 
 
 class Projections(NamedTuple):
@@ -202,6 +205,28 @@ class Trees(NamedTuple):
     destination: Int64Array       # [branch] index into Destinations where it ejects; else -1
 
 
+# How populations of a free-running chip are updated: by each packet, or by the leak clock. See mapping.advance.
+LAZY, TICKED = 0, 1
+
+
+class FreeRunning(NamedTuple):
+    """What a free-running chip does without time steps. See engine.contract."""
+
+    token_period_ps: int          # between two tokens of inputs without times of their own
+    step_ps: int                  # the time that one step of the network's decays stands for
+    tick_ps: int                  # period of the leak clock; 0 without ticked populations
+    tick_stages: int              # ticked populations on the longest way: ticks that the last token needs
+    advance: Int8Array            # [population] LAZY or TICKED
+    advance_ps: Int64Array        # [population] time of one closed-form advance, on top of the update
+    advance_exp: Int64Array       # [population] exponentials of one
+    advance_multiply: Int64Array  # [population] multiplications of one
+    skips_zero: bool              # a zero weight is no synapse: the packet does not touch the neuron
+    outgoing_start: Int64Array    # [output + 1] into `outgoing`
+    outgoing: Int64Array          # the projections out of each output, in the order of the table of projections
+    core_start: Int64Array        # [core + 1] into `core_slice`
+    core_slice: Int64Array        # the slices of each core, by population, then start
+
+
 class Noc(NamedTuple):
     """Routers and links.
 
@@ -252,6 +277,7 @@ class Machine:
     n_inputs : columns of the input data
     barrier_ps, nominal_step_ps : durations of the chip
     fixed : the network in integers; None: not quantised
+    free : how time goes on a free-running chip; None: in steps
     provenance : resolved network name, chip (JSON), mapping options, seed: whatever a trace must keep, as strings
     utilisation : rows for `neurosim map`: one mapping per core, resource -> (used, limit)
     """
@@ -275,6 +301,7 @@ class Machine:
     barrier_ps: int
     nominal_step_ps: int
     fixed: Fixed | None = None
+    free: FreeRunning | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     utilisation: tuple[Mapping[str, tuple[int, int]], ...] = ()
 

@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("scenarios", "benchmarks"),
     ("neurosim.__main__", "neurosim.warm"),
     ("neurosim.cli",),
+    ("neurosim.advisor",),
     ("neurosim.api", "neurosim.doctor", "neurosim.profiling", "neurosim"),
     ("neurosim.run_data",),
     ("neurosim.resolve", "neurosim.calibrate"),
@@ -35,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
      "neurosim.quantity_specs", "neurosim.formats", "hw_models"),
     ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.hdf5_bytes"),
 )
-SOCIABLE = (LAYERS[3], LAYERS[-2], LAYERS[-1])
+SOCIABLE = (LAYERS[4], LAYERS[-2], LAYERS[-1])
 BOTTOM = LAYERS[-1]
 
 # Unit -> the only units of ours that it may see, where that is less than its layer allows.

@@ -18,7 +18,7 @@ from neurosim.machine import Float64Array
 from neurosim.quantity_specs import MODEL_QUANTITIES
 
 # The state words of these are added up to a potential, and reset when it fires.
-_RESET = ("lif", "cuba", "ssm_lif", "alif")
+_RESET = ("lif", "cuba", "ssm_lif", "alif", "scaled_lif")
 
 
 class Probe:
@@ -74,8 +74,10 @@ class Probe:
     def _before_reset(self, update: Update, found: Mapping[str, NDArray[Any]]) -> Float64Array:
         """Return the potential that was compared with the threshold, and what it was left at."""
         parameters, left = self.population.parameters, update.state[self.words["potential"]]
-        is_first = update.token < self.population.period or self._potential is None
-        before = np.zeros_like(left) if is_first else self._potential
+        if self.population.model == "scaled_lif":       # counted in thresholds; stored in steps of the charge
+            left = left * parameters["threshold"]
+        is_first = update.token < self.population.period or self.population.is_reset_at(update.token)
+        before = np.zeros_like(left) if is_first or self._potential is None else self._potential
         given = found["y"] if "y" in found else found["current"] if "current" in found else found["input"]
         given = given * parameters.get("input_gain", 1.0)
         summed = parameters["leak"] * before + given + parameters.get("bias", 0.0) * ("y" not in found)

@@ -134,9 +134,10 @@ def _function_state(compiled: CompiledMachine, n_tokens: int) -> FunctionState:
     """Return an empty state for one worker and samples of `n_tokens`."""
     populations = compiled.machine.populations
     ring_depth = np.where(_buffered_outputs(compiled.machine), n_tokens, compiled.ring_depth)
+    ring_depth = np.concatenate([ring_depth, populations.change_threshold >= 0])      # what packets hold
     dtype = dtype_of(compiled.options.numbers)
     size = populations.size
-    ring_sizes = ring_depth * size[compiled.machine.output_population]
+    ring_sizes = ring_depth * np.tile(size[compiled.machine.output_population], 2)
     starts = np.concatenate(([0], np.cumsum(ring_sizes))).astype(np.int64)
     count_starts = np.concatenate(([0], np.cumsum(ring_depth))).astype(np.int64)
     return FunctionState(
@@ -146,7 +147,8 @@ def _function_state(compiled: CompiledMachine, n_tokens: int) -> FunctionState:
         np.zeros(int(size.sum()), np.uint8),
         np.ascontiguousarray(np.stack([ring_depth, starts[:-1], count_starts[:-1]], axis=1)),
         np.zeros(int(count_starts[-1]), np.int64), np.zeros(int(starts[-1]), np.int32),
-        np.zeros(int(starts[-1]), dtype), np.zeros(int(size.max(initial=0)), dtype), np.zeros(len(size), np.int64))
+        np.zeros(int(starts[-1]), dtype), np.zeros(int(size.max(initial=0)), dtype), np.zeros(len(size), np.int64),
+        np.zeros(int((populations.n_outputs * size).sum()), dtype))
 
 
 class Worker:
@@ -162,8 +164,11 @@ class Worker:
         """End the sample at hand after its present step; may be called from another thread."""
         self._times[STOP] = 1
 
-    def run(self, sample: int, inputs: NDArray[Any]) -> SampleResult:
-        """Run one sample; inputs [token, column]. Raises SimulationError on a deadlock of the network."""
+    def run(self, sample: int, inputs: NDArray[Any], _times: NDArray[np.int64] | None = None) -> SampleResult:
+        """Run one sample; inputs [token, column]; tokens have no times of their own.
+
+        Raises SimulationError on a deadlock of the network.
+        """
         compiled, machine, options = self._compiled, self._compiled.machine, self._compiled.options
         n_tokens = len(inputs)
         if machine.schedule.n_phases > 1 and n_tokens != self._n_tokens:

@@ -6,6 +6,8 @@ A packet's id is its place in the order (step, source neuron, output, destinatio
 history. A step ends when all cores are done, no packet is in flight, all links are idle and all credits are back, plus
 the barrier: every step begins with an idle network. The function pass sums dendrites in canonical order and knows
 nothing of time; the time pass moves counts and times only.
+
+Free-running chips know no steps: what both engines promise there stands in `engine.free_rules`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from neurosim.machine import GRADED, Machine
 ENGINES = ("compiled", "reference")
 DETAILS = ("functional", "analytic", "event")
 NUMBERS = ("float64", "float32", "fixed")
+MOST_JITTER_PS = 10**15
+MOST_JOBS = 10**15
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class RunOptions:
     record_graded : keep graded values of somata too, not spikes alone
     readout_tokens : keep the read-outs of every token, not of the last one alone
     seed : for what is drawn at random; kept in the trace
+    arrival_jitter_ps : the most that a packet may come late at a core of a free-running chip
+    most_jobs : jobs of one sample on a free-running chip before the run is given up
     """
 
     engine: str = "compiled"
@@ -43,6 +49,8 @@ class RunOptions:
     record_packets: bool = False
     readout_tokens: bool = False
     seed: int = 0
+    arrival_jitter_ps: int = 0
+    most_jobs: int = 100_000_000
 
     def __post_init__(self) -> None:
         for name, choices in (("engine", ENGINES), ("detail", DETAILS), ("numbers", NUMBERS)):
@@ -52,6 +60,10 @@ class RunOptions:
                               mend="packets have arrival times at detail event only")
         if not 0 <= self.workers <= 1024:
             raise OptionError(f"workers = {self.workers}", allowed="integer from 0 to 1024")
+        for name, least, most in (("arrival_jitter_ps", 0, MOST_JITTER_PS), ("most_jobs", 1, MOST_JOBS)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise OptionError(f"{name} = {value!r}", allowed=f"integer from {least} to {most}")
 
     def as_strings(self) -> dict[str, str]:
         """Return the options as text, for provenance."""

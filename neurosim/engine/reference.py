@@ -26,8 +26,8 @@ from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX, N_CHIP_EVENTS, N
 from neurosim.machine import UNLIMITED, Machine
 from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable
 
-# Phases of one picosecond; SimPy's own URGENT and NORMAL are 0 and 1.
-CREDIT, ARRIVAL, GRANT = EventPriority(2), EventPriority(3), EventPriority(4)
+# Phases of one picosecond; SimPy's own URGENT and NORMAL are 0 and 1. SERVE: cores of free-running chips take a job.
+CREDIT, ARRIVAL, SERVE, GRANT = EventPriority(2), EventPriority(3), EventPriority(4), EventPriority(5)
 Process = Generator[Any, Any, None]
 
 
@@ -41,9 +41,12 @@ def phase(env: simpy.Environment, delay: int, priority: EventPriority) -> simpy.
 
 @dataclass
 class Packet:
-    """A packet of one step. `sinks` are its destinations (index into machine.destinations)."""
+    """A packet. `sinks` are its destinations (index into machine.destinations).
 
-    number: int
+    number : its id: the place in its step, or on a free-running chip `free_reference.PacketKey`
+    """
+
+    number: Any
     row: int
     core: int
     flits: int
@@ -73,11 +76,11 @@ class Branch:
 class Link:
     """An output of a router: one packet at a time, into a FIFO with slots or into a core."""
 
-    def __init__(self, chip: Chip, number: int, slots: int) -> None:
+    def __init__(self, chip: Routers, number: int, slots: int) -> None:
         self.chip, self.number = chip, number
         self.slots = slots if slots != UNLIMITED else 1 << 60
         self.free_ps = 0
-        self.requests: list[tuple[int, int, Flight, Branch, simpy.Event]] = []
+        self.requests: list[tuple[int, Any, Flight, Branch, simpy.Event]] = []
         self.n_packets = self.busy_ps = 0
 
     def request(self, flight: Flight, branch: Branch) -> simpy.Event:
@@ -127,7 +130,7 @@ class Link:
 class InputPort:
     """A FIFO before a router, fed by a link or by a core; only its head requests. A process reads it."""
 
-    def __init__(self, chip: Chip, router: int, feeder: Link | None) -> None:
+    def __init__(self, chip: Routers, router: int, feeder: Link | None) -> None:
         self.chip, self.router, self.feeder = chip, router, feeder
         self.fifo: deque[Flight] = deque()
         self.peak = 0
@@ -208,18 +211,16 @@ class Core:
         phase(self.chip.env, service, ARRIVAL).callbacks.append(done)
 
 
-class Chip:
-    """Cores, routers, links and the barrier of one sample."""
+class Routers:
+    """Routers and links of one sample, and a clock; what lies around them is up to the chip."""
 
-    def __init__(self, machine: Machine, function: FunctionPass, options: RunOptions) -> None:
-        self.machine, self.function, self.options = machine, function, options
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
         self.env = simpy.Environment(0)
-        self.walked_ps: int | None = None  # the time where nothing is simulated (details below `event`)
         noc = machine.noc
         n_links = 4 * noc.n_tiles + len(machine.cores.tile)
         self.links = [Link(self, link, noc.buffer_packets if link < 4 * noc.n_tiles else noc.core_in_packets)
                       for link in range(n_links)]
-        self.cores = [Core(self, core) for core in range(len(machine.cores.tile))]
         self.fifo: dict[int, InputPort] = {}
         if noc.buffer_packets != UNLIMITED:
             for link, router in enumerate(noc.link_target.tolist()[:4 * noc.n_tiles]):
@@ -227,24 +228,22 @@ class Chip:
                     self.fifo[link] = InputPort(self, router, self.links[link])
             for core, tile in enumerate(machine.cores.tile.tolist()):
                 self.fifo[4 * noc.n_tiles + core] = InputPort(self, tile, None)
-        self.log = _Log(machine, options, recorded_outputs(machine, options))
-        self._unsettled = 0
-        self._quiet = simpy.Event(self.env)
 
     @property
     def now(self) -> int:
         """Picoseconds since the start of the sample."""
-        return int(self.env.now) if self.walked_ps is None else self.walked_ps
+        return int(self.env.now)
+
+    def settle(self, count: int) -> None:
+        """So many things are done (or, negative, begun): phases, packets, occupied links, credits."""
+
+    def arrive(self, packet: Packet, sink: int) -> None:
+        """The tail of a packet is out of the ejection link of one of its destinations, now."""
+        raise NotImplementedError
 
     def ejection(self, core: int) -> Link:
         """Return the link from a router into `core`."""
         return self.links[4 * self.machine.noc.n_tiles + core]
-
-    def settle(self, count: int) -> None:
-        """So many things of this step are done (or, negative, begun): phases, packets, occupied links, credits."""
-        self._unsettled -= count
-        if self._unsettled == 0 and not self._quiet.triggered:
-            self._quiet.succeed()
 
     def branches(self, flight: Flight) -> list[Branch]:
         """Return the ways on from a router, in order of direction, then core."""
@@ -264,11 +263,9 @@ class Chip:
     def inject(self, packet: Packet) -> None:
         """A core hands a packet to its router, now."""
         packet.inject_ps = self.now
-        if self.walked_ps is not None:
-            return
         for sink in packet.sinks:
             if self.machine.destinations.local[sink]:
-                self.cores[packet.core].accept(packet, sink)
+                self.arrive(packet, sink)
         if all(self.machine.destinations.local[sink] for sink in packet.sinks):
             return
         position = packet.tree if packet.tree >= 0 else int(self.machine.cores.tile[packet.core])
@@ -278,9 +275,8 @@ class Chip:
         """A packet starts across a link: have it arrive behind it."""
         noc, packet = self.machine.noc, flight.packet
         if branch.behind < 0:
-            core = self.cores[int(self.machine.destinations.core[branch.sink])]
             delay = noc.eject_ps + (packet.flits - 1) * noc.cycle_ps
-            phase(self.env, delay, ARRIVAL).callbacks.append(lambda _: core.accept(packet, branch.sink))
+            phase(self.env, delay, ARRIVAL).callbacks.append(lambda _: self.arrive(packet, branch.sink))
             return
         moved = Flight(packet, branch.behind)
         event = phase(self.env, int(noc.hop_ps[link % 4]), ARRIVAL)
@@ -293,6 +289,46 @@ class Chip:
             return
         for branch in self.branches(flight):
             self.links[branch.link].request(flight, branch)
+
+    def queue_peaks(self) -> NDArray[np.int64]:
+        """Return the longest injection queue of each core, int64[core]."""
+        first, n_cores = 4 * self.machine.noc.n_tiles, len(self.machine.cores.tile)
+        return np.array([self.fifo[first + core].peak if self.fifo else 0 for core in range(n_cores)], np.int64)
+
+
+class Chip(Routers):
+    """Cores, routers, links and the barrier of one sample."""
+
+    def __init__(self, machine: Machine, function: FunctionPass, options: RunOptions) -> None:
+        super().__init__(machine)
+        self.function, self.options = function, options
+        self.walked_ps: int | None = None  # the time where nothing is simulated (details below `event`)
+        self.cores = [Core(self, core) for core in range(len(machine.cores.tile))]
+        self.log = _Log(machine, options, recorded_outputs(machine, options))
+        self._unsettled = 0
+        self._quiet = simpy.Event(self.env)
+
+    @property
+    def now(self) -> int:
+        """Picoseconds since the start of the sample."""
+        return int(self.env.now) if self.walked_ps is None else self.walked_ps
+
+    def settle(self, count: int) -> None:
+        """See `Routers.settle`; the step is over when nothing is left."""
+        self._unsettled -= count
+        if self._unsettled == 0 and not self._quiet.triggered:
+            self._quiet.succeed()
+
+    def arrive(self, packet: Packet, sink: int) -> None:
+        """See `Routers.arrive`."""
+        self.cores[int(self.machine.destinations.core[sink])].accept(packet, sink)
+
+    def inject(self, packet: Packet) -> None:
+        """See `Routers.inject`; below detail `event` no packet travels."""
+        if self.walked_ps is None:
+            super().inject(packet)
+        else:
+            packet.inject_ps = self.now
 
     def run(self, n_steps: int) -> Process:
         """The barrier: a step ends when all cores are done and the network is quiet, plus the barrier."""
@@ -435,16 +471,11 @@ class _Log:
             np.array(self.step_end, np.int64), np.array(self.core_counts), np.array(self.chip_counts),
             np.array(self.soma, np.int64), np.array(self.synapse, np.int64), np.array(self.network, np.int64),
             np.array([link.n_packets for link in chip.links], np.int64),
-            np.array([link.busy_ps for link in chip.links], np.int64), _peaks(chip),
+            np.array([link.busy_ps for link in chip.links], np.int64), chip.queue_peaks(),
             _spike_table(self.spikes, machine), packets)
         if function.fixed is None:
             return result
         return as_values(machine, result, np.array(self.overflows), function.input_overflows)
-
-
-def _peaks(chip: Chip) -> NDArray[np.int64]:
-    first = 4 * chip.machine.noc.n_tiles
-    return np.array([chip.fifo[first + core].peak if chip.fifo else 0 for core in range(len(chip.cores))], np.int64)
 
 
 def _spike_table(spikes: list[tuple[int, int, int, float, int]], machine: Machine) -> SpikeTable:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.function_kernels import R_COUNT_START, R_DEPTH, R_START
+from neurosim.engine.function_kernels import R_COUNT_START, R_DEPTH, R_START, packets_of
 from neurosim.engine.tables import (
     C_IS_PORT,
     C_OVERLAPPED,
@@ -135,9 +135,10 @@ def count_step(tables, function, population, token, only_events):
     outputs = tables.population[population, P_N_OUTPUTS]
     for index in range(outputs):
         output = tables.population[population, P_FIRST_OUTPUT] + index
-        slot = token % function.ring[output, R_DEPTH]
-        count = function.ring_count[function.ring[output, R_COUNT_START] + slot]
-        at = function.ring[output, R_START] + slot * tables.population[population, P_SIZE]
+        ring = packets_of(tables, output)
+        slot = token % function.ring[ring, R_DEPTH]
+        count = function.ring_count[function.ring[ring, R_COUNT_START] + slot]
+        at = function.ring[ring, R_START] + slot * tables.population[population, P_SIZE]
         n_events += count
         if only_events:
             continue
@@ -174,9 +175,10 @@ def fire(tables, function, time_state, population, token, may_send, only_count, 
     size = tables.population[population, P_SIZE]
     next_event, stop_event = time_state.next_event, time_state.stop_event
     for index in range(n_outputs):
-        slot = token % function.ring[first_output + index, R_DEPTH]
-        next_event[index] = function.ring[first_output + index, R_START] + slot * size
-        count = function.ring_count[function.ring[first_output + index, R_COUNT_START] + slot]
+        ring = packets_of(tables, first_output + index)
+        slot = token % function.ring[ring, R_DEPTH]
+        next_event[index] = function.ring[ring, R_START] + slot * size
+        count = function.ring_count[function.ring[ring, R_COUNT_START] + slot]
         stop_event[index] = next_event[index] + count
     for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
         core = tables.slice_[index, S_CORE]

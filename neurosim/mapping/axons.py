@@ -67,15 +67,20 @@ def axon_table(demand: Demand, partition: Partition) -> AxonTable:
     core_words = np.zeros(partition.n_cores, np.int64)
     parts = [_readout_axons(demand, partition.output_port)]
     for core, slices in enumerate(partition.cores):
+        before = 0
         for cut in slices:
             for incoming in demand.incoming[cut.population]:
-                axons = incoming.axons(cut.start, cut.stop)
+                axons = incoming.axons(cut.start, cut.stop, before)
                 core_words[core] += axons.stored
                 parts.append(_columns(incoming.kind, core, axons))
+            before += cut.size
     row, at, words, dense, sparse, conv = (np.concatenate(column) for column in zip(*parts, strict=True))
     key, where = np.unique(row * (partition.n_cores + 2) + at, return_inverse=True)
     summed = [_sum_by(where, column, len(key)) for column in (words, dense, sparse, conv)]
     row, at = key // (partition.n_cores + 2), key % (partition.n_cores + 2)
+    if demand.chip.core.synapse_memory.packing == "crossbar":   # an axon is one row, whatever it is connected to
+        summed[0] = np.minimum(summed[0], 1)
+        core_words = np.bincount(at, minlength=partition.n_cores)[:partition.n_cores]
     return AxonTable(row, at, summed[0], summed[1], summed[2], summed[3], core_words)
 
 

@@ -15,9 +15,10 @@ _LINE = 110  # characters; wider meshes are drawn as counts of tiles
 def describe(machine: Machine) -> dict[str, Any]:
     """Return a mapping in plain data, fit for JSON.
 
-    Keys: network, chip, schedule, populations, n_neurons, n_synapses, cores_used, tiles_used, cores (per core:
-    physical, tile, populations, resources {name: {used, limit, percent}}), binding {resource, core, percent},
-    placement {cost, naive_cost, gain}, mesh {columns, rows, cores_per_tile_used [row][column]}.
+    Keys: network, chip, schedule, populations, n_neurons, n_synapses, copies {population: [copied, neurons]},
+    cores_used, tiles_used, cores (per core: physical, tile, populations, resources {name: {used, limit, percent}}),
+    binding {resource, core, percent}, placement {cost, naive_cost, gain}, mesh {columns, rows, cores_per_tile_used
+    [row][column]}.
     """
     cores = [_core(machine, core) for core in range(machine.n_cores)]
     tiles = machine.cores.tile[:machine.n_cores]
@@ -29,6 +30,8 @@ def describe(machine: Machine) -> dict[str, Any]:
                      "sequence_length": machine.schedule.sequence_length},
         "populations": machine.n_populations, "n_neurons": machine.n_neurons,
         "n_synapses": int(machine.provenance.get("n_synapses", 0)),
+        "copies": {name: [source, int(machine.populations.size[machine.population_names.index(name)])]
+                   for name, source in json.loads(machine.provenance.get("copies", "{}")).items()},
         "cores_used": machine.n_cores, "tiles_used": len(np.unique(tiles)), "cores": cores,
         "binding": _binding(cores), "placement": _placement(machine),
         "mesh": {"columns": machine.noc.columns, "rows": machine.noc.rows, "cores_on_tile": used.tolist(),
@@ -79,6 +82,10 @@ def _summary(description: dict[str, Any]) -> list[str]:
         + (f", {schedule['phases']} phases, buffers for {schedule['sequence_length']} tokens"
            if schedule["phases"] > 1 else ""),
     ]
+    if description["copies"]:
+        n_copies = sum(count for _, count in description["copies"].values())
+        copied = ", ".join(source for source, _ in description["copies"].values())
+        lines.append(f"splitters: {n_copies} neurons copy {copied}, each a time step later")
     if binding:
         lines.append(f"fullest: {binding['resource']} of core {binding['core']}, {binding['percent']} %")
     if placement["cost"] is not None:

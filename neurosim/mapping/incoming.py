@@ -46,24 +46,32 @@ class Incoming(Protocol):
     @property
     def kind(self) -> Kind: ...  # noqa: D102
 
-    def axons(self, start: int, stop: int) -> Axons:
-        """Return the axons into target neurons `start` to `stop` − 1."""
+    @property
+    def rows(self) -> Rows: ...  # noqa: D102
+
+    def axons(self, start: int, stop: int, before: int = 0) -> Axons:
+        """Return the axons into target neurons `start` to `stop` − 1, behind `before` other neurons of their core."""
 
     def fan_in(self) -> Int64Array:
         """Return the synapses of each target neuron."""
 
 
-class _Rows(NamedTuple):
-    """How source neurons are numbered as output rows, and how their synapses are stored."""
+class Rows(NamedTuple):
+    """How source neurons are numbered as output rows, and how their synapses are stored.
+
+    weight_bits : of a stored weight; fraction : of its format, 0 where the network is not quantised
+    """
 
     first: int
     stride: int
     memory: SynapseMemory
     weight_bits: int
+    fraction: int = 0
 
     def axons(self, sources: Int64Array, synapses: Int64Array, listed: Int64Array, *, dense: bool,
-              stored: int | None = None) -> Axons:
-        words = packed_words(self.memory, self.weight_bits, listed, dense)
+              stored: int | None = None, n_neurons: int = 0) -> Axons:
+        """Return axons; n_neurons : up to the last target on the core, for the width of an index."""
+        words = packed_words(self.memory, self.weight_bits, listed, dense, n_neurons)
         return Axons(self.first + self.stride * sources, synapses, words,
                      int(words.sum()) if stored is None else stored)
 
@@ -72,12 +80,12 @@ class _Rows(NamedTuple):
 class DenseIncoming:
     """All to all. used : bool[pre, post] synapses that are worked on; None: all of them"""
 
-    rows: _Rows
+    rows: Rows
     shape: tuple[int, int]
     used: NDArray[np.bool_] | None
     kind: Kind = "dense"
 
-    def axons(self, start: int, stop: int) -> Axons:
+    def axons(self, start: int, stop: int, before: int = 0) -> Axons:
         """See `Incoming`."""
         if self.used is None:
             synapses = np.full(self.shape[0], stop - start, np.int64)
@@ -97,13 +105,13 @@ class DenseIncoming:
 class ListedIncoming:
     """Synapse by synapse. sources : source neurons sorted by target; pointer : where each target's begin"""
 
-    rows: _Rows
+    rows: Rows
     n_pre: int
     sources: Int64Array
     pointer: Int64Array
     kind: Kind = "sparse"
 
-    def axons(self, start: int, stop: int) -> Axons:
+    def axons(self, start: int, stop: int, before: int = 0) -> Axons:
         """See `Incoming`."""
         cut = self.sources[self.pointer[start]:self.pointer[stop]]
         if len(cut) > self.n_pre // 8:
@@ -112,7 +120,8 @@ class ListedIncoming:
             counts = counts[sources]
         else:
             sources, counts = np.unique(cut, return_counts=True)
-        return self.rows.axons(sources, counts.astype(np.int64), counts.astype(np.int64), dense=False)
+        return self.rows.axons(sources, counts.astype(np.int64), counts.astype(np.int64), dense=False,
+                               n_neurons=before + stop - start)
 
     def fan_in(self) -> Int64Array:
         """See `Incoming`."""
@@ -123,12 +132,12 @@ class ListedIncoming:
 class SharedIncoming:
     """A convolution with one kernel. used : bool[out, in / groups, height, width] taps that are worked on"""
 
-    rows: _Rows
+    rows: Rows
     weights: ConvolutionWeights
     used: NDArray[np.bool_]
     kind: Kind = "conv"
 
-    def axons(self, start: int, stop: int) -> Axons:
+    def axons(self, start: int, stop: int, before: int = 0) -> Axons:
         """See `Incoming`."""
         weights = self.weights
         place = [np.arange(start, stop) // stride % length for stride, length in
@@ -177,9 +186,15 @@ class SharedIncoming:
         return found
 
 
-def packed_words(memory: SynapseMemory, weight_bits: int, n_synapses: Int64Array, dense: bool) -> Int64Array:
-    """Return the words that lists of `n_synapses` take; int64 of the same shape. See `SynapseMemory` for the rule."""
-    bits = weight_bits + memory.delay_bits + (0 if dense else memory.index_bits)
+def packed_words(memory: SynapseMemory, weight_bits: int, n_synapses: Int64Array, dense: bool,
+                 n_neurons: int = 0) -> Int64Array:
+    """Return the words that lists of `n_synapses` take; int64 of the same shape. See `SynapseMemory` for the rule.
+
+    n_neurons : that an index has to tell apart, where the memory has a choice of widths
+    """
+    if memory.packing == "crossbar":
+        return np.asarray(n_synapses > 0, np.int64)
+    bits = weight_bits + memory.delay_bits + (0 if dense else index_bits(memory, n_neurons))
     if memory.packing == "words":
         return _words(n_synapses * bits, memory.word_bits)
     bits += memory.tag_bits
@@ -189,10 +204,23 @@ def packed_words(memory: SynapseMemory, weight_bits: int, n_synapses: Int64Array
     return blocks * full + np.where(rest > 0, last, 0)
 
 
+def index_bits(memory: SynapseMemory, n_neurons: int) -> int:
+    """Return the bits of an index that tells `n_neurons` apart."""
+    return next((bits for bits in memory.index_bits_choices if 2**bits >= n_neurons),
+                [memory.index_bits, *memory.index_bits_choices][-1])
+
+
+def stored_bits(memory: SynapseMemory, bits: int) -> int:
+    """Return the bits in which a weight of `bits` is stored."""
+    return next((choice for choice in memory.weight_bits_choices if choice >= bits), bits)
+
+
 def cut_ready(projection: Projection, first_row: int, row_stride: int, chip: Chip) -> Incoming:
     """Return the synapses of `projection`; its source's neuron i has the output row first_row + row_stride * i."""
     weights, skip_zero = projection.weights, chip.core.pipeline.skip_zero_weights
-    rows = _Rows(first_row, row_stride, chip.core.synapse_memory, weight_bits(projection, chip))
+    memory = chip.core.synapse_memory
+    rows = Rows(first_row, row_stride, memory, stored_bits(memory, weight_bits(projection, chip)),
+                0 if projection.coding is None else projection.coding.format.fraction)
     values: NDArray[Any] = weights.values
     if projection.coding is not None:       # what rounds to zero is zero
         values = integer_weights(weights, projection.coding, projection.name)

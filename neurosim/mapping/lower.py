@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -12,8 +13,10 @@ from hw_models.schema import Chip
 from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.connections import connections
+from neurosim.mapping.layers import layer_use
 from neurosim.mapping.limits import utilisation
 from neurosim.mapping.lower_fixed import formats_of, lower_fixed
+from neurosim.mapping.lower_free import lower_free_running
 from neurosim.mapping.lower_function import lower_outputs, lower_populations, lower_projections
 from neurosim.mapping.lower_time import lower_cores, lower_noc, lower_slices, lower_traffic
 from neurosim.mapping.options import MappingOptions
@@ -23,12 +26,13 @@ from neurosim.units import ns_to_ps
 
 
 def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array, placement: Placement,
-          options: MappingOptions) -> Machine:
+          options: MappingOptions, copied: Mapping[str, str] | None = None) -> Machine:
     """Return the placed network as arrays.
 
     Parameters
     ----------
     axons, source_core : from `axons.axon_table` and `axons.row_cores`
+    copied : population of copies -> population that it copies
     """
     network, chip, staging = demand.network, demand.chip, demand.staging
     found = connections(network, staging)
@@ -36,21 +40,34 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
     outputs = lower_outputs(network)
     cores = lower_cores(chip, partition, placement)
     noc = lower_noc(chip, partition.n_cores + 2)
+    slices = lower_slices(demand, partition)
+    # Nobody can say which token is the last one of a chip without steps: its read-outs send whenever they change.
+    every_token = options.readout_every_token or chip.free_running is not None
     traffic = lower_traffic(demand, partition, axons, source_core, cores, noc, outputs)
     names = tuple(population.name for population in network.populations)
     return Machine(
-        schedule=staging.schedule, populations=lower_populations(network, staging, options.readout_every_token),
-        projections=projections, synapses=synapses, slices=lower_slices(demand, partition), cores=cores,
+        schedule=staging.schedule, populations=lower_populations(network, staging, every_token),
+        projections=projections, synapses=synapses, slices=slices, cores=cores,
         packets=traffic.packets, destinations=traffic.destinations, trees=traffic.trees, noc=noc,
         population_names=names, output_names=outputs.names, output_kind=outputs.kind,
         output_population=outputs.population, readouts=tuple(names.index(name) for name in network.readouts),
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
-        nominal_step_ps=ns_to_ps(chip.nominal_step_ns.value), fixed=lower_fixed(network, found),
-        provenance=_provenance(demand, placement, options),
-        utilisation=utilisation(demand, partition, axons, source_core, options))
+        nominal_step_ps=_nominal_step_ps(chip), fixed=lower_fixed(network, found),
+        free=lower_free_running(network, chip, options, projections, slices, partition.n_cores + 2),
+        provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
+        utilisation=tuple({**used, **layer} for used, layer in zip(
+            utilisation(demand, partition, axons, source_core, options),
+            layer_use(demand, partition, placement.physical), strict=True)))
+
+
+def _nominal_step_ps(chip: Chip) -> int:
+    assert chip.nominal_step_ns is not None     # `core_costs` has refused chips that leave figures out
+    return ns_to_ps(chip.nominal_step_ns.value)
 
 
 def _barrier_ps(chip: Chip, placement: Placement) -> int:
+    if chip.sync == "free_running":
+        return 0
     n_tiles = len(np.unique(placement.physical // chip.noc.cores_per_tile))
     return ns_to_ps(barrier_latency_ns(chip, max(1, n_tiles))[0])
 

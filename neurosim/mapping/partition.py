@@ -6,21 +6,28 @@ destinations are known, cores with too many outgoing axons are cut further.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from hw_models.schema import Chip
 from neurosim.errors import CapacityError, OptionError, check_choice
-from neurosim.machine import Int64Array
-from neurosim.mapping.axons import AxonTable, Partition, Slice, axon_table, row_cores
-from neurosim.mapping.limits import core_axons_out, core_limits, exceeded
+from neurosim.mapping.axons import Partition, Slice
+from neurosim.mapping.core_filling import CoreFilling, Limits
+from neurosim.mapping.limits import core_limits, exceeded
 from neurosim.mapping.options import MappingOptions
+from neurosim.mapping.outgoing import within_outgoing
 from neurosim.mapping.resources import Demand
 
-Limits = dict[str, int | None]
+Blocks = Mapping[str, list[int]]
 
 
-def partition_network(demand: Demand, options: MappingOptions) -> Partition:
+def partition_network(demand: Demand, options: MappingOptions, blocks: Blocks | None = None) -> Partition:
     """Return the slices of each core.
+
+    Parameters
+    ----------
+    blocks : population -> neurons of consecutive pieces that must not be cut; of the others every neuron is one
 
     Raises
     ------
@@ -29,28 +36,46 @@ def partition_network(demand: Demand, options: MappingOptions) -> Partition:
     """
     limits = core_limits(demand.chip, options)
     _check_neurons(demand, limits)
+    _check_network(demand)
     given = _given(demand, limits, options)
     rest = [number for number in demand.on_cores if demand.network.populations[number].name not in options.cores]
-    whole = Partition((*given, *_pack(demand, limits, rest).cores))
-    packed = _within_axons_out(demand, whole, limits, len(given))
+    whole = Partition((*given, *_pack(demand, limits, rest, blocks or {}).cores))
+    packed = within_outgoing(demand, whole, limits, len(given))
     if options.strategy == "balanced":
-        packed = _balance(demand, limits, packed, options)
+        packed = _balance(demand, limits, packed, options, blocks or {})
     _check_chip(packed, demand.chip)
     return packed
 
 
 def _check_neurons(demand: Demand, limits: Limits) -> None:
-    """Check the limits that no cut can mend: fan-in and delay."""
+    """Check the limits that no cut can mend: fan-in, fan-out and delay."""
     for number, population in enumerate(demand.network.populations):
-        have = limits["fan_in"]
-        need = int(demand.fan_in[number].max())
-        if have is not None and need > have:
-            neuron = int(demand.fan_in[number].argmax())
-            raise exceeded("fan_in", need, have, f"population {population.name!r}, neuron {neuron}")
+        for resource, each in (("fan_in", demand.fan_in), ("fan_out_synapses", demand.fan_out)):
+            have = limits[resource]
+            need = int(each[number].max())
+            if have is not None and need > have:
+                neuron = int(each[number].argmax())
+                raise exceeded(resource, need, have, f"population {population.name!r}, neuron {neuron}")
         have = limits["delay_steps"]
         need = int(demand.delay_steps[number])
         if have is not None and need > have:
             raise exceeded("delay_steps", need, have, f"projections into population {population.name!r}")
+
+
+def _check_network(demand: Demand) -> None:
+    """Check the neurons of the whole network, on chips that are made for one."""
+    have = demand.chip.network_limits
+    if have is None:
+        return
+    network = demand.network
+    need = {"input_neurons": sum(item.size for item in network.inputs),
+            "readout_neurons": sum(item.size for item in network.populations if item.name in network.readouts)}
+    need["hidden_neurons"] = network.n_neurons - sum(need.values())
+    for name, n_neurons in need.items():
+        if n_neurons > getattr(have, name):
+            raise CapacityError(f"network_limits.{name}", need=n_neurons, have=getattr(have, name), unit="neurons",
+                                where=f"network {network.name!r}",
+                                mend=f"raise network_limits.{name} to {n_neurons}, or make the network smaller")
 
 
 def _given(demand: Demand, limits: Limits, options: MappingOptions) -> tuple[tuple[Slice, ...], ...]:
@@ -61,7 +86,7 @@ def _given(demand: Demand, limits: Limits, options: MappingOptions) -> tuple[tup
     cores = []
     for name, number in named.items():
         for cut in _given_slices(demand, number, options.cores[name]) if name in options.cores else []:
-            found = _Core(demand, limits).first_exceeded(cut)
+            found = CoreFilling(demand, limits).first_exceeded(cut)
             if found is not None:
                 raise exceeded(*found, where=f"population {name!r}, neurons {cut.start} to {cut.stop - 1} "
                                              "(mapping.cores)")
@@ -92,160 +117,39 @@ def _check_chip(partition: Partition, chip: Chip) -> None:
                             mend=f"use a chip with {need} cores, e.g. noc.rows = {rows}, or cores that hold more")
 
 
-class _Core:
-    """The core being filled: what it holds so far, and whether a slice still fits."""
-
-    def __init__(self, demand: Demand, limits: Limits) -> None:
-        self.demand, self.limits = demand, limits
-        self.slices: list[Slice] = []
-        self.holds_row = np.zeros(demand.n_rows, bool)
-        self.profiles: Int64Array = np.zeros(0, np.int64)
-        self.used = dict.fromkeys(("neurons", "axons_in", "synapse_words", "state_bits", "soma_ps", "profiles"), 0)
-
-    def room(self, population: int, start: int) -> int:
-        """Return how many neurons of `population`, from `start` on, still fit."""
-        size = self.demand.network.populations[population].size
-        low, high = 0, min(size - start, self._simple_room(population))
-        if high and self.first_exceeded(Slice(population, start, start + high)) is None:
-            return high
-        high -= 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self.first_exceeded(Slice(population, start, start + middle)) is None:
-                low = middle
-            else:
-                high = middle - 1
-        return max(low, 0)
-
-    def first_exceeded(self, cut: Slice) -> tuple[str, int, int] | None:
-        """Return (resource, need, have) of the first limit that `cut` would exceed, or None."""
-        used, _, _ = self._with(cut)
-        for resource, have in self.limits.items():
-            if have is not None and used.get(resource, 0) > have:
-                return resource, used[resource], have
-        return None
-
-    def add(self, cut: Slice) -> None:
-        """Put `cut` on the core."""
-        self.used, rows, self.profiles = self._with(cut)
-        self.holds_row[rows] = True
-        self.slices.append(cut)
-
-    def _simple_room(self, population: int) -> int:
-        """Return the room that limits proportional to the number of neurons leave."""
-        room = [limit - self.used["neurons"] for limit in [self.limits["neurons"]] if limit is not None]
-        for resource, each in (("state_bits", self.demand.state_bits), ("soma_ps", self.demand.soma_ps)):
-            limit = self.limits.get(resource)
-            if limit is not None and each[population] > 0:
-                room.append((limit - self.used[resource]) // int(each[population]))
-        return max(0, min(room))
-
-    def _with(self, cut: Slice) -> tuple[dict[str, int], Int64Array, Int64Array]:
-        """Return what would be used with `cut`, the rows it adds, and all profiles."""
-        demand = self.demand
-        axons = [item.axons(cut.start, cut.stop) for item in demand.incoming[cut.population]]
-        rows = np.unique(np.concatenate([np.zeros(0, np.int64), *(item.rows for item in axons)]))
-        rows = rows[~self.holds_row[rows]]
-        profiles = np.union1d(self.profiles, demand.profile[cut.population][cut.start:cut.stop])
-        used = {
-            "neurons": self.used["neurons"] + cut.size,
-            "axons_in": self.used["axons_in"] + len(rows),
-            "synapse_words": self.used["synapse_words"] + sum(item.stored for item in axons),
-            "state_bits": self.used["state_bits"] + cut.size * int(demand.state_bits[cut.population]),
-            "soma_ps": self.used["soma_ps"] + cut.size * int(demand.soma_ps[cut.population]),
-            "profiles": len(profiles),
-        }
-        used["shared_bits"] = (used["synapse_words"] * demand.chip.core.synapse_memory.word_bits
-                               + used["state_bits"])
-        return used, rows, profiles
-
-
-def _pack(demand: Demand, limits: Limits, populations: list[int]) -> Partition:
+def _pack(demand: Demand, limits: Limits, populations: list[int], blocks: Blocks) -> Partition:
     """Fill core after core with the populations in their order."""
     cores: list[tuple[Slice, ...]] = []
-    core = _Core(demand, limits)
+    core = CoreFilling(demand, limits)
     for population in populations:
-        start, size = 0, demand.network.populations[population].size
-        while start < size:
-            room = core.room(population, start)
+        item = demand.network.populations[population]
+        pieces = list(reversed(blocks.get(item.name, [])))
+        start = 0
+        while start < item.size:
+            piece = Slice(population, start, start + (pieces[-1] if pieces else 1))
+            room = core.room_for(piece) if pieces else core.room(population, start)
             if room:
                 core.add(Slice(population, start, start + room))
                 start += room
+                pieces = pieces[:-1]
             elif core.slices:
                 cores.append(tuple(core.slices))
-                core = _Core(demand, limits)
+                core = CoreFilling(demand, limits)
             else:
-                raise _neuron_too_large(core, population, start)
+                raise _too_large(core, piece)
     return Partition((*cores, tuple(core.slices)) if core.slices else tuple(cores))
 
 
-def _neuron_too_large(core: _Core, population: int, neuron: int) -> CapacityError:
-    found = core.first_exceeded(Slice(population, neuron, neuron + 1))
-    assert found is not None, "an empty core refused a neuron that fits"
-    name = core.demand.network.populations[population].name
-    return exceeded(*found, where=f"population {name!r}, neuron {neuron} alone on a core")
+def _too_large(core: CoreFilling, cut: Slice) -> CapacityError:
+    found = core.first_exceeded(cut)
+    assert found is not None, "an empty core refused what fits"
+    neurons = f"neuron {cut.start} alone" if cut.size == 1 else f"neurons {cut.start} to {cut.stop - 1} alone"
+    name = core.demand.network.populations[cut.population].name
+    return exceeded(*found, where=f"population {name!r}, {neurons} on a core")
 
 
-def _within_axons_out(demand: Demand, partition: Partition, limits: Limits, n_given: int = 0) -> Partition:
-    """Cut cores until none has too many outgoing axons; every cut adds destinations for others, so look again.
-
-    n_given : the first cores, which are given and not cut
-    """
-    have = limits["axons_out"]
-    assert have is not None
-    while True:
-        axons, source_core = axon_table(demand, partition), row_cores(demand, partition)
-        need = core_axons_out(axons, source_core, partition)
-        full = np.flatnonzero(need > have)
-        if not len(full) or partition.n_cores > demand.chip.n_cores:
-            _check_fan_out(demand, axons, limits)
-            return partition
-        for core in full:
-            if core < n_given:
-                cut = partition.cores[core][0]
-                name = demand.network.populations[cut.population].name
-                raise exceeded("axons_out", int(need[core]), have,
-                               f"population {name!r}, neurons {cut.start} to {cut.stop - 1} (mapping.cores)")
-            if sum(cut.size for cut in partition.cores[core]) == 1:
-                name = demand.network.populations[partition.cores[core][0].population].name
-                raise exceeded("axons_out", int(need[core]), have,
-                               f"population {name!r}, neuron {partition.cores[core][0].start} alone on a core")
-        too_full = set(full.tolist())
-        parts = [_cut_core(slices, -(-int(need[core]) // have)) if core in too_full else [slices]
-                 for core, slices in enumerate(partition.cores)]
-        partition = Partition(tuple(slices for part in parts for slices in part))
-
-
-def _check_fan_out(demand: Demand, axons: AxonTable, limits: Limits) -> None:
-    have = limits["fan_out"]
-    if have is None or not len(axons.row):
-        return
-    destinations = np.bincount(axons.row, minlength=demand.n_rows)
-    row = int(destinations.argmax())
-    if destinations[row] > have:
-        number = int(np.searchsorted(demand.first_row, row, side="right")) - 1
-        population = demand.network.populations[number]
-        neuron = (row - int(demand.first_row[number])) // len(population.spec.outputs)
-        raise exceeded("fan_out", int(destinations[row]), have, f"population {population.name!r}, neuron {neuron}")
-
-
-def _cut_core(slices: tuple[Slice, ...], n_parts: int) -> list[tuple[Slice, ...]]:
-    """Cut the neurons of a core into `n_parts` about equal parts, in order."""
-    n_neurons = sum(cut.size for cut in slices)
-    bounds = sorted({round(part * n_neurons / n_parts) for part in range(n_parts + 1)})
-    parts = []
-    for low, high in zip(bounds, bounds[1:], strict=False):
-        part, passed = [], 0
-        for cut in slices:
-            start, stop = max(cut.start, cut.start + low - passed), min(cut.stop, cut.start + high - passed)
-            if start < stop:
-                part.append(Slice(cut.population, start, stop))
-            passed += cut.size
-        parts.append(tuple(part))
-    return parts
-
-
-def _balance(demand: Demand, limits: Limits, packed: Partition, options: MappingOptions) -> Partition:
+def _balance(demand: Demand, limits: Limits, packed: Partition, options: MappingOptions,
+             blocks: Blocks) -> Partition:
     """Return a partition into at most as many cores whose largest soma time is about the smallest possible."""
     if options.n_cores is not None and options.n_cores < packed.n_cores:
         raise OptionError(f"n_cores = {options.n_cores}", allowed=f"integer from {packed.n_cores}",
@@ -256,7 +160,7 @@ def _balance(demand: Demand, limits: Limits, packed: Partition, options: Mapping
     high = max((_soma_ps(demand, slices) for slices in packed.cores), default=0)
     while low < high:
         middle = (low + high) // 2
-        tried = _evened(demand, limits, middle)
+        tried = _evened(demand, limits, middle, blocks)
         if tried is not None and tried.n_cores <= n_cores:
             best, high = tried, middle
         else:
@@ -264,10 +168,11 @@ def _balance(demand: Demand, limits: Limits, packed: Partition, options: Mapping
     return best
 
 
-def _evened(demand: Demand, limits: Limits, soma_ps: int) -> Partition | None:
+def _evened(demand: Demand, limits: Limits, soma_ps: int, blocks: Blocks) -> Partition | None:
     """Return a partition whose cores spend at most `soma_ps`, or None where that breaks another limit."""
     try:
-        return _within_axons_out(demand, _pack(demand, {**limits, "soma_ps": soma_ps}, demand.on_cores), limits)
+        packed = _pack(demand, {**limits, "soma_ps": soma_ps}, demand.on_cores, blocks)
+        return within_outgoing(demand, packed, limits)
     except CapacityError:
         return None
 

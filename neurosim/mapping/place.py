@@ -55,13 +55,15 @@ class _Board(NamedTuple):
 
 
 def place_cores(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array,
-                options: MappingOptions, rates: Mapping[str, float] | None = None) -> Placement:
+                options: MappingOptions, rates: Mapping[str, float] | None = None,
+                given: Int64Array | None = None) -> Placement:
     """Return the place of each core.
 
     Parameters
     ----------
     source_core : int64[output row] from `axons.row_cores`
     rates : population -> packets per neuron output and time step; 1 where not given
+    given : int64[core] where each core must be; None: anywhere
 
     Raises
     ------
@@ -69,8 +71,10 @@ def place_cores(demand: Demand, partition: Partition, axons: AxonTable, source_c
     """
     row_rate = _row_rates(demand, rates or {})
     board = _board(demand.chip, partition, axons, source_core, row_rate)
-    naive = np.arange(partition.n_cores, dtype=np.int64)
+    naive = np.arange(partition.n_cores, dtype=np.int64) if given is None else given
     naive_cost = placement_cost(board, naive)
+    if given is not None:
+        return Placement(given, naive_cost, naive_cost)
     if options.placement == "random":
         physical = np.random.default_rng(options.seed).permutation(board.n_slots)[:board.n_cores].astype(np.int64)
     elif options.placement == "annealing" and board.n_cores:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hw_models.schema import Chip
 from neurosim.graph import Network, Population
 from neurosim.machine import Int64Array
 from neurosim.mapping.bits import charge_bits, parameter_bits, state_bits
 from neurosim.mapping.incoming import Incoming, cut_ready
+from neurosim.mapping.profiles import number_profiles
 from neurosim.mapping.schedule import Staging, delay_values
 from neurosim.units import ns_to_ps
 
@@ -26,6 +26,8 @@ class Demand:
     state_bits, soma_ps, idle_ps : per neuron of the population (soma_ps: an active update, idle_ps: an inactive one)
     delay_steps : longest machine delay into the population
     profile : int64[neuron] number of the neuron's parameter set, counted over all populations; 0 where unlimited
+    threshold : int64[neuron] number of the neuron's threshold likewise; 0 where it is part of the parameter set
+    fan_out : int64[neuron] synapses that each neuron feeds; 0 where unlimited, and of inputs
     """
 
     network: Network
@@ -39,6 +41,8 @@ class Demand:
     idle_ps: Int64Array
     delay_steps: Int64Array
     profile: tuple[Int64Array, ...]
+    threshold: tuple[Int64Array, ...]
+    fan_out: tuple[Int64Array, ...]
 
     @property
     def n_rows(self) -> int:
@@ -61,10 +65,12 @@ def measure_demand(network: Network, chip: Chip, staging: Staging) -> Demand:
     delays, buffers = _port_delays(network, staging), _buffered_ports(network, staging)
     updates = np.array([_update_ps(population, chip) for population in network.populations], np.int64)
     return Demand(network, chip, staging, first_row, incoming, fan_in,
-                  np.array([_state_bits(item, chip, delay) + _buffer_bits(item, chip, ports, staging) for
-                            item, delay, ports in zip(network.populations, delays, buffers, strict=True)], np.int64),
+                  np.array([_state_bits(item, chip, delay) + _time_bits(item, chip)
+                            + _buffer_bits(item, chip, ports, staging) + _change_bits(network, item, chip)
+                            for item, delay, ports in
+                            zip(network.populations, delays, buffers, strict=True)], np.int64),
                   updates[:, 0], updates[:, 1], np.array([max(delay.values(), default=0) for delay in delays]),
-                  _profiles(network, chip.core.capabilities.parameter_profiles is not None))
+                  *number_profiles(network, chip.core.capabilities), _fan_out(network, first_row, incoming, chip))
 
 
 def first_rows(network: Network) -> Int64Array:
@@ -122,10 +128,23 @@ def _state_bits(population: Population, chip: Chip, delays: dict[str, int]) -> i
             + sum(charge_bits(population, port, chip) * n_steps for port, n_steps in delays.items()))
 
 
+def _change_bits(network: Network, population: Population, chip: Chip) -> int:
+    """Return the bits of one neuron for sigma-delta: what it has sent, and what it has summed of each such source."""
+    sends = population.change_threshold is not None
+    n_sent = sum(population.output_kind(output.name) == "graded" for output in population.spec.outputs) * sends
+    summed = [item.port for item in network.projections
+              if item.target == population.name and network.population(item.source).change_threshold is not None]
+    return n_sent * chip.core.state_bits + sum(charge_bits(population, port, chip) for port in summed)
+def _time_bits(population: Population, chip: Chip) -> int:
+    """Return the bits in which one neuron of a free-running chip keeps the time of its last advance."""
+    decays = chip.sync == "free_running" and population.spec.advance_exp > 0
+    return chip.core.state_bits if decays else 0
+
+
 def _update_ps(population: Population, chip: Chip) -> tuple[int, int]:
     """Return the time of an active and an inactive update of one soma."""
     costs = chip.core.costs
-    if population.spec.cost_class == "none":
+    if population.spec.cost_class == "none" or costs is None:       # a chip without costs is not run
         return 0, 0
     simple = population.spec.cost_class == "soma"
     active = costs.soma_active if simple else costs.program_active
@@ -134,40 +153,19 @@ def _update_ps(population: Population, chip: Chip) -> tuple[int, int]:
     return ns_to_ps(active.latency_ns.value) + modes, ns_to_ps(inactive.latency_ns.value)
 
 
-def _profiles(network: Network, limited: bool) -> tuple[Int64Array, ...]:
-    """Number the distinct parameter sets; populations of one model and the same attributes may share them.
+def _fan_out(network: Network, first_row: Int64Array, incoming: tuple[tuple[Incoming, ...], ...],
+             chip: Chip) -> tuple[Int64Array, ...]:
+    """Return the synapses that each neuron of a core feeds, over all its outputs.
 
-    Where the chip does not limit them nobody asks: all 0.
+    Where a chip counts its read-outs apart (`network_limits`), so are the synapses onto them.
     """
-    if not limited:
-        return tuple(np.zeros(population.size, np.int64) for population in network.populations)
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for number, population in enumerate(network.populations):
-        key = (population.model, population.n_modes, *sorted(population.attributes.items()))
-        groups.setdefault(key, []).append(number)
-    profiles: dict[int, Int64Array] = {}
-    n_profiles = 0
-    for members in groups.values():
-        tables = [parameter_table(network.populations[number]).T for number in members]
-        inverse = _row_numbers(np.concatenate(tables))
-        for number, part in zip(members, np.split(inverse, np.cumsum([len(table) for table in tables])[:-1]),
-                                strict=True):
-            profiles[number] = part + n_profiles
-        n_profiles += int(inverse.max(initial=0)) + 1
-    return tuple(profiles[number] for number in range(len(network.populations)))
-
-
-def parameter_table(population: Population) -> NDArray[np.float64]:
-    """Return the parameters in the row order of the model; float64[row, neuron], a row per mode for per-mode ones."""
-    rows = [population.parameters[parameter.name].reshape(population.size, -1).T
-            for parameter in population.spec.parameters]
-    return np.concatenate(rows) if rows else np.zeros((0, population.size))
-
-
-def _row_numbers(table: NDArray[np.float64]) -> Int64Array:
-    """Return equal numbers for equal rows."""
-    if table.shape[1] == 0:
-        return np.zeros(len(table), np.int64)
-    if np.all(table == table[0]):
-        return np.zeros(len(table), np.int64)
-    return np.unique(table, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    by_row = np.zeros(int(first_row[-1]), np.int64)
+    if chip.core.max_fan_out_synapses is not None:
+        for population, items in zip(network.populations, incoming, strict=True):
+            apart = chip.network_limits is not None and population.name in network.readouts
+            for item in items if not apart else ():
+                axons = item.axons(0, population.size)
+                np.add.at(by_row, axons.rows, axons.synapses)
+    return tuple(np.zeros(item.size, np.int64) if item.model == "input" else
+                 by_row[first_row[number]:first_row[number + 1]].reshape(item.size, -1).sum(axis=1)
+                 for number, item in enumerate(network.populations))

@@ -1,45 +1,36 @@
-"""Rewrites of a network that leave what it computes alone, up to rounding: options of the mapping."""
+"""The network as options and chip want it: all rewrites, in the order in which they build on each other."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-
-from neurosim.errors import OptionError
-from neurosim.graph import Network, Population
+from hw_models.schema import Chip
+from neurosim.graph import Network
 from neurosim.mapping.options import MappingOptions
+from neurosim.mapping.rewrites.expand import expand_channels, wants_expansion
+from neurosim.mapping.rewrites.fold_b import fold_b
+from neurosim.mapping.rewrites.fold_pools import fold_pools
+from neurosim.mapping.rewrites.max_tree import grow_trees
+from neurosim.mapping.rewrites.relu_gates import rectify_gates
+from neurosim.mapping.rewrites.sigma_delta import code_changes
+from neurosim.mapping.rewrites.split_fan_in import split_fan_in
 
 
-def rewritten(network: Network, options: MappingOptions) -> Network:
-    """Return the network as the options want it.
+def rewritten(network: Network, options: MappingOptions, chip: Chip) -> Network:
+    """Return the network as options and chip want it; what was rewritten once stays as it is.
 
     Raises
     ------
     OptionError            if a rewrite would leave formats behind that were made for another network
     """
-    if not options.fold_b:
-        return network
-    populations = tuple(_with_b_in_c(population) for population in network.populations)
-    return replace(network, populations=populations)
-
-
-def _with_b_in_c(population: Population) -> Population:
-    """Fold the input gain b of a state-space population into its read-out: c <- c b, b <- 1.
-
-    y = 2 Re sum c h is the same, but h is 1/b times as large: up to hundreds where b, of the order of the time step,
-    was small. In fixed point that moves the bits of the state, and spares the products b x.
-    """
-    parameters = population.parameters
-    if "b_real" not in parameters:
-        return population
-    b = np.asarray(parameters["b_real"]) + 1j * np.asarray(parameters["b_imag"])
-    if np.all(b == 1):
-        return population
-    if population.codings:
-        raise OptionError(f"mapping.fold_b with population {population.name!r}, which has formats already",
-                          allowed="a network that is not quantised, or whose b is 1",
-                          mend="quantise the network with fold_b: neurosim quantize --set mapping.fold_b=true")
-    c = (np.asarray(parameters["c_real"]) + 1j * np.asarray(parameters["c_imag"])) * b
-    folded = {"b_real": np.ones_like(b.real), "b_imag": np.zeros_like(b.real), "c_real": c.real, "c_imag": c.imag}
-    return replace(population, parameters={**parameters, **folded})
+    if options.fold_b:
+        network = fold_b(network)
+    if wants_expansion(network, options.ssm, chip):
+        network = expand_channels(network)
+    if options.glu == "relu":
+        network = rectify_gates(network)
+    if options.max != "dendrite":
+        network = grow_trees(network, options.max, chip)
+    if chip.core.layer_memory is not None:
+        network = fold_pools(network, chip.core.layer_memory.pool_sizes)
+    if options.allow_fan_in_split:
+        network = split_fan_in(network, chip)
+    return code_changes(network, options.sigma_delta, chip)

@@ -75,10 +75,11 @@ def profile(module: Any, inputs: Any, chip: str | Path | Chip | Sequence[str | P
     settings = split_settings(overrides)
     chips = [item if isinstance(item, Chip) else api.load_chip(item, settings.chip) for item in _chips(chip)]
     live = read_live(module, inputs, time_axis=time_axis, steps=steps, per_step=per_step, name=name)
-    mapped = rewritten(live.network, mapping_options(settings.mapping))
+    chosen = mapping_options(settings.mapping)
     options = {"detail": detail, "numbers": numbers or ("fixed" if live.network.is_quantised else "float64"),
                "seed": seed, "workers": workers, "overrides": [text for text in overrides if text not in settings.chip]}
-    return _result(live, [_run_on(item, live, mapped, options) for item in chips], str(options["numbers"]))
+    runs = [_run_on(item, live, rewritten(live.network, chosen, item), options) for item in chips]
+    return _result(live, runs, str(options["numbers"]))
 
 
 def _run_on(chip: Chip, live: LiveNetwork, mapped: Network, options: Mapping[str, Any]) -> _Run:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SIZE_INCHES = (16.0, 11.0)
 DOTS_PER_INCH = 150                     # 2400 x 1650 pixels; still readable at 1600
+FOOTER_LETTERS = 110                    # of the names of assumed figures
 # What another path would mend; any other OSError (disk full, I/O error) is a failure.
 _BAD_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
@@ -124,7 +125,9 @@ def _binding(summary: Summary) -> str:
 
 
 def _footer(figure: Figure, summary: Summary) -> None:
-    parts = [f"{percent(summary.energy.assumed_share)} of the energy rests on assumed figures"]
+    named = ", ".join(row.component for row in summary.energy.assumed_rows if row.energy_j > 0)
+    parts = [f"{percent(summary.energy.assumed_share)} of the energy rests on assumed figures"
+             + (f" ({shortened(named, FOOTER_LETTERS)})" if named else "")]
     if summary.indicative:
         parts.append("energy of a floating-point run is indicative")
     if not summary.complete:

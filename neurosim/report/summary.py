@@ -12,7 +12,9 @@ from hw_models.costs import EnergyBill
 from hw_models.schema import Chip
 from neurosim.report import activity, timing
 from neurosim.report.activity import Outputs, PacketCheck
+from neurosim.report.assumed import AssumedTime, assumed_times
 from neurosim.report.energy import energy_bill, energy_json, recorded_chip, recorded_name, stored_chip
+from neurosim.report.order import FREE_RUNNING, jitter_ps, order_study
 from neurosim.report.timing import Latency, Load
 from neurosim.traces.trace import Trace
 from neurosim.units import ps_to_s
@@ -49,7 +51,10 @@ class Summary:
     overflows : values that did not fit their format; 0 in float runs, None where a fixed-point run did not say
     overflows_by_population : those above zero, most first
     energy : see hw_models.costs; `indicative` marks float runs
+    assumed_times : the assumed figures that the times rest on
     binding : the resource that is fullest
+    order_dependent : packets were served as they came, on a free-running chip: another order may give another result
+    arrival_jitter_ps : the most that they came late; order_study : what repeats with late arrivals changed
     wall_s : how long the simulation itself took; None where a run did not say
     input_events, input_events_dropped : read from recordings, and after the last token; None where inputs were arrays
     """
@@ -82,12 +87,16 @@ class Summary:
     overflows_by_population: Mapping[str, int]
     energy: EnergyBill
     indicative: bool
+    assumed_times: tuple[AssumedTime, ...]
     latency: Latency
     utilisation: Mapping[str, Utilisation]
     core_load: Load | None
     link_load: Load | None
     queue_peak: int
     wall_s: float | None
+    order_dependent: bool = False
+    arrival_jitter_ps: int = 0
+    order_study: Mapping[str, Any] | None = None
     input_events: int | None = None
     input_events_dropped: int | None = None
 
@@ -127,6 +136,7 @@ class Summary:
         del plain["energy"], plain["latency"]
         plain["energy_j"] = energy_json(self.energy, n_samples=self.samples, indicative=self.indicative)
         plain["latency_s"] = asdict(self.latency)
+        plain["assumed_times"] = list(plain["assumed_times"])
         plain["confusion"] = [list(row) for row in self.confusion] if self.confusion is not None else None
         return {**plain, "binding": self.binding, "per_sample": self.per_sample()}
 
@@ -151,8 +161,10 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
         confusion=tuple(tuple(row) for row in matrix.tolist()) if matrix is not None else None,
         time_steps=trace.n_steps, simulated_s=ps_to_s(trace.duration_ps), **_counts(trace),
         **_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
+        assumed_times=assumed_times(trace, ran_on or chip),
         latency=timing.latency(trace), utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
-        wall_s=_wall_s(trace), **_input_events(trace.provenance))
+        order_dependent=header.schedule == FREE_RUNNING, arrival_jitter_ps=jitter_ps(trace.provenance),
+        order_study=order_study(trace), wall_s=_wall_s(trace), **_input_events(trace.provenance))
 
 
 def _counts(trace: Trace) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from neurosim.report.assumed import energy_sentence, time_sentence
 from neurosim.report.formats import FormatRow
+from neurosim.report.order import order_notes
 from neurosim.report.quantities import count, percent, shortened, with_prefix
 from neurosim.report.summary import Summary
 from neurosim.report.timing import Spread
@@ -136,10 +138,14 @@ def _formats(formats: Sequence[FormatRow]) -> Table:
 
 
 def _notes(summary: Summary) -> list[str]:
-    notes = [f"{percent(summary.energy.assumed_share)} of the energy rests on assumed figures."]
+    notes = [energy_sentence(summary.energy)]
+    if (times := time_sentence(summary.assumed_times)) is not None:
+        notes.append(times)
     if summary.indicative:
         notes.append("The energy is indicative: this run computed in floating point, where no graded value rounds to "
                      "zero and stays unsent as it would in fixed point.")
+    if summary.order_dependent:
+        notes += order_notes(summary.arrival_jitter_ps, summary.order_study)
     if summary.input_events_dropped:
         notes.append(f"{count(summary.input_events_dropped)} of {count(summary.input_events)} input events came after "
                      "the last token and were dropped.")

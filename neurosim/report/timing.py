@@ -88,7 +88,9 @@ def token_latency_ps(trace: Trace) -> Int64Array:
 
 def core_load(trace: Trace, chip: Chip) -> Float64Array:
     """Return busy time over simulated time of every used core, ports last, float64[core]."""
-    busy_ps = trace.core_busy_ps(overlapped=chip.core.pipeline.kind == "overlapped")
+    # A free-running core works off one packet after the other, whatever its pipeline.
+    overlapped = chip.core.pipeline.kind == "overlapped" and chip.sync != "free_running"
+    busy_ps = trace.core_busy_ps(overlapped=overlapped)
     return _over_time(busy_ps, trace)
 
 

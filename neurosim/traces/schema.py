@@ -1,7 +1,8 @@
 """What happened: the arrow from the engines to traces and reports. Data types only.
 
 Times are int64 picoseconds from the start of the sample (every sample starts in an empty machine at step 0).
-Counts are exact integers. `core` is a used core of the machine, ports last.
+Counts are exact integers. `core` is a used core of the machine, ports last. What stands for a step on a free-running
+chip: see `engine.free_rules`, rows.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class SampleResult:
     readout : float64[readout neuron]         values at the last token, read-out populations concatenated; those that
                                               rest at it keep what they last said, 0 before their first token
     readout_tokens : float64[token, readout neuron] or None
-    step_end_ps : int64[step]                 end of each step, barrier included; strictly ascending
+    step_end_ps : int64[step]                 end of each step, barrier included; strictly ascending. On a free-running
+                                              chip a step is what lies between two tokens: never descending
     core_counts : int32[step, core, N_CORE_EVENTS]
     chip_counts : int64[step, N_CHIP_EVENTS]
     soma_ps, synapse_ps : int64[step, core]   time spent in each phase (0 at detail `functional`)

@@ -11,13 +11,12 @@ from neurosim.calibrate import measure
 from neurosim.engine.batch import BatchPass, Update
 from neurosim.errors import InputError
 from neurosim.graph import Network
-from neurosim.mapping import MappingOptions
 from neurosim.mapping.lower_function import lower_neurons
 from neurosim.mapping.quantize import quantize_network
 from neurosim.mapping.quantize_options import QuantizeOptions
 from neurosim.mapping.quantize_rules import ChipBits
 from neurosim.mapping.ranges import Statistics
-from neurosim.mapping.rewrite import rewritten
+from neurosim.mapping.rewrites.fold_b import fold_b as with_b_in_c
 from scenarios.precision.networks import Case
 from scenarios.precision.variants import Variant
 
@@ -59,13 +58,13 @@ class Subject:
 
     def quantized(self, options: QuantizeOptions, fold_b: bool = False, bits: ChipBits = UNLIMITED) -> Network:
         """Return the network with formats; raise InputError where there are none."""
-        network = rewritten(self.case.network, MappingOptions(fold_b=fold_b))
+        network = with_b_in_c(self.case.network) if fold_b else self.case.network
         return quantize_network(network, bits, self.ranges(fold_b), options)
 
     def ranges(self, fold_b: bool) -> Statistics:
         """Return the magnitudes of all quantities on the calibration images."""
         if fold_b not in self._ranges:
-            network = rewritten(self.case.network, MappingOptions(fold_b=fold_b))
+            network = with_b_in_c(self.case.network) if fold_b else self.case.network
             self._ranges[fold_b] = measure(network, self.case.calibration)
         return self._ranges[fold_b]
 

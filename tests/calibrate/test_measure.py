@@ -83,6 +83,17 @@ def test_the_state_and_y_of_state_space_models(model: str) -> None:
         np.testing.assert_allclose(values["y"][token], y, atol=1e-12)
 
 
+def test_the_potential_of_scaled_neurons_counts_in_steps_of_the_charge() -> None:
+    threshold = np.array([0.5, 1.0, 2.0, 4.0])
+    values = values_of(network("scaled_lif", {"threshold": threshold, "leak": 0.5}))
+    potential = np.zeros((3, 4))
+    for token, given in enumerate(charge()):
+        potential = 0.5 * potential + given
+        np.testing.assert_allclose(values["potential"][token, 0], potential, atol=1e-12)
+        potential = np.where(potential >= threshold, 0.0, potential)
+        np.testing.assert_allclose(values["potential"][token, 1], potential, atol=1e-12)
+
+
 def test_the_product_of_the_gated_unit() -> None:
     values = values_of(network("gsu", {"ternary_bias": 0.5, "graded_bias": -0.25},
                                ports=("ternary_branch", "graded_branch", "skip")))

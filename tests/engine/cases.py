@@ -129,6 +129,8 @@ def build_case(choose: Choose, random: np.random.Generator) -> Case:
     numbers, readout_tokens = choose(("float64", "float64", "float32")), choose((False, True))
     if choose((False, False, True)):
         network = with_periods(network, random)
+    if choose((False, False, True)):
+        network = with_resets(network, random)
     return Case(network, chip, mapping, inputs, numbers, readout_tokens)
 
 
@@ -149,12 +151,12 @@ def build_network(choose: Choose, random: np.random.Generator) -> Network:
         fed = ports[:1] if choose((True, False)) else ports
         for port in fed:
             source = populations[choose(range(number - 1, -1, -1))]
-            projections.append(_projection(source, target, port, choose((0, 0, 0, 1, 3)), choose, random))
+            projections.append(make_projection(source, target, port, choose((0, 0, 0, 1, 3)), choose, random))
     for _ in range(choose((0, 1, 2))):    # loops, also of a population with itself, and skips
         source = populations[choose(range(len(populations)))]
         target = populations[choose(range(n_inputs, len(populations)))]
         port = choose([port.name for port in target.spec.ports])
-        projections.append(_projection(source, target, port, choose((1, 2, 4)), choose, random))
+        projections.append(make_projection(source, target, port, choose((1, 2, 4)), choose, random))
     names = [population.name for population in populations[n_inputs:]]
     return Network("random", tuple(populations), tuple(projections), tuple(choose(((), names[-1:], names))))
 
@@ -190,6 +192,17 @@ def with_periods(network: Network, random: np.random.Generator) -> Network:
                                      for item in network.projections))
 
 
+def with_resets(network: Network, random: np.random.Generator) -> Network:
+    """Return the network with some populations whose state is emptied at tokens; those that can be."""
+    def drawn(item: Population) -> Population:
+        if item.model == "input" or item.direction != "forward" or item.period > 1 or random.random() < 0.4:
+            return item
+        period = int(random.integers(1, 6))
+        return replace(item, reset_period=period, reset_offset=int(random.integers(period)))
+
+    return replace(network, populations=tuple(drawn(item) for item in network.populations))
+
+
 def _paced(item: Projection, step: int, period: int, random: np.random.Generator) -> Projection:
     delays = (np.asarray(item.delay_steps) + step - 1) // step * step
     if item.source != item.target and delays.ndim == 0 and random.random() < 0.5:
@@ -215,7 +228,7 @@ def _population(name: str, choose: Choose, random: np.random.Generator) -> Popul
     return Population(name, model, size, parameters, attributes, n_modes)
 
 
-def _projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
+def make_projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
                 random: np.random.Generator) -> Projection:
     output = choose([output.name for output in source.spec.outputs])
     kind = choose(("dense", "sparse", "one_to_one" if source.size == target.size else "sparse", "convolution"))

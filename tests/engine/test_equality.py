@@ -62,6 +62,7 @@ def features(case: Case, found: list[SampleResult]) -> set[str]:
         "rests": bool((machine.populations.period > 1).any()),
         "reads out at rest": bool((machine.populations.period[list(machine.readouts)] > 1).any()),
         "rests in a loop": _rests_in_a_loop(machine),
+        "emptied": bool((machine.populations.reset_period > 1).any()),
         "interval": machine.schedule.interval > 1, "float32": case.numbers == "float32",
     }
     return {name for name, value in has.items() if value}
@@ -108,8 +109,8 @@ def test_engines_agree() -> None:
     rare = {name: seen[name] for name in
             ("packets", "finite buffers", "one slot", "finite core input", "multicast", "local delivery",
              "overlapped", "serial", "torus", "yx", "graded packets", "many flits", "1 ps hops", "long delay", "loop",
-             "two outputs", "deep queue", "late packets", "rests", "reads out at rest", "rests in a loop", "interval",
-             "float32") if seen[name] < 3}
+             "two outputs", "deep queue", "late packets", "rests", "reads out at rest", "rests in a loop", "emptied",
+             "interval", "float32") if seen[name] < 3}
     assert not rare, "the random cases do not exercise this"
 
 

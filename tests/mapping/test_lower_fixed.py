@@ -458,6 +458,10 @@ MEANT: dict[str, dict[str, str | Coding]] = {
     "lif": {**LIF, "input": coded("s24.12", [1, 0.7, 2, 3]), "potential": coded("s24.12", [1, 0.7, 2, 3]),
             **{name: coded("s16.8", [1, 0.7, 2, 3]) for name in ("threshold", "reset_value", "bias")}},
     "cuba": {**LIF, "current": "s24.12", "current_leak": "u12.12"},
+    "scaled_lif": {**dict.fromkeys(("input", "potential"), coded("s24.12", [1, 0.7, 2, 3])), "leak": "s16.15",
+                   "threshold": coded("s16.8", [1, 0.7, 2, 3])},
+    "bit_shift_lif": {**dict.fromkeys(("first", "second", "current", "potential"), "s24.0"), "threshold": "s16.0",
+                      "bias": "s16.0", "graded": "u8.0"},
     "ternary": {"value": "s24.12", "threshold": "s24.12", "delta_factor": "u16.15", "delta": "s16.8"},
     "glu": {"value": coded("s24.12", 0.9), "gate": coded("s24.10", 0.8), "skip": "s24.12",
             "value_bias": coded("s16.8", 0.9), "gate_bias": coded("s16.8", 0.8), "graded": coded("s24.8", 0.3)},
@@ -484,8 +488,11 @@ FACTORS = {"omega": (0, 0.7), "damping": (0, 0.2), "refractory_decay": (0, 1), "
 RANGES = {**FACTORS, "leak": (-1, 1), "current_leak": (0, 1), "threshold": (0, 4), "delta_factor": (0, 1),
           "delta": (0, 4), "scale": (-2, 2), "epsilon": (0, 0.5), "a": (-0.7, 0.7), "variance": (0, 30),
           "total": (-100, 100), "interval": (0, 30)}
-WHOLE = {"refractory_steps": 3, "refractory": 1, "count": 50}
+WHOLE = {"first_shift": 4, "second_shift": 4, "membrane_shift": 4, "most_spikes": 6, "refractory_steps": 3,
+         "refractory": 1, "count": 50}
 SIZE, N_MODES = 400, 3
+# Models whose threshold divides.
+DIVIDING = ("ssm_lif", "scaled_lif")
 # A mantissa of 15 bits; the root and its inverse; a table: half a step, one of the floor, what the chord leaves.
 MANTISSA, ROOT, TABLE = 2.0**-15, 2.0**-14, 1.5 * 2.0**-15 + 0.242 / 8 / 16**2
 
@@ -551,6 +558,18 @@ def running_mean_bounds(meant: Meant) -> Bounds:
 def lif_bounds(meant: Meant) -> Bounds:
     potential = meant["leak"] * meant.before["potential"] + meant.charge["input"] + meant["bias"]
     return {"potential": meant.step("potential"), "doubt": np.abs(potential - meant["threshold"])}
+
+
+def scaled_lif_bounds(meant: Meant) -> Bounds:
+    """In floating point the potential counts in thresholds, in integers in steps of the charge."""
+    potential = meant["leak"] * meant.before["potential"] + meant.charge["input"] / meant["threshold"]
+    step = meant.step("potential") / meant["threshold"]
+    return {"potential": step, "doubt": np.abs(potential - 1), "step": step}
+
+
+def bit_shift_lif_bounds(meant: Meant) -> Bounds:
+    """Whole numbers stay what they are."""
+    return {}
 
 
 def cuba_bounds(meant: Meant) -> Bounds:
@@ -678,7 +697,8 @@ BOUNDS: dict[str, Callable[[Meant], Bounds]] = {
     "lif": lif_bounds, "cuba": cuba_bounds, "ternary": ternary_bounds, "glu": glu_bounds, "gsu": gsu_bounds,
     "ssm": ssm_bounds, "ssm_heaviside": ssm_heaviside_bounds, "ssm_lif": ssm_lif_bounds, "resonator": resonator_bounds,
     "sigma_delta": encoder_bounds, "delta": encoder_bounds, "brf": brf_bounds, "alif": alif_bounds,
-    "mode": mode_bounds, "event_mode": event_mode_bounds,
+    "mode": mode_bounds, "event_mode": event_mode_bounds, "scaled_lif": scaled_lif_bounds,
+    "bit_shift_lif": bit_shift_lif_bounds,
 }
 
 
@@ -690,6 +710,8 @@ def quantity_of(model: str, word: str) -> str:
         return {"sigma_delta": "sigma", "delta": "input"}[model]
     if (model, word) == ("brf", "v"):
         return "u"
+    if word in ("first_current", "second_current"):
+        return "current"
     return word.split("_")[0] if word.endswith(("_real", "_imag")) else word
 
 
@@ -704,10 +726,12 @@ class Drawn:
                         for name, item in MEANT[model].items()}
         n_modes = N_MODES if self.spec.has_modes else 0
         # Powers of two, so that c and d over the threshold are whole steps again.
-        self.divisor = self.random.choice([0.5, 1.0, 2.0], SIZE) if model == "ssm_lif" else np.ones(SIZE)
+        self.divisor = self.random.choice([0.5, 1.0, 2.0], SIZE) if model in DIVIDING else np.ones(SIZE)
+        if model == "scaled_lif":
+            self.divisor = self.divisor * self.codings["threshold"].gain
         parameters = {item.name: self.values(item.name, n_modes if item.per_mode else 0).T
                       for item in self.spec.parameters}
-        if model == "ssm_lif":
+        if model in DIVIDING:
             parameters["threshold"] = self.divisor
         if model == "event_mode":
             parameters = {"rate_real": -self.random.uniform(0.01, 0.5, SIZE),
@@ -738,6 +762,8 @@ class Drawn:
         quantity = quantity_of(self.model, word)
         if not quantity or quantity not in self.codings:
             return np.ones(SIZE)
+        if (self.model, quantity) == ("scaled_lif", "potential"):       # counted in thresholds
+            return self.codings[quantity].scale / self.divisor
         return self.codings[quantity].scale * (self.divisor if quantity in ("c", "d") else np.ones(SIZE))
 
     def values(self, word: str, n_modes: int = 0) -> Floats:

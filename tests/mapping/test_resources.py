@@ -6,7 +6,8 @@ import pytest
 from hw_models.schema import Chip, SynapseMemory
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights
 from neurosim.mapping.incoming import packed_words
-from neurosim.mapping.resources import Demand, measure_demand, parameter_table
+from neurosim.mapping.profiles import parameter_table
+from neurosim.mapping.resources import Demand, measure_demand
 from neurosim.mapping.schedule import stage_network
 from tests.mapping.chips import limited, make_chip
 from tests.mapping.networks import dense, lif, spikes_in, spiking_ssm

@@ -103,8 +103,9 @@ def test_fixed_point_keeps_the_accuracy_that_the_readme_says(case: Case) -> None
     source = scenario(case.scenario)
     calibration = source.calibration(case.n_columns)
     assert calibration is not None and len(calibration) == 100
-    found = quantized(rewritten(network(case), MappingOptions(**source.mapping)), load_chip(source.chip), calibration,
-                      QuantizeOptions())
+    chip = load_chip(source.chip)
+    rewrite = rewritten(network(case), MappingOptions(**source.mapping), chip)
+    found = quantized(rewrite, chip, calibration, QuantizeOptions())
     readout = BatchPass(lower_neurons(found), source.inputs(case.n_columns), "fixed").run().readout
     accuracy = 100 * (readout.argmax(axis=1) == labels(case)).mean()
     assert f"{accuracy:.1f} %" == table_row(case)["on loihi2, fixed point"]

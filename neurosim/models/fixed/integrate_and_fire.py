@@ -1,6 +1,9 @@
 """Integer leaky integrate-and-fire without a current; with one it is Loihi's (`loihi_lif`).
 
 u <- fit(u leak / 2**f + charge + bias);   firing, reset and refractory steps as in `neurosim.models.lif`
+
+`scaled_lif` is the same without bias, reset to 0 and no refractory steps: in integers nothing is divided, its potential
+counts in steps of the charge, and it fires at the threshold.
 """
 
 import numpy as np
@@ -20,6 +23,8 @@ from neurosim.models.lif import (
     RESET_VALUE,
     THRESHOLD,
 )
+from neurosim.models.scaled_lif import LEAK as SCALED_LEAK
+from neurosim.models.scaled_lif import THRESHOLD as SCALED_THRESHOLD
 
 
 @part
@@ -45,4 +50,21 @@ def step_fixed_lif(constants, options, parameters, state, charge, output, active
             potential = potential_after_spike(potential, threshold, reset_value, reset)
             refractory = parameters[REFRACTORY_STEPS, neuron]
         state[POTENTIAL, neuron], state[REFRACTORY, neuron] = potential, refractory
+    return n_overflows
+
+
+@part
+def step_fixed_scaled_lif(constants, options, parameters, state, charge, output, active, first):
+    """Advance the potential, set spike and active; return the potentials that did not fit."""
+    n_overflows, size, comparator = np.int64(0), output.shape[1], options[COMPARATOR]
+    for neuron in range(size):
+        potential, given = state[POTENTIAL, neuron], charge[0, neuron]
+        active[neuron] = given != 0 or potential != 0
+        kept = convert(constants, STATE_SLOT, potential, parameters[SCALED_LEAK, neuron], constants[LEAK_SHIFT],
+                       soma_draw(0, size, neuron, first))
+        membrane, beyond = into_slot(constants, STATE_SLOT, kept + given)
+        n_overflows += beyond
+        spike = fires(membrane, parameters[SCALED_THRESHOLD, neuron], comparator)
+        output[0, neuron] = np.int64(spike)
+        state[POTENTIAL, neuron] = 0 if spike else membrane
     return n_overflows

@@ -17,10 +17,11 @@ from neurosim.machine import (
 from neurosim.models.cuba import COMPARATOR, RESET
 from neurosim.models.firing import REACHES
 from neurosim.models.fixed.alif import step_fixed_alif
+from neurosim.models.fixed.bit_shift_lif import step_fixed_bit_shift_lif
 from neurosim.models.fixed.brf import step_fixed_brf
 from neurosim.models.fixed.conversion import MODE_DRAWS, SOMA_DRAWS, into_slot
 from neurosim.models.fixed.gates import step_fixed_glu, step_fixed_gsu, step_fixed_ternary
-from neurosim.models.fixed.integrate_and_fire import step_fixed_lif
+from neurosim.models.fixed.integrate_and_fire import step_fixed_lif, step_fixed_scaled_lif
 from neurosim.models.fixed.loihi_lif import BIAS_MANTISSA, LoihiLifOptions, step_loihi_lif
 from neurosim.models.fixed.mode import step_fixed_event_mode, step_fixed_mode
 from neurosim.models.fixed.resonator import ResonatorOptions, step_resonator
@@ -37,6 +38,7 @@ from neurosim.models.fixed.sums import (
 )
 from neurosim.models.registry import (
     ALIF,
+    BIT_SHIFT_LIF,
     BRF,
     CENTER,
     CUBA,
@@ -54,6 +56,7 @@ from neurosim.models.registry import (
     RELU,
     RESONATOR,
     RUNNING_MEAN,
+    SCALED_LIF,
     SIGMA_DELTA,
     SSM,
     SSM_HEAVISIDE,
@@ -131,6 +134,10 @@ def update_fixed(model, constants, table, options, n_modes, parameters, state, c
         return step_fixed_mode(constants, parameters, state, charge, output, active, first)
     if model == EVENT_MODE:
         return step_fixed_event_mode(constants, options, parameters, state, charge, output, active, first)
+    if model == SCALED_LIF:
+        return step_fixed_scaled_lif(constants, options, parameters, state, charge, output, active, first)
+    if model == BIT_SHIFT_LIF:
+        return step_fixed_bit_shift_lif(constants, parameters, state, charge, output, active)
     return np.int64(0)
 
 

@@ -36,10 +36,11 @@ Random = np.random.Generator
 MODELS = tuple(oracle.MODELS)
 STATE_SPACES = ("ssm_lif", "ssm_heaviside", "ssm")
 GATES = ("glu", "gsu", "ternary")
-FAMILIES = {"state_spaces": STATE_SPACES, "lif": ("lif", "cuba"), "gates": GATES}
-SECOND_STATES = {"ssm_lif": ("potential",), "cuba": ("potential",), "brf": ("q",), "alif": ("adaptation",)}
+FAMILIES = {"state_spaces": STATE_SPACES, "lif": ("lif", "cuba", "scaled_lif"), "gates": GATES}
+SECOND_STATES = {"ssm_lif": ("potential",), "cuba": ("potential",), "brf": ("q",), "alif": ("adaptation",),
+                 "bit_shift_lif": ("potential",)}
 # Their only state may be unsigned.
-ONE_STATE = ("lif", "integrator", "running_mean")
+ONE_STATE = ("lif", "integrator", "running_mean", "scaled_lif")
 SLOTS = {"value": machine.PORT_SLOT, "state": machine.STATE_SLOT, "second_state": machine.SECOND_STATE_SLOT,
          "internal": machine.INTERNAL_SLOT, "output": machine.OUTPUT_SLOT, "second_output": machine.SECOND_OUTPUT_SLOT}
 TABLES = [oracle.table_of(oracle.sigmoid_above_half), oracle.table_of(oracle.normal_above_half),
@@ -258,6 +259,9 @@ ROWS: dict[str, Callable[[Draw], list[Ints]]] = {
     "integrator": lambda draw: [draw.steps(), *draw.sent(draw.state_bits), *draw.signed(16)],
     "running_mean": lambda draw: [draw.steps(), *draw.sent(draw.state_bits + 8)],
     "lif": lambda draw: [*draw.signed(16), draw.steps(), draw.steps(), draw.steps(), draw.row(0, 63)],
+    "scaled_lif": lambda draw: [draw.steps(), *draw.signed(16)],
+    "bit_shift_lif": lambda draw: [draw.row(0, 8), draw.row(0, 8), draw.row(0, 8), draw.steps(), draw.steps(),
+                                   draw.row(0, 31)],
     "cuba": cuba_rows,
     "ternary": lambda draw: [*draw.signed(16), draw.row(0, 2**23 - 1)],
     "glu": glu_rows,
@@ -414,7 +418,7 @@ def test_silence(model: str, seed: int) -> None:
         table[:] = 0
     case.parameters[[6 * case.setting.n_modes + row for row in oracle.BIASES.get(model, [])]] = 0
     if SPEC_BY_NAME[model].outputs[0].kind == "spike":
-        rows = {"lif": 1, "cuba": 2, "resonator": 2, "brf": 2, "alif": 2, "ssm_lif": -2}
+        rows = {"lif": 1, "cuba": 2, "resonator": 2, "brf": 2, "alif": 2, "ssm_lif": -2, "scaled_lif": 0}
         threshold = rows.get(model, -1)
         case.parameters[threshold] = np.maximum(case.parameters[threshold], 1)
     for number, token in enumerate(run_kernel(case)):

@@ -14,6 +14,7 @@ from neurosim.graph import DenseWeights, Network, Population, Projection
 from neurosim.mapping import MappingOptions
 from neurosim.mapping.lower_function import lower_neurons
 from neurosim.mapping.rewrite import rewritten
+from tests.mapping.chips import make_chip
 
 
 def small_b() -> Network:
@@ -29,7 +30,7 @@ def small_b() -> Network:
 
 def test_folding_changes_the_state_and_not_the_output() -> None:
     inputs = np.random.default_rng(1).normal(size=(4, 40, 2))
-    kept, folded = small_b(), rewritten(small_b(), MappingOptions(fold_b=True))
+    kept, folded = small_b(), rewritten(small_b(), MappingOptions(fold_b=True), make_chip())
     largest, readouts = [], []
     for network in (kept, folded):
         reach = [0.0]
@@ -44,7 +45,7 @@ def test_folding_changes_the_state_and_not_the_output() -> None:
 
 def test_without_the_option_nothing_changes() -> None:
     network = small_b()
-    assert rewritten(network, MappingOptions()) is network
+    assert rewritten(network, MappingOptions(), make_chip()) is network
 
 
 def test_formats_of_the_unfolded_network_are_refused() -> None:
@@ -52,4 +53,4 @@ def test_formats_of_the_unfolded_network_are_refused() -> None:
     population = replace(network.populations[1], codings={"h": Coding(Format(24, 12))})
     quantised = replace(network, populations=(network.populations[0], population))
     with pytest.raises(OptionError, match="fold_b.*has formats already"):
-        rewritten(quantised, MappingOptions(fold_b=True))
+        rewritten(quantised, MappingOptions(fold_b=True), make_chip())
