@@ -132,6 +132,17 @@ def test_short_counts(number: float, text: str) -> None:
     assert short(number) == text
 
 
+def test_ctrl_c_while_the_program_loads(tmp_path: Path) -> None:
+    """Whatever is being imported when the signal comes, the program ends without a traceback."""
+    code = ("import builtins, sys\nusual = builtins.__import__\n"
+            "def interrupted(name, *rest):\n    if name == 'typer':\n        raise KeyboardInterrupt\n"
+            "    return usual(name, *rest)\n"
+            "builtins.__import__ = interrupted\nfrom neurosim.__main__ import main\nmain()")
+    done = subprocess.run([*command()[:1], "-c", code], env=environment(), cwd=tmp_path, text=True,
+                          capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "neurosim: interrupted\n")
+
+
 @pytest.mark.parametrize("name", ["quantize", "run"])
 def test_ctrl_c_is_one_line(name: str, tmp_path: Path) -> None:
     """The signal comes at no particular moment, while the command loads or works."""
