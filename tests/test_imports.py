@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.__main__", "neurosim.warm"),
     ("neurosim.cli",),
     ("neurosim.advisor",),
-    ("neurosim.api", "neurosim.profiling", "neurosim"),
+    ("neurosim.api", "neurosim.doctor", "neurosim.profiling", "neurosim"),
     ("neurosim.run_data",),
     ("neurosim.resolve", "neurosim.calibrate"),
     ("neurosim.scenario",),
