@@ -148,7 +148,7 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     resolved = with_sequence_length(resolved, data)
     provenance = _provenance(source, resolved, command) | dict(data.notes)
     if options.numbers == "fixed":
-        resolved, provenance["calibration"] = _with_formats(resolved, data)
+        resolved, provenance["calibration"] = with_formats(resolved, data)
     machine = place(resolved.network, resolved.chip, resolved.mapping)
     return _run_machine(machine, data, options, provenance, trace=trace, force=force, progress=progress)
 
@@ -222,7 +222,7 @@ def find_calibration(found: Resolved, data: ArrayLike | str | Path | None, label
     return find_data(found, data, labels, None, at_most=samples)
 
 
-def _with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
+def with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
     """Return the network with formats, and where they come from."""
     from neurosim.calibrate import quantized
     from neurosim.mapping.rewrite import rewritten

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from neurosim.errors import DataError, OptionError
-from neurosim.explore.executors import Key, Work, WorkerLost
+from neurosim.explore.executors import Key, Work, WorkerLostError
 
 TIMEOUT_S = 10
 # Pieces of work that wait at each thread of the cluster, so that none is idle while results travel.
@@ -25,9 +25,9 @@ class ClusterExecutor:
             from neurosim.explore.dask_plugin import ContextPlugin
         except ImportError:
             raise DataError("Dask is not installed", mend="pip install 'neurosim-chips[explore]'") from None
-        self._as_completed = as_completed
+        self._as_completed: Any = as_completed
         try:
-            self._client = Client(address, timeout=TIMEOUT_S, set_as_default=False)
+            self._client: Any = Client(address, timeout=TIMEOUT_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             first = (str(error).splitlines() or [""])[0][:200]
             raise OptionError(f"scheduler = {address}: {first}", allowed="the address of a Dask scheduler, such as "
@@ -57,7 +57,8 @@ class ClusterExecutor:
 
     def _room(self) -> int:
         """Return how many pieces of work the cluster may hold now; workers come and go."""
-        return max(1, AHEAD * sum(self._client.nthreads().values()))
+        n_threads: int = sum(self._client.nthreads().values())
+        return max(1, AHEAD * n_threads)
 
     def _submit(self, item: Any) -> Any:
         from neurosim.explore.dask_plugin import work_on
@@ -70,7 +71,7 @@ class ClusterExecutor:
         try:
             return future.result()
         except KilledWorker as error:
-            return WorkerLost(f"its workers on the cluster ended: {str(error).splitlines()[0][:200]}")
+            return WorkerLostError(f"its workers on the cluster ended: {str(error).splitlines()[0][:200]}")
 
     def close(self) -> None:
         """Take the context from the workers and let go of the cluster, which stays."""

@@ -51,7 +51,10 @@ class Context:
     def digest(self) -> str:
         """Return the SHA-256 of networks, chips and data, in hex."""
         state = hashlib.sha256()
-        _feed(state, (self.sources, {name: text.located.value for name, text in self.chips.items()}, self.default_chip,
+        # Metadata say when and from where a network was imported, which changes nothing.
+        sources = {name: source._replace(network=dataclasses.replace(source.network, metadata={}))
+                   for name, source in self.sources.items()}
+        _feed(state, (sources, {name: text.located.value for name, text in self.chips.items()}, self.default_chip,
                       self.data.inputs, self.data.labels))
         return state.hexdigest()
 
@@ -84,7 +87,8 @@ def make_context(study: Study) -> Context:
     own = first[0].scenario.chip if first[0].scenario is not None else DEFAULT_CHIP
     default = content.chip or own
     chips = {str(name or default): read_chip(str(name or default)) for name in study.choices("chip", default)}
-    return Context(sources, chips, default, first[1]._replace(notes={}), content.settings, content.numbers, content.schedule, content.seed)
+    data = first[1]._replace(notes={})
+    return Context(sources, chips, default, data, content.settings, content.numbers, content.schedule, content.seed)
 
 
 def _calibration(found: Resolved, data: Data) -> Float64Array:

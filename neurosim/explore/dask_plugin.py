@@ -9,7 +9,7 @@ from distributed import WorkerPlugin, get_worker
 from neurosim.explore.executors import Work
 
 
-class ContextPlugin(WorkerPlugin):
+class ContextPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed is published without all of its types
     """Carries the context to every worker once, and to each that joins later."""
 
     def __init__(self, work: Work, context: Any) -> None:

@@ -1,7 +1,7 @@
 """Who does the work: processes of this machine, or a Dask cluster. Both take one function and one shared context.
 
-The context goes to each worker once. A worker that dies loses nothing but its time: what it was at is done by another,
-and work that kills its workers again and again comes back as `WorkerLost`.
+The context goes to each worker once. A worker that dies loses nothing but its time: what it was at is done by
+another, and work that kills its workers again and again comes back as `WorkerLostError`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from neurosim.errors import SimulationError
 Key = TypeVar("Key")
 # work(context, item) -> result; a function of a module, so that it can be sent by name.
 Work = Callable[[Any, Any], Any]
-# How often work is tried whose worker dies; on a cluster its scheduler says so (distributed.scheduler.allowed-failures).
+# How often work is tried whose worker dies; on a cluster, the scheduler's `allowed-failures` says so.
 TRIES = 3
 
 
-class WorkerLost(SimulationError):
+class WorkerLostError(SimulationError):
     """The worker of a piece of work died, again and again."""
 
 
@@ -26,7 +26,7 @@ class Executor(Protocol):
     """Does many pieces of work at once."""
 
     def run(self, items: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
-        """Yield (key, result) of each (key, item) as it is done; a result may be a WorkerLost.
+        """Yield (key, result) of each (key, item) as it is done; a result may be a WorkerLostError.
 
         An exception that the work raises is raised here.
         """

@@ -1,8 +1,8 @@
 """How much each parameter matters to each objective: the share of the variance between groups of its values.
 
-For each parameter the points where it is active are grouped by its value, numbers with many values into classes of equal
-size. The share is epsilon squared, (SSB - (k - 1) MSW) / SST: the variance between k groups less what chance alone would
-put there (Kelley 1935). It sees the effect of a parameter by itself, not that of a combination.
+For each parameter the points where it is active are grouped by its value, numbers with many values into classes of
+equal size. The share is epsilon squared, (SSB - (k - 1) MSW) / SST: the variance between k groups less what chance
+alone would put there (Kelley 1935). It sees the effect of a parameter by itself, not that of a combination.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from neurosim.errors import OptionError
-from neurosim.explore.executors import TRIES, Key, Work, WorkerLost
+from neurosim.explore.executors import TRIES, Key, Work, WorkerLostError
 
 MAX_WORKERS = 1024
 
@@ -97,7 +97,8 @@ class LocalExecutor:
             if job.n_tries < TRIES:
                 again.append(job)
             else:
-                yield job.key, WorkerLost(f"{TRIES} workers ended while they were at it, the last with code {code}")
+                reason = f"{TRIES} workers ended while they were at it, the last with code {code}"
+                yield job.key, WorkerLostError(reason)
             return
         worker.job = None
         if not is_result:

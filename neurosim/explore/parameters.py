@@ -83,9 +83,12 @@ class Parameter:
     def suggest(self, trial: optuna.Trial) -> Scalar:
         """Return what an Optuna trial suggests."""
         if not self.is_range:
-            return trial.suggest_categorical(self.name, self.values)
+            chosen: Scalar = trial.suggest_categorical(self.name, self.values)
+            return chosen
         if self.is_integer:
-            return trial.suggest_int(self.name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log)
+            number: int = trial.suggest_int(self.name, int(self.low), int(self.high), step=int(self.step or 1),
+                                            log=self.log)
+            return number
         return self.tidy(trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log))
 
     def tidy(self, value: float) -> Scalar:

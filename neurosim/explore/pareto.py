@@ -60,4 +60,5 @@ def best(costs: Float64Array, n_wanted: int) -> Int64Array:
 def as_costs(rows: Sequence[Sequence[float]], directions: Sequence[str]) -> Float64Array:
     """Return values[point][objective] with every objective to be small: those to be large change sign."""
     signs = np.array([-1.0 if direction == "max" else 1.0 for direction in directions])
-    return np.asarray(rows, np.float64).reshape(len(rows), len(directions)) * signs
+    values: Float64Array = np.asarray(rows, np.float64).reshape(len(rows), len(directions)) * signs
+    return values

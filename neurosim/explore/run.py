@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,28 +96,25 @@ def make_search(study: Study, folder: Path, *, resume: bool) -> Search:
 def _run(study: Study, search: Search, store: Store, executor: Executor, progress: Progress | None) -> None:
     n_total = study.n_points + (min(study.content.event_points, study.n_points) if len(study.details) > 1 else 0)
     tell = _counting(store, n_total, progress)
-    number = 0
     while points := search.batch():
-        distinct = list({point.key: point for point in points}.values())
-        numbers = {point.key: number + place for place, point in enumerate(distinct)}
-        _evaluate(distinct, numbers, study.details[0], store, executor, tell)
-        number += len(distinct)
-        search.tell({point.key: outcome for point in distinct
+        _evaluate(points, study.details[0], store, executor, tell)
+        search.tell({point.key: outcome for point in points.values()
                      if (outcome := store.get(point, study.details[0])) is not None})
     if len(study.details) > 1:
         chosen = select(study, [row for row in store.rows() if row.detail == CHEAP])
-        _evaluate([row.point for row in chosen], {row.point.key: row.number for row in chosen}, DEAR, store, executor,
-                  tell)
+        _evaluate({row.number: row.point for row in chosen}, DEAR, store, executor, tell)
 
 
-def _evaluate(points: Iterable[Point], numbers: dict[str, int], detail: str, store: Store, executor: Executor,
+def _evaluate(points: Mapping[int, Point], detail: str, store: Store, executor: Executor,
               tell: Callable[[], None]) -> None:
-    """Run those points that have no outcome yet, and keep what comes of them."""
-    missing = [point for point in points if store.get(point, detail) is None]
+    """Run those points that have no outcome yet, each once, and keep what comes of them."""
     tell()
-    for point, result in executor.run((point, Task(dict(point.settings), detail)) for point in missing):
+    first = {point.key: (number, point) for number, point in reversed(list(points.items()))}      # the lowest stays
+    missing = sorted((each for each in first.values() if store.get(each[1], detail) is None), key=lambda each: each[0])
+    tasks = (((number, point), Task(dict(point.settings), detail)) for number, point in missing)
+    for (number, point), result in executor.run(tasks):
         outcome = result if isinstance(result, Outcome) else Outcome(FAILED, str(result))
-        store.put(Row(numbers[point.key], point, detail, outcome))
+        store.put(Row(number, point, detail, outcome))
         tell()
 
 

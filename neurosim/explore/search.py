@@ -1,12 +1,12 @@
 """Which points come next. A search proposes points in batches and is told the outcomes of a batch before the next.
 
-What it proposes follows from the study and from the outcomes told, in the order of their numbers: not from which worker
-was first, nor from where a study was killed and went on.
+What it proposes follows from the study and from the outcomes told, in the order of their numbers: not from which
+worker was first, nor from where a study was killed and went on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from neurosim.explore.parameters import grid_points, random_point
@@ -22,8 +22,8 @@ PATIENCE = 1000
 class Search(Protocol):
     """Proposes points."""
 
-    def batch(self) -> Sequence[Point]:
-        """Return the points that come next, those among them that have outcomes included; empty at the end."""
+    def batch(self) -> Mapping[int, Point]:
+        """Return the points that come next, by number, also those that have outcomes already; empty at the end."""
         ...
 
     def tell(self, outcomes: Mapping[str, Outcome]) -> None:
@@ -35,11 +35,11 @@ class PlannedSearch:
     """Points that are known beforehand: a grid, or random draws without repetition."""
 
     def __init__(self, study: Study) -> None:
-        self._points: list[Point] = list(_planned(study))
+        self._points: dict[int, Point] = dict(enumerate(_planned(study)))
 
-    def batch(self) -> Sequence[Point]:
+    def batch(self) -> Mapping[int, Point]:
         """Return all points at once."""
-        points, self._points = self._points, []
+        points, self._points = self._points, {}
         return points
 
     def tell(self, outcomes: Mapping[str, Outcome]) -> None:

@@ -1,6 +1,7 @@
 """The results of a study in one SQLite file: what stands there is whole, whenever the program was killed.
 
-A point is written in one transaction when its run is over, and its key is unique, so that no point stands there twice.
+A point is written in one transaction when its run is over, and its key is unique, so that no point stands there
+twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The keys of a study file, and what they must be; `study.py` turns them into a `Study`.
+"""The keys of a study file, and what they must be; `study.py` turns them into a `Study`. An example:
 
     name: digit-chips
     source: digits                        # scenario, network file or weight file
@@ -15,6 +15,8 @@
     search: {method: nsga2, points: 200, seed: 0}
     detail: cheap_first
     event_points: 20
+
+docs/explore.md says what each key means.
 """
 
 from __future__ import annotations
@@ -138,7 +140,8 @@ def _parameter_faults(located: Located, name: str, spec: ParameterSpec, names: l
         if (spec.low, spec.high, spec.step, spec.steps, spec.log) != (None, None, None, None, False):
             yield located.fault(path, "values and a range", "values, or low and high", "remove one of them")
         if not spec.values:
-            yield located.fault((*path, "values"), "[]", "at least one value", "name the values, or remove the parameter")
+            yield located.fault((*path, "values"), "[]", "at least one value",
+                                "name the values, or remove the parameter")
         elif len({(type(value) is bool, value) for value in spec.values}) < len(spec.values):
             yield located.fault((*path, "values"), shown(spec.values), "each value once", "remove the doubles")
     else:
@@ -162,7 +165,8 @@ def _range_faults(located: Located, path: tuple[str, str], spec: ParameterSpec) 
                             "give one value as a list")
         return
     if spec.log and spec.low <= 0:
-        yield located.fault((*path, "low"), str(spec.low), "a number above 0", "a range in the logarithm begins above 0")
+        yield located.fault((*path, "low"), str(spec.low), "a number above 0",
+                            "a range in the logarithm begins above 0")
     if spec.log and spec.step is not None:
         yield located.fault((*path, "step"), str(spec.step), "no step beside log", "remove one of them")
     if spec.step is not None and not 0 < spec.step <= spec.high - spec.low:
