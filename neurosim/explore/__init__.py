@@ -15,21 +15,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neurosim.explore.dataset import Evaluation as Evaluation
     from neurosim.explore.dataset import evaluate as evaluate
     from neurosim.explore.decide import Comparison as Comparison
     from neurosim.explore.decide import compare as compare
-    from neurosim.explore.duty import Duty as Duty
-    from neurosim.explore.duty import duty as duty
+    from neurosim.explore.real_time import Duty as Duty
+    from neurosim.explore.real_time import duty as duty
     from neurosim.explore.run import StudyResult as StudyResult
     from neurosim.explore.run import run_study as run_study
     from neurosim.explore.study import Study as Study
     from neurosim.explore.study import load_study as load_study
+    from neurosim.explore.totals import Measured as Measured
 
-_HOME = {"Comparison": "decide", "compare": "decide", "Duty": "duty", "duty": "duty", "Evaluation": "dataset",
+_HOME = {"Comparison": "decide", "compare": "decide", "Duty": "real_time", "duty": "real_time", "Measured": "totals",
          "evaluate": "dataset", "StudyResult": "run", "run_study": "run", "Study": "study", "load_study": "study"}
 
-__all__ = ["Comparison", "Duty", "Evaluation", "Study", "StudyResult", "compare", "duty", "evaluate", "load_study",
+__all__ = ["Comparison", "Duty", "Measured", "Study", "StudyResult", "compare", "duty", "evaluate", "load_study",
            "run_study"]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from hw_models.schema import Chip
-    from neurosim.report import Summary
+    from neurosim.explore.totals import Measured
 
 MIN, MAX = "min", "max"
 
@@ -17,56 +17,60 @@ class Metric(NamedTuple):
 
     unit : "" of shares and counts
     direction : `min` or `max`
-    read : from the summary of a run and its chip; None where the run does not have it
+    read : from a run and its chip; None where the run does not have it
     """
 
     unit: str
     direction: str
     title: str
-    read: Callable[[Summary, Chip], float | None]
+    read: Callable[[Measured, Chip], float | None]
 
 
-def _latency(summary: Summary, chip: Chip) -> float | None:
-    spread = summary.latency.per_sample
-    return None if spread is None else spread.mean
+def _latency(run: Measured, chip: Chip) -> float | None:
+    return None if run.latency is None else run.latency.mean
 
 
-def _area(summary: Summary, chip: Chip) -> float | None:
-    return None if chip.area_mm2 is None else chip.area_mm2 * summary.cores_used / chip.n_cores
+def _area(run: Measured, chip: Chip) -> float | None:
+    return None if chip.area_mm2 is None else chip.area_mm2 * run.cores_used / chip.n_cores
 
 
-def _per_sample(total: float, summary: Summary) -> float | None:
-    return total / summary.samples if summary.samples else None
+def _per_sample(total: float, run: Measured) -> float | None:
+    return total / run.samples if run.samples else None
+
+
+def _count(run: Measured, *events: str) -> float:
+    return float(sum(run.counts[event] for event in events))
 
 
 # What a study may optimise and constrain.
 OBJECTIVES: Mapping[str, Metric] = {
-    "accuracy": Metric("", MAX, "accuracy", lambda summary, chip: summary.accuracy),
-    "energy": Metric("J", MIN, "energy per sample", lambda summary, chip: summary.energy_per_sample_j),
+    "accuracy": Metric("", MAX, "accuracy", lambda run, chip: run.accuracy),
+    "energy": Metric("J", MIN, "energy per sample", lambda run, chip: _per_sample(run.energy.total_j, run)),
     "latency": Metric("s", MIN, "latency per sample", _latency),
-    "cores": Metric("", MIN, "cores in use", lambda summary, chip: float(summary.cores_used)),
+    "cores": Metric("", MIN, "cores in use", lambda run, chip: float(run.cores_used)),
     "area": Metric("mm²", MIN, "area of the cores in use", _area),
 }
 # What is kept beside them.
 DETAILS: Mapping[str, Metric] = {
     "energy_low": Metric("J", MIN, "energy, 5th percentile",
-                         lambda summary, chip: _per_sample(summary.energy.interval_low_j, summary)),
+                         lambda run, chip: _per_sample(run.energy.interval_low_j, run)),
     "energy_high": Metric("J", MIN, "energy, 95th percentile",
-                          lambda summary, chip: _per_sample(summary.energy.interval_high_j, summary)),
+                          lambda run, chip: _per_sample(run.energy.interval_high_j, run)),
     "energy_static": Metric("J", MIN, "static energy per sample",
-                            lambda summary, chip: _per_sample(summary.energy.static_j, summary)),
+                            lambda run, chip: _per_sample(run.energy.static_j, run)),
     "assumed_share": Metric("", MIN, "share of the energy on assumed figures",
-                            lambda summary, chip: summary.energy.assumed_share),
-    "time_steps": Metric("", MIN, "time steps", lambda summary, chip: float(summary.time_steps)),
-    "synaptic_events": Metric("", MIN, "synaptic events", lambda summary, chip: float(summary.synaptic_events)),
-    "packets": Metric("", MIN, "packets", lambda summary, chip: float(summary.packets)),
-    "packet_hops": Metric("", MIN, "packet hops", lambda summary, chip: float(summary.packet_hops)),
+                            lambda run, chip: run.energy.assumed_share),
+    "time_steps": Metric("", MIN, "time steps", lambda run, chip: float(run.time_steps)),
+    "synaptic_events": Metric("", MIN, "synaptic events",
+                              lambda run, chip: _count(run, "synapse_dense", "synapse_sparse", "synapse_conv")),
+    "packets": Metric("", MIN, "packets", lambda run, chip: _count(run, "packet_out")),
+    "packet_hops": Metric("", MIN, "packet hops", lambda run, chip: _count(run, "hop_ew", "hop_ns")),
     "overflows": Metric("", MIN, "overflows",
-                        lambda summary, chip: None if summary.overflows is None else float(summary.overflows)),
+                        lambda run, chip: None if run.overflows is None else float(run.overflows)),
 }
 METRICS: Mapping[str, Metric] = {**OBJECTIVES, **DETAILS}
 
 
-def read_metrics(summary: Summary, chip: Chip) -> dict[str, float | None]:
+def read_metrics(run: Measured, chip: Chip) -> dict[str, float | None]:
     """Return every metric of a run."""
-    return {name: metric.read(summary, chip) for name, metric in METRICS.items()}
+    return {name: metric.read(run, chip) for name, metric in METRICS.items()}

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hw_models.load import build_chip
 from hw_models.located import ConfigError
-from neurosim import engine
 from neurosim.calibrate.measure import measure, quantized
 from neurosim.engine import RunOptions
 from neurosim.errors import InputError, SimulationError
 from neurosim.explore.context import Context
 from neurosim.explore.metrics import read_metrics
 from neurosim.explore.points import Point, as_yaml
+from neurosim.explore.totals import Measured, Placed, measure_batches, run_batch
 from neurosim.graph import Network
 from neurosim.mapping import map_network
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.rewrite import rewritten
 from neurosim.resolve import mapping_options, quantize_options, split_settings
-from neurosim.traces.store import Trace, TraceWriter
 
 if TYPE_CHECKING:
     from hw_models.schema import Chip
-    from neurosim.machine import Machine
-    from neurosim.report import Summary
 
 OK, INFEASIBLE, FAILED = "ok", "infeasible", "failed"
 
@@ -58,20 +53,12 @@ class Outcome:
     wall_s: float = 0.0
 
 
-class Placed(NamedTuple):
-    """A point, ready to run."""
-
-    machine: Machine
-    chip: Chip
-    numbers: str
-
-
 def evaluate_point(context: Context, task: Task) -> Outcome:
     """Run one point; whatever goes wrong with it is its outcome and ends nothing."""
     started = time.perf_counter()
     try:
         placed = place_point(context, Point(task.settings))
-        summary = _run(placed, context, task.detail)
+        metrics = read_metrics(_run(placed, context, task.detail), placed.chip)
     except (InputError, ConfigError) as error:
         return Outcome(INFEASIBLE, str(error), None, time.perf_counter() - started)
     except SimulationError as error:
@@ -81,7 +68,7 @@ def evaluate_point(context: Context, task: Task) -> Outcome:
     except Exception as error:      # one point must not end a study of thousands
         reason = f"unexpected {type(error).__name__}: {str(error)[:300]}"
         return Outcome(FAILED, reason, None, time.perf_counter() - started)
-    return Outcome(OK, "", read_metrics(summary, placed.chip), time.perf_counter() - started)
+    return Outcome(OK, "", metrics, time.perf_counter() - started)
 
 
 def place_point(context: Context, point: Point) -> Placed:
@@ -129,30 +116,7 @@ def _remembering(context: Context) -> Callable[..., Any]:
     return measured
 
 
-def _run(placed: Placed, context: Context, detail: str) -> Summary:
-    """Run the samples, one thread to a worker, and return the priced summary."""
-    return run_batch(placed, context.data.inputs, context.data.labels, detail, context.seed)[0]
-
-
-def run_batch(placed: Placed, inputs: Any, labels: Any, detail: str, seed: int) -> tuple[Summary, Any]:
-    """Run some samples on one thread; return the priced summary and the read-outs, float64[sample, neuron]."""
-    from hw_models.load import to_mapping
-    from neurosim.report import summarise
-
-    options = RunOptions(detail=detail, numbers=placed.numbers, workers=1, record_spikes=False, seed=seed)
-    provenance = {"chip": _json(to_mapping(placed.chip)), "source": "", "command": ""}
-    with tempfile.TemporaryDirectory(prefix="neurosim-") as folder:
-        path = Path(folder) / "run.h5"
-        header = engine.header(placed.machine, options, len(inputs), provenance)
-        with TraceWriter(path, header) as writer:
-            if labels is not None:
-                writer.set_labels(labels)
-            engine.run(placed.machine, inputs, options, writer)
-        with Trace.open(path) as trace:
-            return summarise(trace), trace.readout
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, sort_keys=True)
+def _run(placed: Placed, context: Context, detail: str) -> Measured:
+    """Run the samples, on one thread."""
+    options = RunOptions(detail=detail, numbers=placed.numbers, workers=1, record_spikes=False, seed=context.seed)
+    return measure_batches(placed, [run_batch(placed, context.data.inputs, options)], context.data.labels)

@@ -29,7 +29,9 @@ event_points: 5
 def write_study(folder: Path, *, method: str = "random", points: int = 12, detail: str = "analytic",
                 more: str = "") -> Path:
     """Write a study of a network with five neurons; return its file."""
-    network, data = save_tiny(folder)
+    network, data = folder / "tiny.h5", folder / "tiny.npz"
+    if not network.exists():
+        save_tiny(folder)
     path = folder / "study.yaml"
     path.write_text(STUDY.format(network=network, data=data, method=method, points=points, detail=detail, more=more))
     return path
