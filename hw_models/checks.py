@@ -15,7 +15,7 @@ from pydantic import Field
 
 from hw_models.explain import nearest, validate
 from hw_models.located import ConfigError, Fault, KeyPath, Located, dotted, read_located, shown
-from hw_models.schema import Strict
+from hw_models.schema import Capabilities, Strict
 
 SOURCES_PATH = Path(__file__).parent / "sources.yaml"
 PS_PER_NS = 1_000
@@ -90,11 +90,7 @@ class View:
 
     def optional(self, name: str) -> Any:
         """Return what `get` does, and None where an optional field is absent or null."""
-        path = _path(name)
-        try:
-            return self._located.get(path)
-        except KeyError:
-            return None
+        return self._located.optional(_path(name))
 
     def ps(self, name: str) -> int:
         """Return the nominal value of a figure in nanoseconds as whole picoseconds."""
@@ -266,6 +262,8 @@ def _dendrite_operators_once(view: View) -> Iterator[Problem]:
 def _sync_has_its_block(view: View) -> Iterator[Problem]:
     """`tick` and `free_running` stand where `sync` names them, and nowhere else; `barrier` likewise."""
     sync = view.get("sync")
+    if view.optional("unpublished") is not None:
+        return
     for name in ("tick", "free_running"):
         given = view.optional(name) is not None
         if (sync == name) != given:
@@ -278,8 +276,13 @@ def _sync_has_its_block(view: View) -> Iterator[Problem]:
                       "give the latency of a barrier, e.g. among 1 tile")
 
 
+def _tick_takes_time(view: View) -> Iterator[Problem]:
+    if view.optional("tick") is not None:
+        yield from _at_least_1_ps(view, "tick.period_ns", "a clock of no period would have no time steps")
+
+
 def _free_running_costs(view: View) -> Iterator[Problem]:
-    if view.get("sync") != "free_running":
+    if view.get("sync") != "free_running" or view.optional("unpublished") is not None:
         return
     for name in ("advance_exp", "advance_multiply"):
         if view.optional(f"core.costs.{name}") is None:
@@ -289,6 +292,10 @@ def _free_running_costs(view: View) -> Iterator[Problem]:
 
 def _grid_takes_time(view: View) -> Iterator[Problem]:
     if view.optional("grid") is not None:
+        if view.ps("noc.router_latency_ns") + view.ps("grid.link_latency_ns") < 1:
+            yield Problem((_path("grid.link_latency_ns.value"), _path("noc.router_latency_ns.value")),
+                          "router and link latency together at least 0.001 ns (1 ps)",
+                          "give the router or the link between chips a latency, e.g. 10.0")
         yield from _at_least_1_ps(view, "grid.link_cycle_ns", "a link of no cycle would have no bandwidth limit")
         chips = [entry["chips"] for entry in view.get("grid.barrier")]
         for index in range(1, len(chips)):
@@ -299,6 +306,37 @@ def _grid_takes_time(view: View) -> Iterator[Problem]:
         if view.get("noc.topology") == "torus":
             yield Problem((("noc", "topology"), ("grid",)), "`mesh` in a grid of chips",
                           "write `topology: mesh`, or remove the grid")
+
+
+# What a chip may leave out with the reason in `unpublished`, and must not otherwise.
+_PUBLISHED = ("core.costs", "noc.costs", "noc.router_latency_ns", "noc.link_latency_ew_ns", "noc.link_latency_ns_ns",
+              "noc.eject_latency_ns", "noc.link_cycle_ns", "noc.credit_latency_ns", "input_port.packet_latency_ns",
+              "input_port.packet_pj", "output_port.packet_latency_ns", "output_port.packet_pj", "barrier_pj",
+              "nominal_step_ns")
+
+
+def _unpublished_or_whole(view: View) -> Iterator[Problem]:
+    """A chip has every figure, or says why it has none per event; nothing in between."""
+    if view.optional("unpublished") is None:
+        for name in _PUBLISHED:
+            if view.get(name) is None:
+                yield Problem((_path(name),), "given, unless `unpublished` says why nothing per event is known",
+                              "give what is missing; a guess is `basis: assumed` with a wide interval")
+        return
+    for name in ("core.costs", "noc.costs"):
+        if view.optional(name) is not None:
+            yield Problem((_path(name), ("unpublished",)), "null with `unpublished`",
+                          "write `null`, or remove `unpublished`", "(given)")
+
+
+def _assumed_capabilities_exist(view: View) -> Iterator[Problem]:
+    able = view.get("core.capabilities")
+    names = [name for name in Capabilities.model_fields if name not in ("source", "assumed")]
+    for index, name in enumerate(able.get("assumed", [])):
+        if name not in names:
+            match = nearest(str(name), names)
+            yield Problem((("core", "capabilities", "assumed", index),), f"one of {', '.join(names)}",
+                          f"write `{match}`" if match else "remove it")
 
 
 def _crossbar(view: View) -> Iterator[Problem]:
@@ -365,8 +403,9 @@ def _layer_cores(view: View) -> Iterator[Problem]:
 
 
 CHECKS: tuple[Check, ...] = (
+    _unpublished_or_whole, _assumed_capabilities_exist,
     _ports_on_chip, _hop_takes_time, _credit_takes_time, _cycle_takes_time, _torus_is_unbuffered, _finite_core_input,
     _barrier_sorted, _payload_for_outputs, _accumulator_holds_weight, _loihi_words, _synapse_fits_memory,
-    _dendrite_operators_once, _sync_has_its_block, _free_running_costs, _grid_takes_time, _crossbar,
+    _dendrite_operators_once, _sync_has_its_block, _tick_takes_time, _free_running_costs, _grid_takes_time, _crossbar,
     _ascending_choices, _profiles_apart, _axons_in_the_pool, _layer_cores,
 )

@@ -22,6 +22,7 @@ from hw_models.explain import nearest
 from hw_models.located import ConfigError, Fault
 from hw_models.scaling import scale_energy_by_node, scale_energy_by_voltage, scale_figure
 from hw_models.schema import Chip, CoreCosts, Figure
+from hw_models.unpublished import unpublished_fault
 
 __all__ = [
     "EnergyBill", "EnergyRow", "check_costs", "energy_figures", "price", "sample_figures", "scale_energy_by_node",
@@ -35,6 +36,7 @@ W_PER_MW = 1e-3
 COMMON_SHARE = 0.5
 PERCENTILES = (5.0, 95.0)
 STATIC = "static"
+STATIC_COMPONENTS = ("chip_idle", "core_active", "clock")
 
 _GROUPS = {
     "soma_active": "soma", "soma_inactive": "soma", "program_active": "soma", "program_inactive": "soma",
@@ -105,6 +107,12 @@ class EnergyBill:
         assumed = math.fsum(row.energy_j for row in self.rows if row.basis == "assumed")
         return assumed / self.total_j if self.total_j > 0 else 0.0
 
+    @property
+    def assumed_rows(self) -> tuple[EnergyRow, ...]:
+        """Components that took part and rest on an `assumed` figure, dearest first; some of value 0 but an interval."""
+        rows = [row for row in self.rows if row.basis == "assumed" and row.high_j > 0]
+        return tuple(sorted(rows, key=lambda row: (-row.energy_j, -row.high_j)))
+
     def by_group(self) -> dict[str, float]:
         """Return the nominal energy of each group in joules, in the order of the rows."""
         groups: dict[str, list[float]] = {}
@@ -118,7 +126,10 @@ class EnergyBill:
             "total": self.total_j, "static": self.static_j, "dynamic": self.dynamic_j,
             "low": self.interval_low_j, "high": self.interval_high_j,
             "corner_low": self.corner_low_j, "corner_high": self.corner_high_j,
-            "assumed_share": self.assumed_share, "by_group": self.by_group(),
+            "assumed_share": self.assumed_share,
+            "assumed": {row.component: row.energy_j / total if (total := self.total_j) > 0 else 0.0
+                        for row in self.assumed_rows},
+            "by_group": self.by_group(),
             "by_component": {row.component: asdict(row) for row in self.rows},
         }
 
@@ -130,6 +141,7 @@ def price(
     n_active_cores: int,
     time_s: float,
     *,
+    n_chips: int = 1,
     n_samples: int = 2000,
     seed: int = 0,
 ) -> EnergyBill:
@@ -139,26 +151,32 @@ def price(
     ----------
     core_counts : events booked per core, summed over the cores; absent ones count 0
     chip_counts : events booked per chip
-    n_active_cores : cores in use, 0 to chip.n_cores
+    n_active_cores : cores in use, 0 to chip.n_cores of each chip
     time_s : duration of the run in seconds
+    n_chips : chips in use, at least 1; each draws `chip_idle`
     n_samples : samples of the interval, at least 1
     seed : of the samples; the same figure takes the same draws in every bill, so that bills can be compared
 
     Raises
     ------
     ConfigError  if an event has no cost
-    ValueError   if a count, the time or the number of cores or samples is out of range
+    ValueError   if a count, the time or the number of chips, cores or samples is out of range
     """
     counts = {**core_counts, **chip_counts}
     # A chip that never advances neurons, or stands alone, has no cost for what can never happen on it.
-    counts = {name: count for name, count in counts.items() if count or name not in _CONDITIONAL}
-    _check_ranges(counts, n_active_cores, chip.n_cores, time_s, n_samples)
+    counts = {name: count for name, count in counts.items()
+              if count or not (name in _CONDITIONAL or chip.unpublished)}
+    if n_chips < 1:
+        raise ValueError(f"n_chips = {n_chips}: must be 1 or more")
+    _check_ranges(counts, n_active_cores, chip.n_cores * n_chips, time_s, n_samples)
     check_costs(chip, counts)
     figures = energy_figures(chip)
     quantities = {name: int(counts.get(name, 0)) for name in figures}
     scales = {name: quantities[name] * J_PER_PJ for name in figures}
-    for name, n_units in (("chip_idle", 1), ("core_active", n_active_cores)):
+    for name, n_units in (("chip_idle", n_chips), ("core_active", n_active_cores)):
         quantities[name], scales[name] = n_units, n_units * W_PER_MW * time_s
+    if chip.power.clock is not None:
+        quantities["clock"], scales["clock"] = 1, chip.power.clock.frequency_mhz * W_PER_MW * time_s
     rows = tuple(_row(name, figure, quantities[name], scales[name]) for name, figure in figures.items())
     totals = np.array([scales[name] for name in figures]) @ sample_figures(list(figures.values()), n_samples, seed)
     low, high = (float(end) for end in np.percentile(totals, PERCENTILES))
@@ -170,6 +188,8 @@ def price(
 def check_costs(chip: Chip, events: Iterable[str]) -> None:
     """Raise ConfigError listing every event of `events` that `chip` has no cost for."""
     known = [name for name in energy_figures(chip) if _group(name) != STATIC]
+    if chip.unpublished is not None and (asked := list(events)):
+        raise ConfigError([unpublished_fault(chip, f"the energy of {', '.join(asked)}")])
     faults = [
         Fault(chip.name, None, f"costs.{name}", "(missing)", f"the events {', '.join(known)}",
               f"is it `{match}`? if not, add it to the schema of the chip" if (match := nearest(name, known))
@@ -181,18 +201,29 @@ def check_costs(chip: Chip, events: Iterable[str]) -> None:
 
 
 def energy_figures(chip: Chip) -> dict[str, Figure]:
-    """Return the figure of every component: events in picojoules, `chip_idle` and `core_active` in milliwatts."""
-    costs, noc = chip.core.costs, chip.noc.costs
-    return {
-        **{name: cost.energy_pj for name in CoreCosts.model_fields if (cost := getattr(costs, name)) is not None},
-        "hop_ew": noc.hop_ew_pj, "hop_ns": noc.hop_ns_pj,
-        "flit_hop_ew": noc.flit_hop_ew_pj, "flit_hop_ns": noc.flit_hop_ns_pj,
-        "tile_local": noc.tile_local_pj,
-        **({} if chip.grid is None else {"chip_hop": chip.grid.hop_pj, "flit_chip_hop": chip.grid.flit_hop_pj}),
+    """Return the figure of every component: events in picojoules, those of `STATIC_COMPONENTS` in milliwatts.
+
+    Of a chip without published figures per event these are the static ones alone.
+    """
+    costs, noc, grid, clock = chip.core.costs, chip.noc.costs, chip.grid, chip.power.clock
+    events = {
+        **_core_energies(costs),
+        **({} if noc is None else {
+            "hop_ew": noc.hop_ew_pj, "hop_ns": noc.hop_ns_pj,
+            "flit_hop_ew": noc.flit_hop_ew_pj, "flit_hop_ns": noc.flit_hop_ns_pj, "tile_local": noc.tile_local_pj}),
+        **({} if grid is None else {"chip_hop": grid.hop_pj, "flit_chip_hop": grid.flit_hop_pj}),
         "input_packet": chip.input_port.packet_pj, "output_packet": chip.output_port.packet_pj,
         "barrier": chip.barrier_pj,
-        "chip_idle": chip.power.chip_idle_mw, "core_active": chip.power.core_active_mw,
     }
+    published = {name: figure for name, figure in events.items() if figure is not None}
+    static = {"chip_idle": chip.power.chip_idle_mw, "core_active": chip.power.core_active_mw}
+    return {**published, **static, **({} if clock is None else {"clock": clock.power_mw_per_mhz})}
+
+
+def _core_energies(costs: CoreCosts | None) -> dict[str, Figure]:
+    if costs is None:
+        return {}
+    return {name: cost.energy_pj for name in CoreCosts.model_fields if (cost := getattr(costs, name)) is not None}
 
 
 def sample_figures(figures: list[Figure], n_samples: int, seed: int) -> NDArray[np.float64]:
@@ -229,7 +260,7 @@ def _row(name: str, figure: Figure, count: int, scale: float) -> EnergyRow:
 
 
 def _group(name: str) -> str:
-    return STATIC if name in ("chip_idle", "core_active") else _GROUPS[name]
+    return STATIC if name in STATIC_COMPONENTS else _GROUPS[name]
 
 
 def _check_ranges(counts: Mapping[str, int], n_active_cores: int, n_cores: int, time_s: float, n_samples: int) -> None:

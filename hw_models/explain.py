@@ -103,7 +103,14 @@ def _range(schema: JsonSchema) -> str:
 
 
 def _resolved(root: JsonSchema, schema: JsonSchema) -> JsonSchema:
-    """Follow a reference; what stands beside it (the field's description) has precedence."""
+    """Follow a reference; what stands beside it (the field's description) has precedence.
+
+    A block that may be null counts as the block, marked `nullable`.
+    """
+    members = schema.get("anyOf", [])
+    if len(members) == 2 and "$ref" in members[0] and members[1] == {"type": "null"}:
+        beside = {key: value for key, value in schema.items() if key != "anyOf"}
+        return {**_resolved(root, members[0]), **beside, "nullable": True}
     if "$ref" not in schema:
         return schema
     target = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]

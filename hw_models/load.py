@@ -19,6 +19,7 @@ from hw_models.schema import Chip, Figure
 
 CHIP_FOLDER = Path(__file__).parent / "chips"
 _SUFFIXES = (".yaml", ".yml")
+_Triple = tuple[float, float, float]
 
 
 class ChipText(NamedTuple):
@@ -96,32 +97,38 @@ def fingerprint(chip: Chip) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def barrier_latency_ns(chip: Chip, n_tiles: int) -> tuple[float, float, float]:
-    """Return (value, low, high) of the barrier latency among `n_tiles` tiles, in nanoseconds.
+def barrier_latency_ns(chip: Chip, n_tiles: int, n_chips: int = 1) -> tuple[float, float, float]:
+    """Return (value, low, high) of the barrier latency among `n_tiles` tiles on `n_chips` chips, in nanoseconds.
 
-    Linear between the entries of `chip.barrier`, the nearest entry outside them; 0 of a chip without a barrier.
+    Among several chips by the entries of `chip.grid.barrier`, where there are any, else by those of `chip.barrier`:
+    linear between them, the nearest entry outside; 0 of a chip without a barrier.
 
     Raises
     ------
-    ValueError  if `n_tiles` is below 1
+    ValueError  if `n_tiles` or `n_chips` is below 1
     """
-    if n_tiles < 1:
-        raise ValueError(f"n_tiles = {n_tiles}: a barrier needs at least 1 tile")
-    entries = chip.barrier
+    if n_tiles < 1 or n_chips < 1:
+        raise ValueError(f"n_tiles = {n_tiles}, n_chips = {n_chips}: a barrier needs at least 1 tile of 1 chip")
+    if n_chips > 1 and chip.grid is not None and chip.grid.barrier:
+        return _between(n_chips, [(entry.chips, _triple(entry.latency_ns)) for entry in chip.grid.barrier])
+    return _between(n_tiles, [(entry.tiles, _triple(entry.latency_ns)) for entry in chip.barrier])
+
+
+def _between(number: int, entries: list[tuple[int, _Triple]]) -> _Triple:
+    """Return the value at `number`: linear between entries (ascending), the nearest outside, 0 without any."""
     if not entries:
         return 0.0, 0.0, 0.0
-    if n_tiles <= entries[0].tiles:
-        return _triple(entries[0].latency_ns)
-    for before, after in pairwise(entries):
-        if n_tiles <= after.tiles:
-            share = (n_tiles - before.tiles) / (after.tiles - before.tiles)
-            start, end = _triple(before.latency_ns), _triple(after.latency_ns)
+    if number <= entries[0][0]:
+        return entries[0][1]
+    for (before, start), (after, end) in pairwise(entries):
+        if number <= after:
+            share = (number - before) / (after - before)
             value, low, high = (a * (1 - share) + b * share for a, b in zip(start, end, strict=True))
             return value, low, high
-    return _triple(entries[-1].latency_ns)
+    return entries[-1][1]
 
 
-def _triple(figure: Figure) -> tuple[float, float, float]:
+def _triple(figure: Figure) -> _Triple:
     return figure.value, figure.low, figure.high
 
 

@@ -104,6 +104,13 @@ class Located:
             value = value[key]
         return value
 
+    def optional(self, path: KeyPath) -> Any:
+        """Return the value at `path`, and None where there is none."""
+        try:
+            return self.get(path)
+        except KeyError:
+            return None
+
 
 def dotted(path: KeyPath) -> str:
     """Return `core.costs.soma_active` for ("core", "costs", "soma_active")."""

@@ -61,6 +61,7 @@ def _apply(located: Located, option: str, name: str, value: Any, root: JsonSchem
     _must_be_known(located, option, path, root)
     if value is None and "=" not in option:
         raise _fault(option, "", "has no value", "path=value, such as core.weight_bits=4", "add `=` and a value")
+    _must_have_block(located, option, path, value, root)
     if _is_figure(root, path) and not isinstance(value, dict):
         _set_figure(located, option, (*path, "value"), value)
     elif path[-1] in _NUMBERS and _is_figure(root, path[:-1]):
@@ -78,6 +79,16 @@ def _must_be_known(located: Located, option: str, path: KeyPath, root: JsonSchem
     match = ending[0] if ending else nearest(dotted(path), known)
     raise _fault(option, "", f"{dotted(path) or '(nothing)'} is not a field of a chip", "fields of the chip schema",
                  f"write `{match}`" if match else "see hw_models/chips/generic-mesh.yaml for all fields")
+
+
+def _must_have_block(located: Located, option: str, path: KeyPath, value: Any, root: JsonSchema) -> None:
+    """Refuse a number for a block, or a figure, that this chip has not got."""
+    whole = isinstance(value, dict) or value is None
+    for end in range(1, len(path) + (not whole)):
+        block = path[:end]
+        if (lookup(root, block) or {}).get("nullable") and located.optional(block) is None:
+            raise _fault(option, dotted(block), "null: this chip has none", "fields that the chip has",
+                         f"write `{dotted(block)}` in a chip file of your own; generic-mesh.yaml shows every field")
 
 
 def _is_figure(root: JsonSchema, path: KeyPath) -> bool:

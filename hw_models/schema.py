@@ -59,6 +59,10 @@ class Figure(Strict):
         return self
 
 
+# A figure that only a chip with `unpublished` may leave out.
+Published = Figure | None
+
+
 class Cost(Strict):
     """What one countable event costs."""
 
@@ -91,7 +95,16 @@ class CoreCosts(Strict):
 
 
 class Capabilities(Strict):
-    """What a core can compute. A neuron model declares what it needs; lowering compares."""
+    """What a core can compute. A neuron model declares what it needs; lowering compares.
+
+    `assumed` names the fields below that no publication states: a mapping that rests on one of them is a study, not a
+    prediction.
+    """
+
+    source: str = Field(
+        default="user", min_length=1, description="a key of hw_models/sources.yaml, or `user` for a chip of your own"
+    )
+    assumed: list[str] = Field(default=[], description="the names of the capabilities that are assumed, e.g. []")
 
     models: list[str] | Literal["any"] = Field(
         default="any", description="the names of the neuron models that the core supports, or `any`"
@@ -230,7 +243,8 @@ class Core(Strict):
         description="the most destination cores of one neuron output, or null where there is no such limit"
     )
     max_fan_out_synapses: Annotated[int, Field(ge=1, le=2**31)] | None = Field(
-        default=None, description="the most synapses that a neuron of a core feeds, or null where there is no limit"
+        default=None, description="the most synapses that a neuron of a core feeds, or null where there is no limit; "
+        "those onto read-outs do not count on chips with `network_limits`"
     )
     axon_in_bits: Annotated[
         int, Field(ge=0, le=4096, description="the bits of `shared_memory_bits` that an incoming axon takes, e.g. 32")
@@ -268,7 +282,9 @@ class Core(Strict):
         description="the packets that wait before a core, or `unlimited`"
     )
     capabilities: Capabilities = Field(description="what a core can compute")
-    costs: CoreCosts = Field(description="what each event of a core costs")
+    costs: CoreCosts | None = Field(
+        description="what each event of a core costs, or null where `unpublished` says why that is not known"
+    )
 
 
 class NocCosts(Strict):
@@ -292,12 +308,12 @@ class Noc(Strict):
     columns: Annotated[int, Field(ge=1, le=1024, description="the tiles from west to east, e.g. 8")]
     rows: Annotated[int, Field(ge=1, le=1024, description="the tiles from north to south, e.g. 4")]
     cores_per_tile: Annotated[int, Field(ge=1, le=256, description="the cores that share a router, e.g. 4")]
-    router_latency_ns: Figure = Field(description="the time a packet's head takes through a router, in nanoseconds")
-    link_latency_ew_ns: Figure = Field(description="the time over an east-west link, in nanoseconds")
-    link_latency_ns_ns: Figure = Field(description="the time over a north-south link, in nanoseconds")
-    eject_latency_ns: Figure = Field(description="the time from a router into a core, in nanoseconds")
-    link_cycle_ns: Figure = Field(description="the time that one flit occupies a link, in nanoseconds")
-    credit_latency_ns: Figure = Field(description="the time until a freed buffer slot is known upstream, in ns")
+    router_latency_ns: Published = Field(description="the time a packet's head takes through a router, in nanoseconds")
+    link_latency_ew_ns: Published = Field(description="the time over an east-west link, in nanoseconds")
+    link_latency_ns_ns: Published = Field(description="the time over a north-south link, in nanoseconds")
+    eject_latency_ns: Published = Field(description="the time from a router into a core, in nanoseconds")
+    link_cycle_ns: Published = Field(description="the time that one flit occupies a link, in nanoseconds")
+    credit_latency_ns: Published = Field(description="the time until a freed buffer slot is known upstream, in ns")
     buffer_packets: Annotated[int, Field(ge=1, le=4096)] | Literal["unlimited"] = Field(
         description="the packets that an input port of a router holds, or `unlimited`"
     )
@@ -310,15 +326,17 @@ class Noc(Strict):
     self_delivery: Literal["skip", "network"] = Field(
         description="whether packets that a core sends to itself pass its router"
     )
-    costs: NocCosts = Field(description="what each event of the network costs")
+    costs: NocCosts | None = Field(
+        description="what each event of the network costs, or null where `unpublished` says why that is not known"
+    )
 
 
 class Port(Strict):
     """A port through which packets enter or leave the chip, beside the router of a tile."""
 
     tile: Annotated[int, Field(ge=0, le=2**20, description="the tile beside which the port lies, e.g. 0")]
-    packet_latency_ns: Figure = Field(description="the time between two packets, in nanoseconds")
-    packet_pj: Figure = Field(description="the energy of a packet through the port, in picojoules")
+    packet_latency_ns: Published = Field(description="the time between two packets, in nanoseconds")
+    packet_pj: Published = Field(description="the energy of a packet through the port, in picojoules")
 
 
 class BarrierLatency(Strict):
@@ -370,6 +388,15 @@ class Grid(Strict):
     barrier: list[ChipBarrier] = Field(description="barrier latencies among chips, fewest chips first; may be empty")
 
 
+class Clock(Strict):
+    """A clock that takes power as long as it runs, whatever happens."""
+
+    frequency_mhz: Annotated[
+        float, Field(gt=0, le=1e5, description="the frequency at which the chip is run, in megahertz, e.g. 75")
+    ]
+    power_mw_per_mhz: Figure = Field(description="the power of the idle clock, in milliwatts per megahertz")
+
+
 class NetworkLimits(Strict):
     """The neurons of a chip that is made for one network of inputs, hidden and read-out neurons."""
 
@@ -383,6 +410,9 @@ class Power(Strict):
 
     chip_idle_mw: Figure = Field(description="the power of the whole chip, always on, in milliwatts")
     core_active_mw: Figure = Field(description="the power of each core in use on top of that, in milliwatts")
+    clock: Clock | None = Field(
+        default=None, description="a clock whose power goes with its frequency, or null where it is in the idle power"
+    )
 
 
 class Chip(Strict):
@@ -395,23 +425,29 @@ class Chip(Strict):
         description="the die area in square millimetres, or null where unknown"
     )
     sync: Sync = Field(description="how time steps are kept together")
-    nominal_step_ns: Figure = Field(description="the duration of a time step at detail `functional`, in nanoseconds")
+    nominal_step_ns: Published = Field(description="the duration of a time step at detail `functional`, in nanoseconds")
     tick: Tick | None = Field(default=None, description="the clock of the time steps; with `sync: tick` alone")
     free_running: FreeRunning | None = Field(
         default=None, description="how time goes without steps; with `sync: free_running` alone"
     )
     barrier: list[BarrierLatency] = Field(description="barrier latencies, fewest tiles first; empty without a barrier")
-    barrier_pj: Figure = Field(description="the energy of one barrier or tick, in picojoules")
+    barrier_pj: Published = Field(description="the energy of one barrier or tick, in picojoules")
     grid: Grid | None = Field(default=None, description="chips side by side, or null where there is one alone")
     power: Power = Field(description="the static power")
     input_port: Port = Field(description="the port through which packets enter the chip")
     output_port: Port = Field(description="the port through which packets leave the chip")
     noc: Noc = Field(description="the network-on-chip")
     core: Core = Field(description="the cores")
+    missing: list[str] = Field(
+        default=[], description="what no publication states, and what stands in for it, e.g. []"
+    )
     network_limits: NetworkLimits | None = Field(
         default=None, description="the most inputs, hidden and read-out neurons of the chip, or null"
     )
     leaves_out: list[str] = Field(description="what the model does not cover, and where that bites")
+    unpublished: str | None = Field(
+        default=None, description="why there are no figures per event; such a chip maps networks but does not run them"
+    )
 
     @property
     def n_tiles(self) -> int:
@@ -422,3 +458,13 @@ class Chip(Strict):
     def n_cores(self) -> int:
         """Cores on the chip."""
         return self.n_tiles * self.noc.cores_per_tile
+
+    @property
+    def n_chips(self) -> int:
+        """Chips of the grid; 1 without one."""
+        return 1 if self.grid is None else self.grid.columns * self.grid.rows
+
+    @property
+    def n_grid_cores(self) -> int:
+        """Cores of all chips of the grid."""
+        return self.n_cores * self.n_chips

@@ -17,7 +17,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.errors import OptionError
 from neurosim.resolve import Resolved, find_source, mapping_options, resolve, run_options
-from neurosim.run_data import Data, find_data, with_sequence_length
+from neurosim.run_data import Data, find_data, with_sequence_length, with_times
 
 if TYPE_CHECKING:
     from hw_models.schema import Chip
@@ -109,7 +109,8 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
         network: str | None = None, samples: int | None = None, detail: str = "event", numbers: str = "float64",
         schedule: str | None = None, engine: str = "compiled", seed: int = 0, workers: int | None = None,
         overrides: Sequence[str] = (), record: str = "spikes", trace: str | Path | None = None, force: bool = False,
-        progress: Callable[[int, int], None] | None = None, command: str = "") -> RunResult:
+        progress: Callable[[int, int], None] | None = None, command: str = "",
+        times: ArrayLike | str | Path | None = None, jitter_ns: float = 0.0, jitter_runs: int = 0) -> RunResult:
     """Run a network on a chip.
 
     Parameters
@@ -134,6 +135,9 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     force : overwrite it
     progress : called with (samples done, samples in all)
     command : kept in the trace
+    times : on free-running chips: when each token enters, [sample, token] or [token] in ps, or a file
+    jitter_ns : on free-running chips: the most that a packet comes late at a core, drawn by `seed`
+    jitter_runs : repeat the run so many times with such delays, and say what they change; the run itself has none
 
     Raises
     ------
@@ -142,15 +146,17 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     """
     from neurosim.mapping import map_network as place
 
-    options = run_options(detail=detail, numbers=numbers, engine=engine, seed=seed, workers=workers, record=record)
+    options = run_options(detail=detail, numbers=numbers, engine=engine, seed=seed, workers=workers, record=record,
+                          jitter_ns=jitter_ns)
     resolved = resolve(source, chip, network=network, schedule=schedule, seed=seed, overrides=overrides)
-    data = find_data(resolved, inputs, labels, samples)
+    data = with_times(find_data(resolved, inputs, labels, samples), times)
     resolved = with_sequence_length(resolved, data)
     provenance = _provenance(source, resolved, command) | dict(data.notes)
     if options.numbers == "fixed":
         resolved, provenance["calibration"] = with_formats(resolved, data)
     machine = place(resolved.network, resolved.chip, resolved.mapping)
-    return _run_machine(machine, data, options, provenance, trace=trace, force=force, progress=progress)
+    return run_machine(machine, data, options, provenance, trace=trace, force=force, progress=progress,
+                       jitter_runs=jitter_runs)
 
 
 def quantize(source: str | Path | Network, chip: Chip | str | Path | None = None,
@@ -250,14 +256,16 @@ def _provenance(source: str | Path | Network, found: Resolved, command: str) -> 
             "platform": platform.platform()}
 
 
-def _run_machine(machine: Machine, data: Data, options: RunOptions, provenance: Mapping[str, str], *,
-                 trace: str | Path | None, force: bool, progress: Callable[[int, int], None] | None) -> RunResult:
+def run_machine(machine: Machine, data: Data, options: RunOptions, provenance: Mapping[str, str], *,
+                trace: str | Path | None = None, force: bool = False,
+                progress: Callable[[int, int], None] | None = None, jitter_runs: int = 0) -> RunResult:
+    """Run a machine into a trace; a temporary one where none is named."""
     from neurosim.traces.store import Trace
 
     scratch = tempfile.mkdtemp(prefix="neurosim-") if trace is None else None
     try:
         path = Path(trace) if trace is not None else Path(str(scratch)) / "run.h5"
-        _write_trace(machine, data, options, provenance, path, force, progress)
+        _write_trace(machine, data, options, provenance, path, force, progress, jitter_runs)
         opened = Trace.open(path)
         result = RunResult(summarise(opened), opened.readout, opened)
     except BaseException:
@@ -270,10 +278,17 @@ def _run_machine(machine: Machine, data: Data, options: RunOptions, provenance: 
 
 
 def _write_trace(machine: Machine, data: Data, options: RunOptions, provenance: Mapping[str, str], path: Path,
-                 force: bool, progress: Callable[[int, int], None] | None) -> None:
-    """Run into a trace file."""
+                 force: bool, progress: Callable[[int, int], None] | None, jitter_runs: int) -> None:
+    """Run into a trace file; where repeats with late arrivals are asked for, the run itself has none."""
     from neurosim import engine
+    from neurosim.engine.order_study import Outcome, check_repeats, study_order
+    from neurosim.traces.recorder import TeeRecorder
     from neurosim.traces.store import TraceWriter
+
+    check_repeats(machine, options, jitter_runs)
+    late, calm = options, Outcome()
+    if jitter_runs:
+        options = replace(options, arrival_jitter_ps=0)
 
     n_samples = len(data.inputs)
     header = engine.header(machine, options, n_samples, provenance)
@@ -282,5 +297,10 @@ def _write_trace(machine: Machine, data: Data, options: RunOptions, provenance: 
         if data.labels is not None:
             writer.set_labels(data.labels)
         tell = None if progress is None else lambda n_done: progress(n_done, n_samples)
-        engine.run(machine, data.inputs, options, writer, progress=tell)
+        engine.run(machine, data.inputs, options, TeeRecorder(writer, calm) if jitter_runs else writer, progress=tell,
+                   times_ps=data.times_ps)
         writer.note("wall_s", f"{time.perf_counter() - started:.6f}")
+        if jitter_runs:
+            study = study_order(machine, data.inputs, late, calm, repeats=jitter_runs, times_ps=data.times_ps,
+                                labels=data.labels)
+            writer.note("order_study", json.dumps(study.to_json()))

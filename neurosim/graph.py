@@ -49,6 +49,11 @@ class Population:
         state stays, and it sends nothing. What reaches it is what was sent `delay_steps` before those tokens: from a
         source of period 1, a delay of period - 1 takes the first token of each window, and one synapse for each delay
         from 0 to period - 1 sums the window. A window that a sample cuts short is dropped
+    change_threshold : its graded outputs send changes of at least so much, which receivers add up (sigma-delta); None:
+        they send values
+    reset_period, reset_offset : its state is emptied, as it is at the beginning of a sample, before it takes each token
+        with (token - reset_offset) % reset_period == 0; 0: never. That is all: what was sent to it before arrives at
+        its token all the same, and what it sent goes on
     """
 
     name: str
@@ -60,6 +65,9 @@ class Population:
     codings: Mapping[str, Coding] = field(default_factory=dict)
     direction: str = "forward"
     period: int = 1
+    reset_period: int = 0
+    reset_offset: int = 0
+    change_threshold: float | None = None
 
     def __post_init__(self) -> None:
         spec = self.spec
@@ -72,6 +80,8 @@ class Population:
             raise NetworkError(f"{self.name}: n_modes = {self.n_modes}", allowed=f"{allowed} for model {self.model}")
         _check_choice(f"{self.name}: direction", self.direction, list(DIRECTIONS)[:1 + (self.model != "input")])
         self._check_period()
+        self._check_changes()
+        self._check_resets()
         object.__setattr__(self, "parameters", self._full_parameters(spec))
         object.__setattr__(self, "attributes", self._full_attributes(spec))
         quantities = MODEL_QUANTITIES[spec.name].names()
@@ -85,6 +95,32 @@ class Population:
             who = "an input" if self.model == "input" else "a population that takes the tokens from last to first"
             raise NetworkError(f"{self.name}: period = {self.period!r}",
                                allowed=f"integer from 1 to {most}" if most > 1 else f"1 for {who}")
+
+    def _check_changes(self) -> None:
+        threshold = self.change_threshold
+        if threshold is None:
+            return
+        if self.model == "input" or "graded" not in {output.kind for output in self.spec.outputs}:
+            raise NetworkError(f"{self.name}: change_threshold = {threshold!r} of model {self.model}", allowed="None",
+                               mend="changes are sent by neurons with graded outputs")
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold < np.inf:
+            raise NetworkError(f"{self.name}: change_threshold = {threshold!r}", allowed="a number from 0, or None")
+
+    def _check_resets(self) -> None:
+        may = self.model != "input" and self.direction == "forward" and self.period == 1
+        most, allowed = (MOST_PERIOD, f"integer from 0 to {MOST_PERIOD}") if may else (
+            0, "0 for inputs, and for populations that rest or take the tokens from last to first")
+        if not isinstance(self.reset_period, int | np.integer) or not 0 <= self.reset_period <= most:
+            raise NetworkError(f"{self.name}: reset_period = {self.reset_period!r}", allowed=allowed)
+        last = max(int(self.reset_period) - 1, 0)
+        if not isinstance(self.reset_offset, int | np.integer) or not 0 <= self.reset_offset <= last:
+            raise NetworkError(f"{self.name}: reset_offset = {self.reset_offset!r}",
+                               allowed=f"integer from 0 to {last}",
+                               mend="count the offset within one reset_period")
+
+    def is_reset_at(self, token: int) -> bool:
+        """Return whether the state is emptied before `token` is taken."""
+        return self.reset_period > 0 and (token - self.reset_offset) % self.reset_period == 0
 
     @property
     def spec(self) -> ModelSpec:
@@ -241,6 +277,7 @@ class Network:
         _check_weights(projection.weights, label)
         delay_steps = _checked_delay(projection, label)
         _check_periods(source, target, delay_steps, label)
+        _check_summed(source, target, projection.port, label)
         if projection.coding is not None:
             weights = projection.weights
             n_gains = weights.output_shape[0] if isinstance(weights, ConvolutionWeights) else target.size
@@ -297,6 +334,26 @@ def _check_periods(source: Population, target: Population, delay_steps: int | In
     if wrong.size:
         raise NetworkError(f"{label}: delay_steps = {wrong[0]} from a source of period {source.period}",
                            allowed=f"multiples of {source.period}", mend="count delays in tokens of the inputs")
+
+
+def _check_summed(source: Population, target: Population, port: str, label: str) -> None:
+    """Check that the target can add up the changes that its source sends."""
+    if source.change_threshold is None:
+        return
+    reason = cannot_sum(source, target, port)
+    if reason:
+        raise NetworkError(f"{label}: {source.name} sends changes, and {target.name} cannot add them up: {reason}",
+                           mend=f"let {source.name} send values: change_threshold None")
+
+
+def cannot_sum(source: Population, target: Population, port: str) -> str:
+    """Return why `target` could not add up changes of `source`; empty where it can."""
+    operator = target.spec.ports[target.spec.port_index(port)].operator
+    if operator != "sum":
+        return f"port {port!r} takes the {operator}"
+    if source.direction != target.direction:
+        return "they take the tokens in different order"
+    return "they take different tokens" if source.period != target.period else ""
 
 
 def _check_finite(values: FloatArray, label: str) -> None:

@@ -1,5 +1,5 @@
 """The network file: HDF5, schema version 1, 2 where it is quantised, 3 with convolutions, populations that
-are reversed or rest at tokens.
+are reversed, rest at tokens, or have their state emptied at some.
 
     /header                      uint8[…]   JSON: everything that is not an array
     /populations/<i>/<parameter> float64[neuron] or float64[neuron, mode]
@@ -143,7 +143,8 @@ def _write(file: h5py.File, network: Network) -> None:
 def _schema_version(network: Network) -> int:
     """Return the first version that has what the network needs."""
     shared = any(isinstance(item.weights, ConvolutionWeights) for item in network.projections)
-    rests = any(item.period > 1 for item in network.populations)
+    rests = any(item.period > 1 or item.reset_period or item.change_threshold is not None
+                for item in network.populations)
     return 3 if shared or rests or network.needs_whole_sequence else 2 if network.is_quantised else 1
 
 
@@ -182,6 +183,10 @@ def _population_header(population: Population) -> dict[str, Any]:
         header["direction"] = population.direction
     if population.period != 1:
         header["period"] = int(population.period)
+    if population.change_threshold is not None:
+        header["change_threshold"] = float(population.change_threshold)
+    if population.reset_period:
+        header |= {"reset_period": int(population.reset_period), "reset_offset": int(population.reset_offset)}
     return header
 
 
@@ -283,6 +288,8 @@ class _Reader:
             if "direction" in fields:
                 direction = _text(fields, "direction")
             period = _integer(fields, "period") if "period" in fields else 1
+            threshold = _number(fields, "change_threshold") if "change_threshold" in fields else None
+            resets = [_integer(fields, name) if name in fields else 0 for name in ("reset_period", "reset_offset")]
             if model not in SPEC_BY_NAME:
                 raise ValueError(f"{name}: model = {model!r}; allowed: {', '.join(SPEC_BY_NAME)}")
         parameters = {}
@@ -292,7 +299,8 @@ class _Reader:
         quantities = MODEL_QUANTITIES[model].names()
         codings = {name: self.codings.pop(f"population_{index}_{name}") for name in quantities
                    if f"population_{index}_{name}" in self.codings}
-        return Population(name, model, size, parameters, attributes, n_modes, codings, direction, period)
+        return Population(name, model, size, parameters, attributes, n_modes, codings, direction, period, resets[0],
+                          resets[1], threshold)
 
     def _projection(self, index: int, entry: Any, by_name: Mapping[str, Population]) -> Projection:
         with self._field(f"header: projections[{index}]"):
@@ -424,6 +432,13 @@ def _integer(fields: Mapping[str, Any], name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
         raise ValueError(f"{name} = {value!r} is no integer from 0")
     return value
+
+
+def _number(fields: Mapping[str, Any], name: str) -> float:
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} = {value!r} is no number")
+    return float(value)
 
 
 def _integers(fields: Mapping[str, Any], name: str, count: int) -> tuple[int, ...]:

@@ -19,7 +19,8 @@ from neurosim.errors import DataError, nearest
 Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
 
-_DEFAULT_FIELDS = {"inputs": ("inputs", "input", "data", "x"), "labels": ("labels", "label", "targets", "y")}
+_DEFAULT_FIELDS = {"inputs": ("inputs", "input", "data", "x"), "labels": ("labels", "label", "targets", "y"),
+                   "times": ("times_ps", "times")}
 
 
 def load_inputs(source: str | Path, n_columns: int, *, scale: float = 1.0) -> Float64Array:
@@ -37,6 +38,11 @@ def load_labels(source: str | Path) -> Int64Array:
     """Return the class numbers in `source` as int64[sample]; raise DataError where they are none."""
     values, label = _read(source, "labels")
     return check_labels(values, label)
+
+
+def load_times(source: str | Path) -> NDArray[Any]:
+    """Return the numbers in `source`: when tokens enter a free-running chip; the engine checks them."""
+    return _read(source, "times")[0]
 
 
 def has_labels(source: str | Path) -> bool:

@@ -61,7 +61,13 @@ class AttributeSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything that graph, mapping and engines need to know of a model besides its kernel."""
+    """Everything that graph, mapping and engines need to know of a model besides its kernel.
+
+    silent_between_events : without input it neither fires nor sends, so that on a free-running chip its state may be
+        advanced when the next packet comes, over any time; where that hangs on parameters: see `mapping.advance`
+    advance_exp, advance_multiply : exponentials (real or complex) and multiplications of one such advance; for models
+        with modes, of each mode
+    """
 
     name: str
     summary: str
@@ -73,6 +79,9 @@ class ModelSpec:
     cost_class: CostClass = "program"
     needs: frozenset[str] = frozenset()
     has_modes: bool = False
+    silent_between_events: bool = False
+    advance_exp: int = 0
+    advance_multiply: int = 0
 
     def port_index(self, name: str) -> int:
         """Return the index of port `name`; raise KeyError if the model has none."""
@@ -125,7 +134,8 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
     ModelSpec("lif", "leaky integrate-and-fire", _INPUT, _SPIKE,
               (ParameterSpec("leak", None), ParameterSpec("threshold", 1.0), ParameterSpec("reset_value", 0.0),
                ParameterSpec("bias", 0.0), ParameterSpec("refractory_steps", 0.0, low=0, high=63)),
-              (StateSpec("potential"), StateSpec("refractory")), (_COMPARATOR, _RESET), cost_class="soma"),
+              (StateSpec("potential"), StateSpec("refractory")), (_COMPARATOR, _RESET), cost_class="soma",
+              silent_between_events=True, advance_exp=1, advance_multiply=1),
     ModelSpec("cuba", "current-based leaky integrate-and-fire", _INPUT, _SPIKE,
               (ParameterSpec("current_leak", None), ParameterSpec("leak", None), ParameterSpec("threshold", 1.0),
                ParameterSpec("reset_value", 0.0), ParameterSpec("bias", 0.0),
@@ -133,15 +143,15 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
               (StateSpec("current"), StateSpec("potential"), StateSpec("refractory")), (_COMPARATOR, _RESET),
               cost_class="soma"),
     ModelSpec("linear", "sum of inputs plus bias, sent as a graded value", _INPUT, _GRADED,
-              (ParameterSpec("bias", 0.0),), needs=frozenset({"programmable"})),
+              (ParameterSpec("bias", 0.0),), needs=frozenset({"programmable"}), silent_between_events=True),
     ModelSpec("relu", "rectified sum of inputs plus bias", _INPUT, _GRADED, (ParameterSpec("bias", 0.0),),
-              needs=frozenset({"programmable"})),
+              needs=frozenset({"programmable"}), silent_between_events=True),
     ModelSpec("gelu", "Gaussian error linear unit of the sum of inputs plus bias", _INPUT, _GRADED,
               (ParameterSpec("bias", 0.0),), (), (AttributeSpec("form", ("exact", "tanh"), "exact"),),
-              needs=frozenset({"programmable", "multiply", "lookup_table"})),
+              needs=frozenset({"programmable", "multiply", "lookup_table"}), silent_between_events=True),
     ModelSpec("ssm", "S4D channel: complex diagonal state space, real output", _INPUT, _GRADED, _SSM_PARAMETERS,
               _SSM_STATE, (AttributeSpec("activation", ("none", "gelu", "relu"), "none"),), needs=_SSM_NEEDS,
-              has_modes=True),
+              has_modes=True, silent_between_events=True, advance_exp=1, advance_multiply=4),
     ModelSpec("ssm_heaviside", "Binary S4D: S4D channel and Heaviside", _INPUT, _SPIKE,
               (*_SSM_PARAMETERS, ParameterSpec("threshold", 0.0)), _SSM_STATE, (_COMPARATOR,), needs=_SSM_NEEDS,
               has_modes=True),
@@ -174,7 +184,7 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
               needs=frozenset({"programmable", "multiply", "lookup_table"})),
     ModelSpec("integrator", "leaky integral of its input, read out", _INPUT, _GRADED,
               (ParameterSpec("leak", 1.0), ParameterSpec("bias", 0.0)), (StateSpec("potential"),),
-              needs=frozenset({"programmable"})),
+              needs=frozenset({"programmable"}), silent_between_events=True, advance_exp=1, advance_multiply=1),
     ModelSpec("running_mean", "mean of its inputs over the tokens so far, read out", _INPUT, _GRADED,
               (ParameterSpec("bias", 0.0),), (StateSpec("total"), StateSpec("count")),
               needs=frozenset({"programmable", "multiply"})),
@@ -187,7 +197,7 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
     ModelSpec("sigma_delta", "sum of received changes, rectified; sends the change of it", _INPUT, _GRADED,
               (ParameterSpec("threshold", 0.0, low=0), ParameterSpec("bias", 0.0)),
               (StateSpec("sigma"), *_ENCODER_STATE), (AttributeSpec("activation", ("relu", "none"), "relu"), _CODING),
-              needs=frozenset({"programmable"})),
+              needs=frozenset({"programmable"}), silent_between_events=True),
     ModelSpec("delta", "sends the change of its input", _INPUT, _GRADED, (ParameterSpec("threshold", 0.0, low=0),),
               _ENCODER_STATE, (_CODING,), needs=frozenset({"programmable"})),
     ModelSpec("brf", "balanced resonate-and-fire: turns, decays, and is held back after each spike; no reset", _INPUT,
@@ -205,15 +215,24 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
     ModelSpec("mode", "one complex mode of a state space: turns and decays, sends both parts",
               (PortSpec("real"), PortSpec("imag")), _BOTH_PARTS,
               (ParameterSpec("a_real", None), ParameterSpec("a_imag", None)),
-              (StateSpec("h_real"), StateSpec("h_imag")), needs=frozenset({"programmable", "multiply"})),
+              (StateSpec("h_real"), StateSpec("h_imag")), needs=frozenset({"programmable", "multiply"}),
+              silent_between_events=True, advance_exp=1, advance_multiply=4),
     ModelSpec("event_mode", "one complex mode of a state space, decaying over the interval that each token brings",
               (PortSpec("real"), PortSpec("imag"), PortSpec("interval")), _BOTH_PARTS,
               (ParameterSpec("rate_real", None, high=0.0), ParameterSpec("rate_imag", None)),
               (StateSpec("h_real"), StateSpec("h_imag")), (AttributeSpec("hold", ("none", "zero"), "none"),),
-              needs=frozenset({"programmable", "multiply", "lookup_table"})),
+              needs=frozenset({"programmable", "multiply", "lookup_table"}), silent_between_events=True,
+              advance_exp=1, advance_multiply=4),
     ModelSpec("scaled_lif", "leaky integrate-and-fire whose threshold divides the current (SpikingSSM)", _INPUT, _SPIKE,
               (ParameterSpec("threshold", 1.0, low=5e-324), ParameterSpec("leak", 0.125)), (StateSpec("potential"),),
-              (_COMPARATOR,), cost_class="soma"),
+              (_COMPARATOR,), cost_class="soma", silent_between_events=True, advance_exp=1, advance_multiply=1),
+    ModelSpec("bit_shift_lif", "integrate-and-fire in whole numbers with two currents, decays by shifts, counts of "
+              "spikes (Xylo)", (PortSpec("first"), PortSpec("second")), _GRADED,
+              (ParameterSpec("first_shift", 1.0, low=0, high=30), ParameterSpec("second_shift", 1.0, low=0, high=30),
+               ParameterSpec("membrane_shift", 1.0, low=0, high=30), ParameterSpec("threshold", 1.0, low=5e-324),
+               ParameterSpec("bias", 0.0), ParameterSpec("most_spikes", 31.0, low=0, high=2**20)),
+              (StateSpec("first_current"), StateSpec("second_current"), StateSpec("potential")), cost_class="soma",
+              needs=frozenset({"programmable"})),
 )
 SPEC_BY_NAME: dict[str, ModelSpec] = {spec.name: spec for spec in MODEL_SPECS}
 MODEL_INDEX: dict[str, int] = {spec.name: index for index, spec in enumerate(MODEL_SPECS)}

@@ -120,6 +120,9 @@ MODEL_QUANTITIES: dict[str, ModelQuantities] = {
                                    *_BOTH_PARTS), (("real", "imag", "h"),)),
     "scaled_lif": ModelQuantities((*_charge("input"), *_state("potential"), *_steps("potential", "threshold"), _LEAK),
                                   (("input", "potential"),)),
+    "bit_shift_lif": ModelQuantities((*_charge("first", "second"), *_state("current", "potential"),
+                                      *_steps("potential", "threshold", "bias"), *_GRADED),
+                                     (("first", "second", "current", "potential"),)),
 }
 
 # (model, quantity) -> the only rounding that its kernel knows.

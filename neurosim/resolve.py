@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from neurosim.mapping.quantize_options import QuantizeOptions
 
 DEFAULT_CHIP = "loihi2"
+MOST_JITTER_NS = 1e12
 NETWORK_SUFFIXES = (".h5", ".hdf5")
 MAPPING_PREFIX, QUANTIZE_PREFIX = "mapping.", "quantize."
 PREFIXES = (MAPPING_PREFIX, QUANTIZE_PREFIX, INPUT_PREFIX)
@@ -129,7 +130,9 @@ def mapping_options(choices: Mapping[str, Any]) -> MappingOptions:
     found: dict[str, Any] = {}
     for path, value in choices.items():
         name, _, key = path.partition(".")
-        if key and isinstance(defaults.get(name), dict):
+        if key and (isinstance(defaults.get(name), dict) or name == "sigma_delta"):
+            if not isinstance(found.get(name, {}), dict):
+                raise OptionError(f"{MAPPING_PREFIX}{name} and {MAPPING_PREFIX}{path}", mend="give one of them")
             found.setdefault(name, {})[key] = value
             continue
         name = path
@@ -187,13 +190,17 @@ def quantize_options(choices: Mapping[str, Any]) -> QuantizeOptions:
 
 
 def run_options(*, detail: str, numbers: str, engine: str, seed: int, workers: int | None,
-                record: str) -> RunOptions:
+                record: str, jitter_ns: float = 0.0) -> RunOptions:
     """Return RunOptions; raise OptionError where one is out of range."""
     check_choice("record", record, RECORD)
     if workers is not None and not (isinstance(workers, int) and 1 <= workers <= 1024):
         raise OptionError(f"workers = {workers!r}", allowed="integer from 1 to 1024")
     if not isinstance(seed, int) or seed < 0:
         raise OptionError(f"seed = {seed!r}", allowed="integer from 0")
+    if isinstance(jitter_ns, bool) or not isinstance(jitter_ns, int | float) or not 0 <= jitter_ns <= MOST_JITTER_NS:
+        raise OptionError(f"jitter_ns = {jitter_ns!r}", allowed=f"number from 0 to {MOST_JITTER_NS:g}")
     from neurosim.engine import RunOptions
+    from neurosim.units import ns_to_ps
 
-    return RunOptions(engine, detail, numbers, workers or 0, seed=seed, **RECORD[record])
+    return RunOptions(engine, detail, numbers, workers or 0, seed=seed, arrival_jitter_ps=ns_to_ps(jitter_ns),
+                      **RECORD[record])

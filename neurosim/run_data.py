@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.data_files import split_field
 from neurosim.errors import DataError, OptionError
-from neurosim.inputs import check_inputs, check_labels, has_labels, load_inputs, load_labels
+from neurosim.inputs import check_inputs, check_labels, has_labels, load_inputs, load_labels, load_times
 from neurosim.recordings.binning import PREFIX
 from neurosim.recordings.files import holds_recordings
 from neurosim.recordings.load import load_recordings
@@ -33,6 +33,7 @@ class Data(NamedTuple):
     inputs: Float64Array          # [sample, token, column]
     labels: Int64Array | None     # [sample]
     notes: Mapping[str, str] = MappingProxyType({})     # how recordings became tokens; kept with the run
+    times_ps: Int64Array | None = None      # [sample, token] or [token] when each enters; None: as the chip says
 
 
 def find_data(resolved: Resolved, inputs: ArrayLike | str | Path | None, labels: ArrayLike | str | Path | None,
@@ -57,7 +58,7 @@ def find_data(resolved: Resolved, inputs: ArrayLike | str | Path | None, labels:
         _check_classes(resolved.network, found.data.labels)
     if samples is not None and samples > found.n_samples:
         raise OptionError(f"samples = {samples!r}", allowed=f"1 to {found.n_samples}, as many as the data hold")
-    values, classes, notes = found.data
+    values, classes, notes, _ = found.data
     return Data(values[:limit], None if classes is None else classes[:limit], notes)
 
 
@@ -118,6 +119,14 @@ def _labels(scenario: Scenario | None, inputs: ArrayLike | str | Path | None,
     if isinstance(inputs, str | Path) and has_labels(inputs):
         return load_labels(f"{split_field(inputs)[0]}:labels")
     return None
+
+
+def with_times(data: Data, times: ArrayLike | str | Path | None) -> Data:
+    """Return the data with a time for each token of each sample, in ps; for the samples that are run."""
+    if times is None:
+        return data
+    given = load_times(times) if isinstance(times, str | Path) else np.asarray(times)
+    return data._replace(times_ps=given[:len(data.inputs)] if given.ndim == 2 else given)
 
 
 def with_sequence_length(found: Resolved, data: Data) -> Resolved:

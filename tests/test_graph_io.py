@@ -32,7 +32,7 @@ def example() -> Network:
     weights = SparseWeights(np.array([0, 2, 2, 3]), np.array([0, 2, 1]), np.array([0.5, -1.0, 2.0]), 3)
     return Network("example", (
         Population("in", "input", 3), Population("s", "ssm_heaviside", 3, modes, {"comparator": ">"}, n_modes=2),
-        Population("a", "lif", 3, {"leak": [0.1, 0.2, 0.3]}),
+        Population("a", "lif", 3, {"leak": [0.1, 0.2, 0.3]}, reset_period=16, reset_offset=5),
         Population("back", "linear", 3, direction="reversed"), Population("slow", "linear", 3, period=4),
     ), (
         Projection("in", "s", OneToOneWeights(np.array([1.0, 2.0, 3.0]))),
@@ -50,6 +50,7 @@ def assert_equal(ours: Network, theirs: Network) -> None:
     for a, b in zip(ours.populations, theirs.populations, strict=True):
         assert (a.name, a.model, a.size, a.n_modes, a.attributes) == (b.name, b.model, b.size, b.n_modes, b.attributes)
         assert (a.direction, a.period) == (b.direction, b.period)
+        assert (a.reset_period, a.reset_offset) == (b.reset_period, b.reset_offset)
         assert a.parameters.keys() == b.parameters.keys()
         assert all(np.array_equal(a.parameters[name], b.parameters[name]) for name in a.parameters)
         assert a.codings.keys() == b.codings.keys()
@@ -344,10 +345,14 @@ def test_header_of_two_dimensions(path: Path) -> None:
     (lambda h: h["projections"][2].update(n_synapses=2), "projections/2/targets has shape (3,)"),
     (lambda h: h["populations"][3].update(direction="upward"), "direction = 'upward'"),
     (lambda h: h["populations"][4].update(period=0), "slow: period = 0"),
+    (lambda h: h["populations"][2].update(reset_offset=16), "a: reset_offset = 16"),
+    (lambda h: h["populations"][2].update(reset_period="x"), "reset_period = 'x' is no integer from 0"),
+    (lambda h: h["populations"][4].update(reset_period=4), "slow: reset_period = 4"),
     (lambda h: h["populations"][4].update(period="4"), "period = '4' is no integer from 0"),
     (lambda h: h["populations"][4].update(period=2**40), "slow: period = 1099511627776"),
     (lambda h: h["populations"][3].update(period=2), "back: period = 2"),
-    (lambda h: h["populations"][2].update(period=3), "delay_steps = 1 from a source of period 3"),
+    (lambda h: h["populations"][2].update(period=3, reset_period=0, reset_offset=0),
+     "delay_steps = 1 from a source of period 3"),
     (lambda h: h["projections"][4].pop("convolution"), "projections[4] is wrong: None is no object"),
     (lambda h: h["projections"][4]["convolution"].update(stride=[1]), "stride = [1] has not 2 numbers"),
     (lambda h: h["projections"][4]["convolution"].update(stride=[0, 1]), "stride = (0, 1)"),

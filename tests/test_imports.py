@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("scenarios", "benchmarks"),
     ("neurosim.__main__", "neurosim.warm"),
     ("neurosim.cli",),
-    ("neurosim.explore",),
+    ("neurosim.advisor", "neurosim.explore"),
     ("neurosim.api", "neurosim.profiling", "neurosim"),
     ("neurosim.run_data",),
     ("neurosim.resolve", "neurosim.calibrate"),

@@ -76,8 +76,8 @@ class Probe:
         parameters, left = self.population.parameters, update.state[self.words["potential"]]
         if self.population.model == "scaled_lif":       # counted in thresholds; stored in steps of the charge
             left = left * parameters["threshold"]
-        is_first = update.token < self.population.period or self._potential is None
-        before = np.zeros_like(left) if is_first else self._potential
+        is_first = update.token < self.population.period or self.population.is_reset_at(update.token)
+        before = np.zeros_like(left) if is_first or self._potential is None else self._potential
         given = found["y"] if "y" in found else found["current"] if "current" in found else found["input"]
         given = given * parameters.get("input_gain", 1.0)
         summed = parameters["leak"] * before + given + parameters.get("bias", 0.0) * ("y" not in found)

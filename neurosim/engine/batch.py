@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neurosim.engine.batch_arithmetic import FixedArithmetic, FloatArithmetic
 from neurosim.engine.batch_dendrites import Dendrites
+from neurosim.engine.tables import change_thresholds
 from neurosim.errors import DataError, OptionError
 from neurosim.machine import Float64Array, Int64Array, Neurons
 from neurosim.model_specs import MODEL_SPECS
@@ -73,6 +74,8 @@ class BatchPass:
         self.neurons = neurons
         self.inputs = _checked_inputs(neurons, inputs)
         self.arithmetic = FixedArithmetic(neurons) if numbers == "fixed" else FloatArithmetic(neurons)
+        self.change_threshold = change_thresholds(
+            neurons.populations, neurons.fixed if numbers == "fixed" else None, self.arithmetic.dtype)
         self.dendrites = Dendrites(neurons, self.arithmetic)
         self.depth = self.dendrites.depth.copy()
         self.depth[self.dendrites.buffered] = self.inputs.shape[1]
@@ -114,6 +117,11 @@ class BatchPass:
         """Return whether a population takes the token that is the `order`-th in its own order."""
         return (order + 1) % int(self.neurons.populations.period[population]) == 0
 
+    def is_reset_at(self, population: int, token: int) -> bool:
+        """Return whether a population's state is emptied before it takes `token`."""
+        period = int(self.neurons.populations.reset_period[population])
+        return period > 0 and (token - int(self.neurons.populations.reset_offset[population])) % period == 0
+
     def _token(self, population: int, order: int) -> int:
         """Return the token that is the `order`-th in a population's own order."""
         return self.inputs.shape[1] - 1 - order if self.neurons.populations.backward[population] else order
@@ -137,6 +145,7 @@ class _Group:
         n_populations = range(len(widths))
         self.state = [np.zeros((int(populations.n_state_rows[p]), widths[p]), dtype) for p in n_populations]
         self.charge = [np.zeros((int(populations.n_ports[p]), widths[p]), dtype) for p in n_populations]
+        self.sent: dict[tuple[int, int], NDArray[Any]] = {}      # (population, output) -> what receivers have summed
         self.active = [np.zeros(widths[p], np.uint8) for p in n_populations]
         self.past = [np.zeros((int(whole.depth[p]), int(populations.n_outputs[p]), widths[p]), dtype)
                      for p in n_populations]
@@ -152,11 +161,25 @@ class _Group:
             output[0], n_overflows = whole.arithmetic.taken_in(population, np.ascontiguousarray(given).reshape(-1))
         else:
             n_overflows = self._gather(population, token)
+            if whole.is_reset_at(population, token):
+                self.state[population][:] = 0
             n_overflows += whole.arithmetic.update(population, self.parameters[population], self.state[population],
                                                    self.charge[population], output, self.active[population])
+            n_overflows += self._encode(population, output)
         whole.overflows[population] += n_overflows
         return Update(token, population, self.samples, self._by_sample(self.charge[population]),
                       self._by_sample(self.state[population]), self._by_sample(output))
+
+    def _encode(self, population: int, output: NDArray[Any]) -> int:
+        """Where changes are sent, put what receivers have summed into `output`; return the changes that did not fit."""
+        whole, n_overflows = self.whole, 0
+        for index, values in enumerate(output):
+            threshold = whole.change_threshold[whole.neurons.populations.first_output[population] + index]
+            if threshold >= 0:
+                sent = self.sent.setdefault((population, index), np.zeros_like(values))
+                n_overflows += whole.arithmetic.encode(population, index, threshold, values, sent)
+                values[:] = sent
+        return n_overflows
 
     def read_out(self, populations: list[int], token: int) -> None:
         """Add the spikes of this token to the answer, or set the answer to its graded values, of `populations`.

@@ -23,6 +23,7 @@ from neurosim.machine import (
     Int64Array,
     Neurons,
 )
+from neurosim.models.changes import encode_changes, encode_integer_changes, largest_change
 from neurosim.models.fixed.registry import update_fixed
 from neurosim.models.registry import update
 from neurosim.numbers import STOCHASTIC, fit_rows, multiply_shift_rows, quantise
@@ -59,6 +60,11 @@ class FloatArithmetic:
     def given_out(self, population: int, values: NDArray[Any]) -> Float64Array:
         """Return what values of a population's first output stand for."""
         return values
+
+    def encode(self, population: int, output: int, threshold: Any, values: NDArray[Any], sent: NDArray[Any]) -> int:
+        """Advance `sent`, leave the changes that are sent in `values`; return those that did not fit a packet."""
+        encode_changes(threshold, values, sent)
+        return 0
 
     def product(self, values: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
         """Return values [sample, pre] times weights [pre, post]."""
@@ -104,6 +110,11 @@ class FixedArithmetic(FloatArithmetic):
         if constants[OUTPUT_SLOT + SLOT_BITS] == 0:
             return values.astype(np.int64), 0
         return quantise(values / self._scale(population), input_format(constants))
+
+    def encode(self, population: int, output: int, threshold: Any, values: NDArray[Any], sent: NDArray[Any]) -> int:
+        """Do it in integers."""
+        limit = largest_change(self.fixed.constants[population], output)
+        return int(encode_integer_changes(threshold, limit, values, sent))
 
     def given_out(self, population: int, values: NDArray[Any]) -> Float64Array:
         """Multiply by the scale of the payload."""

@@ -4,8 +4,12 @@ Same machine and same input give the same spikes, the same injection and arrival
 counts, whichever engine runs. Within one picosecond: credits, then arrivals, then grants by (request time, packet id).
 A packet's id is its place in the order (step, source neuron, output, destination), so it depends on no queue's
 history. A step ends when all cores are done, no packet is in flight, all links are idle and all credits are back, plus
-the barrier: every step begins with an idle network. The function pass sums dendrites in canonical order and knows
+the barrier: every step begins with an idle network. Where a clock begins the steps, step k begins at k times its
+period, or when step k − 1 is done, if that is later: the clock goes on, and steps that come late catch up. The function
+pass sums dendrites in canonical order and knows
 nothing of time; the time pass moves counts and times only.
+
+Free-running chips know no steps: what both engines promise there stands in `engine.free_rules`.
 """
 
 from __future__ import annotations
@@ -16,12 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.errors import DataError, OptionError, check_choice
-from neurosim.machine import GRADED, Machine
+from neurosim.errors import DataError, OptionError, SimulationError, check_choice
+from neurosim.machine import BETWEEN_CHIPS, EJECTION, GRADED, Int64Array, Machine, Noc
 
 ENGINES = ("compiled", "reference")
 DETAILS = ("functional", "analytic", "event")
 NUMBERS = ("float64", "float32", "fixed")
+MOST_JITTER_PS = 10**15
+MOST_JOBS = 10**15
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class RunOptions:
     record_graded : keep graded values of somata too, not spikes alone
     readout_tokens : keep the read-outs of every token, not of the last one alone
     seed : for what is drawn at random; kept in the trace
+    arrival_jitter_ps : the most that a packet may come late at a core of a free-running chip
+    most_jobs : jobs of one sample on a free-running chip before the run is given up
     """
 
     engine: str = "compiled"
@@ -43,6 +51,8 @@ class RunOptions:
     record_packets: bool = False
     readout_tokens: bool = False
     seed: int = 0
+    arrival_jitter_ps: int = 0
+    most_jobs: int = 100_000_000
 
     def __post_init__(self) -> None:
         for name, choices in (("engine", ENGINES), ("detail", DETAILS), ("numbers", NUMBERS)):
@@ -52,6 +62,10 @@ class RunOptions:
                               mend="packets have arrival times at detail event only")
         if not 0 <= self.workers <= 1024:
             raise OptionError(f"workers = {self.workers}", allowed="integer from 0 to 1024")
+        for name, least, most in (("arrival_jitter_ps", 0, MOST_JITTER_PS), ("most_jobs", 1, MOST_JOBS)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise OptionError(f"{name} = {value!r}", allowed=f"integer from {least} to {most}")
 
     def as_strings(self) -> dict[str, str]:
         """Return the options as text, for provenance."""
@@ -108,6 +122,23 @@ def recorded_outputs(machine: Machine, options: RunOptions) -> NDArray[np.int8]:
         wanted = options.record_graded if kind == GRADED else options.record_spikes
         recorded[output] = wanted and not is_input
     return recorded
+
+
+def tail_ps(noc: Noc) -> Int64Array:
+    """Return by how much each flit after the first delays what comes behind a link, int64[kind].
+
+    Within a chip the head goes on alone; a core, and the next chip, take a packet when its last flit has come.
+    """
+    tail = np.zeros_like(noc.cycle_ps)
+    tail[[BETWEEN_CHIPS, EJECTION]] = noc.cycle_ps[[BETWEEN_CHIPS, EJECTION]]
+    return tail
+
+
+def overrun(machine: Machine, sample: int, step: int, work_ps: int) -> SimulationError:
+    """Return the error of a step that is not done when the next tick comes."""
+    return SimulationError(f"sample {sample}, step {step}: the work took {work_ps / 1000:g} ns, and a tick comes every "
+                           f"{machine.tick_ps / 1000:g} ns\n  mend: raise tick.period_ns, spread the network over more "
+                           "cores, or write tick.overrun: late")
 
 
 def readout_sizes(machine: Machine) -> list[int]:

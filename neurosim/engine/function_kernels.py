@@ -36,6 +36,8 @@ from neurosim.engine.tables import (
     P_PERIOD,
     P_PHASE,
     P_PORT_START,
+    P_RESET_OFFSET,
+    P_RESET_PERIOD,
     P_SIZE,
     P_STAGE,
     P_STATE_START,
@@ -60,6 +62,7 @@ from neurosim.machine import (
     SPARSE,
     SUM,
 )
+from neurosim.models.changes import encode_changes, encode_integer_changes, largest_change
 from neurosim.models.fixed.conversion import into_slot
 from neurosim.models.fixed.registry import draws_per_update, update_fixed
 from neurosim.models.registry import INPUT, update
@@ -73,12 +76,13 @@ class FunctionState(NamedTuple):
     charge: NDArray[np.float64]
     output: NDArray[np.float64]
     active: NDArray[np.uint8]          # [neuron id] of the last update
-    ring: NDArray[np.int64]            # [output, 3] R_DEPTH … R_COUNT_START
-    ring_count: NDArray[np.int64]      # [output, slot] events
-    ring_neuron: NDArray[np.int32]     # [output, slot, event] ascending
+    ring: NDArray[np.int64]            # [2 outputs, 3] R_DEPTH … R_COUNT_START; of changes behind those of values
+    ring_count: NDArray[np.int64]      # [ring, slot] events
+    ring_neuron: NDArray[np.int32]     # [ring, slot, event] ascending
     ring_value: NDArray[np.float64]
     scratch: NDArray[np.float64]       # [largest size] sums of one projection, in fixed point
     overflow: NDArray[np.int64]        # [population] values that did not fit, in the step at hand
+    sent: NDArray[np.float64]          # laid out as output: what receivers of changes have summed
 
 
 # FunctionState.ring: tokens kept; start in ring_neuron and ring_value; start in ring_count
@@ -102,6 +106,7 @@ def reset(function):
     function.output[:] = 0
     function.ring_count[:] = 0
     function.overflow[:] = 0
+    function.sent[:] = 0
 
 
 @part
@@ -117,6 +122,13 @@ def token_of(tables, population, interval, step, n_tokens):
 
 
 @part
+def is_reset_at(tables, population, token):
+    """Return whether the state of `population` is emptied before it takes `token`."""
+    period = tables.population[population, P_RESET_PERIOD]
+    return period > 0 and (token - tables.population[population, P_RESET_OFFSET]) % period == 0
+
+
+@part
 def update_population(tables, fixed, function, sample, population, token):
     """Advance one population to `token` and put its outputs into the rings."""
     if tables.population[population, P_MODEL] == INPUT:
@@ -129,6 +141,8 @@ def update_population(tables, fixed, function, sample, population, token):
     rows = tables.population[population, P_N_PARAMETER_ROWS]
     parameters = tables.parameters[start:start + rows * size].reshape(rows, size)
     start, rows = tables.population[population, P_STATE_START], tables.population[population, P_N_STATE_ROWS]
+    if is_reset_at(tables, population, token):
+        function.state[start:start + rows * size] = 0
     state = function.state[start:start + rows * size].reshape(rows, size)
     start, rows = tables.population[population, P_CHARGE_START], tables.population[population, P_N_PORTS]
     charge = function.charge[start:start + rows * size].reshape(rows, size)
@@ -143,7 +157,31 @@ def update_population(tables, fixed, function, sample, population, token):
         function.overflow[population] += update_fixed(model, fixed.constants[population], fixed.table, options, n_modes,
                                                       parameters, state, charge, output, active, draw)
     for index in range(rows):
-        _keep_events(function, tables.population[population, P_FIRST_OUTPUT] + index, output[index], token)
+        _pass_on(tables, fixed, function, population, index, output[index], start + index * size, token)
+
+
+@part
+def _pass_on(tables, fixed, function, population, index, values, at, token):
+    """Put an output into its ring; where changes are sent, what receivers have summed, and leave what is sent."""
+    output = tables.population[population, P_FIRST_OUTPUT] + index
+    threshold = tables.change_threshold[output]
+    if threshold < 0:
+        _keep_events(function, output, values, token)
+        return
+    sent = function.sent[at:at + values.size]
+    if fixed is None:
+        encode_changes(threshold, values, sent)
+    else:
+        function.overflow[population] += encode_integer_changes(
+            threshold, largest_change(fixed.constants[population], index), values, sent)
+    _keep_events(function, output, sent, token)
+    _keep_events(function, packets_of(tables, output), values, token)
+
+
+@part
+def packets_of(tables, output):
+    """Return the ring of what an output puts into packets: its own, or that of its changes, behind all outputs'."""
+    return output if tables.change_threshold[output] < 0 else output + tables.change_threshold.size
 
 
 @part
@@ -322,11 +360,11 @@ def add_convolution(charge, operator, neurons, values, geometry, weights):
         channel = neuron // geometry[GEOMETRY_IN_STRIDE] % geometry[GEOMETRY_IN_SHAPE]
         first = channel // n_in * n_out_group
         for row_tap in range(height):
-            row = _place_under(geometry, 0, neuron, row_tap)
+            row = place_under(geometry, 0, neuron, row_tap)
             if row < 0:
                 continue
             for column_tap in range(width):
-                column = _place_under(geometry, 1, neuron, column_tap)
+                column = place_under(geometry, 1, neuron, column_tap)
                 if column < 0:
                     continue
                 at = (row * geometry[GEOMETRY_OUT_STRIDE + 1] + column * geometry[GEOMETRY_OUT_STRIDE + 2]
@@ -336,7 +374,7 @@ def add_convolution(charge, operator, neurons, values, geometry, weights):
 
 
 @part
-def _place_under(geometry, axis, neuron, tap):
+def place_under(geometry, axis, neuron, tap):
     """Return the output row (axis 0) or column (1) whose `tap` lies on the neuron's pixel, -1 if none."""
     place = neuron // geometry[GEOMETRY_IN_STRIDE + 1 + axis] % geometry[GEOMETRY_IN_SHAPE + 1 + axis]
     shifted = place + geometry[GEOMETRY_PADDING + axis] - tap * geometry[GEOMETRY_DILATION + axis]

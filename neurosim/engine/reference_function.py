@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neurosim.engine.contract import RunOptions, dtype_of
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, fixed_of, fixed_tables, integer_inputs
+from neurosim.engine.tables import change_thresholds
 from neurosim.machine import (
     CONVOLUTION,
     DENSE,
@@ -35,6 +36,7 @@ from neurosim.machine import (
     SUM,
     Machine,
 )
+from neurosim.models.changes import largest_change
 from neurosim.models.fixed.registry import draws_per_update, update_fixed
 from neurosim.models.registry import INPUT, update
 from neurosim.numbers import fit_rows, multiply_shift_rows
@@ -68,6 +70,10 @@ class FunctionPass:
                       for p in range(n_populations)]
         self.active = [np.zeros(int(populations.size[p]), np.uint8) for p in range(n_populations)]
         self.output: list[dict[int, NDArray[Any]]] = [{} for _ in range(n_populations)]
+        # What receivers have: other than `output` where that holds changes.
+        self.summed: list[dict[int, NDArray[Any]]] = [{} for _ in range(n_populations)]
+        self.sent: dict[tuple[int, int], NDArray[Any]] = {}
+        self.change_threshold = change_thresholds(populations, machine.fixed, np.dtype(self.dtype))
 
     def token_of(self, population: int, step: int) -> int:
         """Return the token a population takes in this step, −1 if none or if it rests at that token."""
@@ -83,6 +89,9 @@ class FunctionPass:
         populations = self.machine.populations
         size = int(populations.size[population])
         output = np.zeros((int(populations.n_outputs[population]), size), self.dtype)
+        reset_period = int(populations.reset_period[population])
+        if reset_period and (token - int(populations.reset_offset[population])) % reset_period == 0:
+            self.state[population][:] = 0
         if populations.model[population] == INPUT:
             first = int(populations.input_start[population])
             output[0] = self.inputs[token, first:first + size]
@@ -96,7 +105,26 @@ class FunctionPass:
                 populations.model[population], self.fixed.constants[population], self.fixed.table,
                 populations.options[population], n_modes, self.parameters[population], self.state[population], charges,
                 output, self.active[population], self.first_draw + token * draws_per_update(n_modes, size))
-        self.output[population][token] = output
+        self.output[population][token], self.summed[population][token] = self._sent(population, output)
+
+    def _sent(self, population: int, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return what is sent, and what receivers have summed: the same, unless changes are sent."""
+        given, summed = values.copy(), values.copy()
+        for index, output in enumerate(values):
+            threshold = self.change_threshold[int(self.machine.populations.first_output[population]) + index]
+            if threshold < 0:
+                continue
+            known = self.sent.setdefault((population, index), np.zeros_like(output))
+            change = output - known
+            large = (change != 0) & (np.abs(change) >= threshold)
+            fitted = change
+            if self.fixed is not None:
+                limit = largest_change(self.fixed.constants[population], index)
+                fitted = np.clip(change, -limit, limit)
+                self.overflow[population] += np.count_nonzero(large & (fitted != change))
+            known[large] = output[large] if self.fixed is None else (known + fitted)[large]
+            given[index], summed[index] = np.where(large, fitted, 0), known
+        return given, summed
 
     def _table(self, flat: NDArray[Any], start: NDArray[Any], rows: NDArray[Any], population: int) -> NDArray[Any]:
         size = int(self.machine.populations.size[population])
@@ -114,11 +142,11 @@ class FunctionPass:
                 continue
             port = int(projections.port[index])
             operator = populations.port_operator[populations.port_start[population] + port]
-            values = self.output[source][sent][int(projections.output[index])]
+            values = self.summed[source][sent][int(projections.output[index])]
             gathered = charge[port] if self.fixed is None else np.zeros_like(charge[port])
             for neuron in np.flatnonzero(values):
                 posts, weights = self._row(index, int(neuron), charge.shape[1])
-                _gather(gathered, operator, posts, weights * values[neuron])
+                add_products(gathered, operator, posts, weights * values[neuron])
             if self.fixed is not None:
                 given = self._converted(self.fixed, index, population, port, gathered, token)
                 charge[port] = charge[port] + given if operator == SUM else np.maximum(charge[port], given)
@@ -157,7 +185,7 @@ class FunctionPass:
         return np.array([neuron]), self.weights[start + neuron:start + neuron + 1]
 
 
-def _gather(charge: NDArray[Any], operator: int, posts: Any, products: NDArray[Any]) -> None:
+def add_products(charge: NDArray[Any], operator: int, posts: Any, products: NDArray[Any]) -> None:
     """Add products to one port, in order of synapses."""
     if isinstance(posts, slice):
         posts = np.arange(len(charge))

@@ -13,39 +13,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.contract import RunOptions, check_inputs
-from neurosim.machine import Machine
+from neurosim.engine.free_rules import check_machine, check_times
+from neurosim.machine import Int64Array, Machine
 from neurosim.traces.schema import Recorder, RunHeader, SampleResult
 
 
 def run(machine: Machine, inputs: NDArray[Any], options: RunOptions, recorder: Recorder, *,
-        progress: Callable[[int], None] | None = None) -> None:
+        progress: Callable[[int], None] | None = None, times_ps: NDArray[Any] | None = None) -> None:
     """Run every sample of `inputs` [sample, token, column] on `machine`, from an empty machine each.
 
     Results reach `recorder` in the order of the samples, whatever the workers. `progress` gets the samples done.
+    `times_ps` [sample, token] or [token]: when each token enters a free-running chip; see `free_rules.check_times`.
     Raises DataError if the inputs do not fit, SimulationError if a run breaks.
     """
+    check_machine(machine, options)
     values = check_inputs(machine, inputs)
-    for n_done, result in enumerate(_results(machine, values, options), 1):
+    times = check_times(machine, times_ps, (values.shape[0], values.shape[1]))
+    for n_done, result in enumerate(_results(machine, values, times, options), 1):
         recorder.write(result)
         if progress is not None:
             progress(n_done)
 
 
-def _results(machine: Machine, inputs: NDArray[Any], options: RunOptions) -> Iterator[SampleResult]:
+def _results(machine: Machine, inputs: NDArray[Any], times: Int64Array, options: RunOptions) -> Iterator[SampleResult]:
     if options.engine == "reference":
-        from neurosim.engine.reference import run_sample
+        yield from _simulated(machine, inputs, times, options)
+        return
+    n_workers = min(options.workers or os.cpu_count() or 1, len(inputs))
+    yield from _in_threads(_workers(machine, options, n_workers), inputs, times)
+
+
+def _simulated(machine: Machine, inputs: NDArray[Any], times: Int64Array, options: RunOptions
+               ) -> Iterator[SampleResult]:
+    """Yield what the reference engine makes of each sample."""
+    if machine.free is not None:
+        from neurosim.engine.free_reference import run_free_sample
 
         for sample in range(len(inputs)):
-            yield run_sample(machine, sample, inputs[sample], options)
+            yield run_free_sample(machine, sample, inputs[sample], times[sample], options)
         return
+    from neurosim.engine.reference import run_sample
+
+    for sample in range(len(inputs)):
+        yield run_sample(machine, sample, inputs[sample], options)
+
+
+def _workers(machine: Machine, options: RunOptions, n_workers: int) -> list[Any]:
+    """Return workers of the compiled engine: with time steps or without."""
+    if machine.free is not None:
+        from neurosim.engine.free_compiled import FreeWorker, prepare_free
+
+        prepared = prepare_free(machine, options)
+        return [FreeWorker(prepared) for _ in range(n_workers)]
     from neurosim.engine.compiled import Worker, prepare
 
     compiled = prepare(machine, options)
-    n_workers = min(options.workers or os.cpu_count() or 1, len(inputs))
-    yield from _in_threads([Worker(compiled) for _ in range(n_workers)], inputs)
+    return [Worker(compiled) for _ in range(n_workers)]
 
 
-def _in_threads(workers: list[Any], inputs: NDArray[Any]) -> Iterator[SampleResult]:
+def _in_threads(workers: list[Any], inputs: NDArray[Any], times: Int64Array) -> Iterator[SampleResult]:
     """Yield results in order of samples; at most two samples per worker are held at once.
 
     Even one worker gets a thread, so that Ctrl-C reaches the main one; the others then stop at their next step.
@@ -57,7 +83,7 @@ def _in_threads(workers: list[Any], inputs: NDArray[Any]) -> Iterator[SampleResu
     def one(sample: int) -> SampleResult:
         worker = idle.get()
         try:
-            result: SampleResult = worker.run(sample, inputs[sample])
+            result: SampleResult = worker.run(sample, inputs[sample], times[sample])
             return result
         finally:
             idle.put(worker)
@@ -94,5 +120,6 @@ def header(machine: Machine, options: RunOptions, n_samples: int, provenance: Ma
         tuple(machine.population_names[index] for index in machine.readouts), cores.physical, cores.tile,
         cores.is_port.astype(np.int64), machine.noc.columns, machine.noc.rows, machine.noc.cores_per_tile,
         tuple(tuple(of_core) for of_core in texts), machine.utilisation, n_samples, schedule.name, schedule.interval,
-        schedule.depth, options.detail, options.numbers, options.engine)
+        schedule.depth, options.detail, options.numbers, options.engine, machine.noc.chip_columns,
+        machine.noc.chip_rows)
 

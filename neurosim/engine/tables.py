@@ -12,23 +12,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.machine import Machine
+from neurosim.machine import Fixed, Machine, Populations
 
 POPULATION_COLUMNS = ("model", "size", "first_neuron", "first_row", "stage", "n_modes", "n_ports", "n_outputs",
                       "first_output", "parameter_start", "n_parameter_rows", "state_start", "n_state_rows",
                       "charge_start", "output_start", "port_start", "input_start", "last_only", "phase", "backward",
-                      "period")
+                      "period", "reset_period", "reset_offset")
 (P_MODEL, P_SIZE, P_FIRST_NEURON, P_FIRST_ROW, P_STAGE, P_N_MODES, P_N_PORTS, P_N_OUTPUTS, P_FIRST_OUTPUT,
  P_PARAMETER_START, P_N_PARAMETER_ROWS, P_STATE_START, P_N_STATE_ROWS, P_CHARGE_START, P_OUTPUT_START, P_PORT_START,
- P_INPUT_START, P_LAST_ONLY, P_PHASE, P_BACKWARD, P_PERIOD) = range(21)
+ P_INPUT_START, P_LAST_ONLY, P_PHASE, P_BACKWARD, P_PERIOD, P_RESET_PERIOD, P_RESET_OFFSET) = range(23)
 PROJECTION_COLUMNS = ("source", "port", "output", "delay_tokens", "kind", "weight_start", "pointer_start")
 J_SOURCE, J_PORT, J_OUTPUT, J_DELAY_TOKENS, J_KIND, J_WEIGHT_START, J_POINTER_START = range(7)
 SLICE_COLUMNS = ("start", "stop", "core", "active_ps", "inactive_ps", "event_active", "event_inactive")
 S_START, S_STOP, S_CORE, S_ACTIVE, S_INACTIVE, S_EVENT_ACTIVE, S_EVENT_INACTIVE = range(7)
 CORE_COLUMNS = ("is_port", "overlapped", "spike_out_ps", "packet_out_ps")
 C_IS_PORT, C_OVERLAPPED, C_SPIKE_OUT, C_PACKET_OUT = range(4)
-PACKET_COLUMNS = ("flits", "hops_ew", "hops_ns", "tree")
-K_FLITS, K_HOPS_EW, K_HOPS_NS, K_TREE = range(4)
+PACKET_COLUMNS = ("flits", "hops_ew", "hops_ns", "hops_chip", "tree")
+K_FLITS, K_HOPS_EW, K_HOPS_NS, K_HOPS_CHIP, K_TREE = range(5)
 DESTINATION_COLUMNS = ("core", "service_ps", "words", "dense", "sparse", "conv", "local")
 D_CORE, D_SERVICE, D_WORDS, D_DENSE, D_SPARSE, D_CONV, D_LOCAL = range(7)
 
@@ -52,6 +52,7 @@ class MachineTables(NamedTuple):
     packet: NDArray[np.int64]            # [packet, PACKET_COLUMNS]
     destination_start: NDArray[np.int64]  # [packet + 1]
     destination: NDArray[np.int64]       # [destination, DESTINATION_COLUMNS]
+    change_threshold: NDArray[Any]       # [output] in the numbers of the run; negative: values are sent
 
 
 def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any]) -> MachineTables:
@@ -70,7 +71,16 @@ def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any]) -> Machine
         parameters.astype(dtype), _table(machine.slices, SLICE_COLUMNS, tick),
         machine.slices.population_start, _table(machine.cores, CORE_COLUMNS, tick), packets.row_start,
         _table(packets, PACKET_COLUMNS, tick), packets.destination_start,
-        _table(machine.destinations, DESTINATION_COLUMNS, tick))
+        _table(machine.destinations, DESTINATION_COLUMNS, tick),
+        change_thresholds(machine.populations, machine.fixed, dtype))
+
+
+def change_thresholds(populations: Populations, fixed: Fixed | None, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the least changes that are sent, in the numbers of a run; negative where values are sent."""
+    thresholds: NDArray[Any] = populations.change_threshold
+    if dtype == np.int64 and fixed is not None:
+        thresholds = np.where(thresholds < 0, -1, np.ceil(thresholds / fixed.output_scale))
+    return thresholds.astype(dtype)
 
 
 def _table(group: Any, columns: tuple[str, ...], tick: int) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.function_kernels import R_COUNT_START, R_DEPTH, R_START
+from neurosim.engine.function_kernels import R_COUNT_START, R_DEPTH, R_START, packets_of
 from neurosim.engine.tables import (
     C_IS_PORT,
     C_OVERLAPPED,
@@ -26,6 +26,7 @@ from neurosim.engine.tables import (
     D_SPARSE,
     D_WORDS,
     K_FLITS,
+    K_HOPS_CHIP,
     K_HOPS_EW,
     K_HOPS_NS,
     K_TREE,
@@ -71,6 +72,7 @@ from neurosim.noc.kernels import (
     TARGET,
     TREE,
     Traffic,
+    next_link,
 )
 from neurosim.noc.wheel import EMPTY
 
@@ -85,6 +87,7 @@ DENDRITE = CORE_EVENT_INDEX["dendrite"]
 MODE_UPDATE = CORE_EVENT_INDEX["mode_update"]
 HOP_EW, HOP_NS = CHIP_EVENT_INDEX["hop_ew"], CHIP_EVENT_INDEX["hop_ns"]
 FLIT_HOP_EW, FLIT_HOP_NS = CHIP_EVENT_INDEX["flit_hop_ew"], CHIP_EVENT_INDEX["flit_hop_ns"]
+CHIP_HOP, FLIT_CHIP_HOP = CHIP_EVENT_INDEX["chip_hop"], CHIP_EVENT_INDEX["flit_chip_hop"]
 TILE_LOCAL = CHIP_EVENT_INDEX["tile_local"]
 INPUT_PACKET, OUTPUT_PACKET = CHIP_EVENT_INDEX["input_packet"], CHIP_EVENT_INDEX["output_packet"]
 BARRIER = CHIP_EVENT_INDEX["barrier"]
@@ -135,9 +138,10 @@ def count_step(tables, function, population, token, only_events):
     outputs = tables.population[population, P_N_OUTPUTS]
     for index in range(outputs):
         output = tables.population[population, P_FIRST_OUTPUT] + index
-        slot = token % function.ring[output, R_DEPTH]
-        count = function.ring_count[function.ring[output, R_COUNT_START] + slot]
-        at = function.ring[output, R_START] + slot * tables.population[population, P_SIZE]
+        ring = packets_of(tables, output)
+        slot = token % function.ring[ring, R_DEPTH]
+        count = function.ring_count[function.ring[ring, R_COUNT_START] + slot]
+        at = function.ring[ring, R_START] + slot * tables.population[population, P_SIZE]
         n_events += count
         if only_events:
             continue
@@ -174,9 +178,10 @@ def fire(tables, function, time_state, population, token, may_send, only_count, 
     size = tables.population[population, P_SIZE]
     next_event, stop_event = time_state.next_event, time_state.stop_event
     for index in range(n_outputs):
-        slot = token % function.ring[first_output + index, R_DEPTH]
-        next_event[index] = function.ring[first_output + index, R_START] + slot * size
-        count = function.ring_count[function.ring[first_output + index, R_COUNT_START] + slot]
+        ring = packets_of(tables, first_output + index)
+        slot = token % function.ring[ring, R_DEPTH]
+        next_event[index] = function.ring[ring, R_START] + slot * size
+        count = function.ring_count[function.ring[ring, R_COUNT_START] + slot]
         stop_event[index] = next_event[index] + count
     for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
         core = tables.slice_[index, S_CORE]
@@ -288,6 +293,8 @@ def _count_packet(tables, packet, core, core_counts, chip_counts):
         chip_counts[HOP_NS] += tables.packet[packet, K_HOPS_NS]
         chip_counts[FLIT_HOP_EW] += tables.packet[packet, K_HOPS_EW] * flits
         chip_counts[FLIT_HOP_NS] += tables.packet[packet, K_HOPS_NS] * flits
+        chip_counts[CHIP_HOP] += tables.packet[packet, K_HOPS_CHIP]
+        chip_counts[FLIT_CHIP_HOP] += tables.packet[packet, K_HOPS_CHIP] * flits
 
 
 @part
@@ -381,33 +388,34 @@ def load_links(tables, time_state, n_packets, loads, link_load):
     n_between = 4 * tables.scalar[N_TILES]
     for number in range(n_packets):
         core = traffic.packet[number, CORE]
-        occupancy = traffic.packet[number, FLITS] * tables.scalar[CYCLE]
+        flits = traffic.packet[number, FLITS]
         target = traffic.packet[number, TARGET]
         if target >= 0:
             position, tile = tables.core_tile[core], tables.core_tile[target]
             while position != tile:
-                link = 4 * position + tables.route[position, tile]
-                _load(link, occupancy, loads, link_load)
+                link = next_link(tables, position, tile)
+                _load(tables, link, flits, loads, link_load)
                 position = tables.link_target[link]
-            _load(n_between + target, occupancy, loads, link_load)
+            _load(tables, n_between + target, flits, loads, link_load)
         elif traffic.packet[number, TREE] >= 0:
-            _load_tree(tables, traffic.packet[number, TREE], occupancy, loads, link_load)
+            _load_tree(tables, traffic.packet[number, TREE], flits, loads, link_load)
 
 
 @part
-def _load_tree(tables, root, occupancy, loads, link_load):
+def _load_tree(tables, root, flits, loads, link_load):
     """Add the links of a multicast tree. The nodes of a tree stand together, the root first."""
     last = root
     node = root
     while node <= last:
         for branch in range(tables.branch_start[node], tables.branch_start[node + 1]):
-            _load(tables.branch[branch, BRANCH_LINK], occupancy, loads, link_load)
+            _load(tables, tables.branch[branch, BRANCH_LINK], flits, loads, link_load)
             last = max(last, tables.branch[branch, BRANCH_CHILD])
         node += 1
 
 
 @part
-def _load(link, occupancy, loads, link_load):
+def _load(tables, link, flits, loads, link_load):
+    occupancy = flits * tables.scalar[CYCLE + tables.link_kind[link]]
     loads[link, LOAD_PACKETS] += 1
     loads[link, LOAD_BUSY] += occupancy
     link_load[link] += occupancy
@@ -415,11 +423,16 @@ def _load(link, occupancy, loads, link_load):
 
 @part
 def bound(tables, time_state, link_load):
-    """Return the analytic bound of the step: the longest core (phases after each other or at once) or link."""
+    """Return the analytic bound of the step: the longest core (phases after each other or at once) or link.
+
+    Also how long the busiest link is occupied, and its number, the first of equals; −1 where none is.
+    """
     longest = np.int64(0)
     for core in range(tables.core.shape[0]):
         soma, synapse = time_state.core[core, T_CLOCK], time_state.core[core, T_WORK]
         longest = max(longest, max(soma, synapse) if tables.core[core, C_OVERLAPPED] else soma + synapse)
+    busiest, busiest_link = np.int64(0), np.int64(-1)
     for link in range(link_load.size):
-        longest = max(longest, link_load[link])
-    return longest
+        if link_load[link] > busiest:
+            busiest, busiest_link = link_load[link], np.int64(link)
+    return max(longest, busiest), busiest, busiest_link

@@ -179,7 +179,7 @@ def _scales(trace: Trace, chip: Chip) -> dict[str, float]:
     n_cores = int((trace.header.core_is_port == 0).sum())
     time_s = ps_to_s(trace.duration_ps)
     scales = {name: counts.get(name, 0) * J_PER_PJ for name in energy_figures(chip)}
-    scales |= {"chip_idle": W_PER_MW * time_s, "core_active": n_cores * W_PER_MW * time_s}
+    scales |= {"chip_idle": trace.header.n_chips * W_PER_MW * time_s, "core_active": n_cores * W_PER_MW * time_s}
     return {name: scale / trace.n_samples for name, scale in scales.items()}
 
 

@@ -80,8 +80,8 @@ class Measured:
 class _Totals:
     """A recorder that adds up."""
 
-    def __init__(self, n_cores: int) -> None:
-        self._n_cores = n_cores          # ports stand behind them
+    def __init__(self, machine: Machine) -> None:
+        self._is_core = machine.cores.is_port == 0      # what ports book as cores has no price
         self._core = np.zeros(len(CORE_EVENTS), np.int64)
         self._chip = np.zeros(len(CHIP_EVENTS), np.int64)
         self._readout: list[Float64Array] = []
@@ -90,7 +90,7 @@ class _Totals:
 
     def write(self, result: SampleResult) -> None:
         """Add one sample."""
-        self._core += result.core_counts[:, :self._n_cores].sum(axis=(0, 1), dtype=np.int64)
+        self._core += result.core_counts[:, self._is_core].sum(axis=(0, 1), dtype=np.int64)
         self._chip += result.chip_counts.sum(axis=0, dtype=np.int64)
         self._readout.append(result.readout)
         overflows = 0 if result.overflows is None else int(result.overflows.sum())
@@ -106,7 +106,7 @@ class _Totals:
 
 def run_batch(placed: Placed, inputs: Any, options: RunOptions) -> Batch:
     """Run some samples; raise DataError or SimulationError as `engine.run` does."""
-    totals = _Totals(placed.machine.n_cores)
+    totals = _Totals(placed.machine)
     engine.run(placed.machine, inputs, options, totals)
     return totals.batch()
 
@@ -121,7 +121,8 @@ def measure_batches(placed: Placed, batches: Sequence[Batch], labels: Int64Array
     n_cores = placed.machine.n_cores
     return Measured(
         samples=len(readout), readout=readout, prediction=found, accuracy=_accuracy(found, labels),
-        counts={**core, **chip}, energy=price(placed.chip, core, chip, n_cores, ps_to_s(int(duration_ps.sum()))),
+        counts={**core, **chip}, energy=price(placed.chip, core, chip, n_cores, ps_to_s(int(duration_ps.sum())),
+                                              n_chips=placed.machine.n_chips),
         latency=spread(duration_ps), cores_used=n_cores, time_steps=int(sum(each.n_steps.sum() for each in batches)),
         overflows=_overflows(placed, batches))
 

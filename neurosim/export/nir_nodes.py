@@ -98,8 +98,12 @@ class NodeMaker:
             return
         if population.direction != "forward":
             self.reasons.append(f"{name}: takes its tokens from the last to the first")
+        if population.change_threshold is not None:
+            self.reasons.append(f"{name}: sends changes (sigma-delta)")
         if population.period != 1:
             self.reasons.append(f"{name}: takes one token in {population.period}")
+        if population.reset_period:
+            self.reasons.append(f"{name}: its state is emptied every {population.reset_period} tokens")
         if population.model not in ("lif", "cuba"):
             leak = parameters.get("leak", np.ones(1))
             if leak.min() < 0 or leak.max() > 1 or not ((leak == 1).all() or (leak < 1).all()):

@@ -77,6 +77,7 @@ class FixedPointNetwork(nn.Module):  # type: ignore[misc]
             for item in network.projections)
         self.order = [(group, is_loop(network, group)) for group in evaluation_order(network)]
         _check_periods(network)
+        _check_changes(network)
         for name in (network.populations[group[0]].name for group, loops in self.order if loops):
             if network.population(name).direction == "reversed":
                 raise NetworkError(f"population {name!r}: recurrence of neurons that take the tokens backward",
@@ -163,11 +164,24 @@ class FixedPointNetwork(nn.Module):  # type: ignore[misc]
         return values.to(device=device, dtype=torch.float64)
 
 
+def _check_changes(network: Network) -> None:
+    coded = [population for population in network.populations if population.change_threshold is not None]
+    if coded:
+        raise NetworkError(f"population {coded[0].name!r} sends changes, for which there is no module here",
+                           mend="train the network with values (change_threshold None), and set mapping.sigma_delta "
+                                "when it is mapped")
+
+
 def _check_periods(network: Network) -> None:
     resting = [population for population in network.populations if population.period != 1]
     if resting:
         raise NetworkError(f"population {resting[0].name!r}: period = {resting[0].period}: neurons that rest at tokens "
                            "cannot be trained here", allowed="1", mend="train it where it was made")
+    emptied = [population for population in network.populations if population.reset_period]
+    if emptied:
+        raise NetworkError(f"population {emptied[0].name!r}: reset_period = {emptied[0].reset_period}: neurons whose "
+                           "state is emptied within a sample cannot be trained here", allowed="0",
+                           mend="give each stretch between two resets as a sample of its own")
 
 
 def _somata(codings: Codings, width: float) -> nn.Module:

@@ -9,20 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hw_models.schema import Chip
-from neurosim.errors import OptionError
+from hw_models.unpublished import core_costs
+from neurosim.errors import CapabilityError, OptionError
 from neurosim.graph import Network
-from neurosim.machine import Machine
+from neurosim.machine import Int64Array, Machine
+from neurosim.mapping.advance import check_free_running, plan_advance, without_intervals
 from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
+from neurosim.mapping.fan_out import with_splitters
+from neurosim.mapping.layers import place_layers
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.partition import partition_network
 from neurosim.mapping.place import Placement, place_cores
-from neurosim.mapping.resources import measure_demand
+from neurosim.mapping.resources import Demand, measure_demand
 from neurosim.mapping.rewrite import rewritten
-from neurosim.mapping.schedule import Staging, stage_network
+from neurosim.mapping.schedule import Staging, stage_free_running, stage_network
+from neurosim.mapping.synapse_lists import Fitted
 
 __all__ = ["MappingOptions", "MappingResult", "describe", "map_network", "map_with_details", "render"]
 
@@ -35,6 +40,7 @@ class MappingResult:
     staging: Staging
     partition: Partition
     placement: Placement
+    fitted: Fitted
 
 
 def map_network(network: Network, chip: Chip, options: MappingOptions | None = None,
@@ -51,6 +57,7 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
     CapabilityError        if the chip lacks an operation
     CapacityError          if a limit of the chip is exceeded, bits of a format included
     OptionError            if an option does not suit network and chip
+    ConfigError            if the chip has no published figures (`mapping.capacity` tells how a network fits it)
     """
     return map_with_details(network, chip, options, rates).machine
 
@@ -58,21 +65,54 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
 def map_with_details(network: Network, chip: Chip, options: MappingOptions | None = None,
                      rates: Mapping[str, float] | None = None) -> MappingResult:
     """Return what `map_network` does, together with schedule, partition and placement."""
+    core_costs(chip)        # raises where none are published
     options = options or MappingOptions()
     network = rewritten(network, options, chip)
-    staging = stage_network(network, options.schedule, options.sequence_length or 0)
-    _check_sequence_length(staging)
+    if chip.sync == "free_running":
+        check_free_running(network, chip, options)
+        network = _without_intervals(network, chip, options)
+    staging = _staged(network, chip, options)
     check_capabilities(network, chip, staging)
     check_formats(network, chip)
-    demand = measure_demand(network, chip, staging)
-    partition = partition_network(demand, options)
+    fitted = with_splitters(network, staging, chip, options)
+    if fitted.copied:
+        staging = _staged(fitted.network, chip, options)
+        check_capabilities(fitted.network, chip, staging)
+        check_formats(fitted.network, chip)
+        rates = {**rates, **{name: rates[source] for name, source in fitted.copied.items()
+                             if source in rates}} if rates else rates
+    demand = measure_demand(fitted.network, chip, staging)
+    partition, physical = _partitioned(demand, options, fitted)
     axons, source_core = axon_table(demand, partition), row_cores(demand, partition)
-    placement = place_cores(demand, partition, axons, source_core, options, rates)
-    machine = lower(demand, partition, axons, source_core, placement, options)
-    return MappingResult(machine, staging, partition, placement)
+    placement = place_cores(demand, partition, axons, source_core, options, rates, physical)
+    machine = lower(demand, partition, axons, source_core, placement, options, fitted.copied)
+    return MappingResult(machine, staging, partition, placement, fitted)
 
 
-def _check_sequence_length(staging: Staging) -> None:
+def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tuple[Partition, Int64Array | None]:
+    """Return the partition, and the physical cores where the cores differ."""
+    if demand.chip.core.layer_memory is not None:
+        return place_layers(demand, options)
+    return partition_network(demand, options, fitted.blocks), None
+
+
+def _without_intervals(network: Network, chip: Chip, options: MappingOptions) -> Network:
+    """Return the network of a free-running chip, whose neurons know by themselves how much time has gone by."""
+    staging = stage_free_running(network)       # raises where no order can be found, before anything is planned by it
+    try:
+        advance = plan_advance(network, chip, options)
+    except CapabilityError:
+        check_capabilities(network, chip, staging)      # what cores cannot compute at all is the plainer reason
+        raise
+    return without_intervals(network, advance)
+
+
+def _staged(network: Network, chip: Chip, options: MappingOptions) -> Staging:
+    """Return the schedule; on a free-running chip only an order of the populations."""
+    if chip.sync == "free_running":
+        return stage_free_running(network)
+    staging = stage_network(network, options.schedule, options.sequence_length or 0)
     if staging.schedule.n_phases > 1 and not staging.schedule.sequence_length:
         raise OptionError("mapping.sequence_length is missing", allowed="integer from 1",
                           mend="say how many tokens the buffers of schedule whole_sequence have to hold")
+    return staging

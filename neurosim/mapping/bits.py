@@ -9,7 +9,7 @@ from neurosim.quantity_specs import MODEL_QUANTITIES
 
 # Words of state and parameters that are kept under the name of another quantity.
 _QUANTITY_OF = {"h_real": "h", "h_imag": "h", "activation": "sigma", "residue": "sigma", "error": "sigma",
-                "v": "u", "rate_real": "a", "rate_imag": "a",
+                "v": "u", "first_current": "current", "second_current": "current", "rate_real": "a", "rate_imag": "a",
                 **{f"{name}_{part}": name for name in "abc" for part in ("real", "imag")}}
 
 

@@ -24,7 +24,7 @@ _HELP = {
     "complex_state": "mapping.ssm=expanded (a neuron per complex mode), or a chip with core.capabilities.complex_state",
     "factor_leak": "a chip with core.capabilities.factor_leak, or a leak of 0 or 1 and a bias that takes away",
     "refractory": "a chip with core.capabilities.refractory, or refractory_steps = 0",
-    "dendrite_operators": "a chip whose dendrites have the operator, or a pairwise tree in the network",
+    "dendrite_operators": "mapping.max=tree (pairs, with sums alone), or a chip whose dendrites have the operator",
     "dendrite_ports": "a chip with more core.capabilities.dendrite_ports, or a model with fewer ports",
     "max_state_words": "a chip with more core.capabilities.max_state_words, or fewer modes",
     "models": "one of the chip's models",
@@ -32,6 +32,8 @@ _HELP = {
                     "(schedule `pipelined`, no recurrence longer than its delay) and whose populations take every "
                     "token (period 1)",
 }
+# What the rewrite of a model would spare.
+_SPARED = {"glu": {"multiply", "lookup_table", "dendrite_ports"}}
 # Attributes that need more than the model as such.
 _ATTRIBUTE_NEEDS = {("activation", "gelu"): "lookup_table"}
 
@@ -41,20 +43,21 @@ def check_capabilities(network: Network, chip: Chip, staging: Staging) -> None:
 
     Warns where cores cannot gate updates and a population would stir before its first token arrives.
     """
-    if chip.sync != "barrier":
-        raise CapabilityError(f"chip {chip.name}: sync = {chip.sync!r}", allowed="barrier",
-                              mend="tick-driven and free-running chips are not built; use a chip with a barrier")
     lines: list[str] = []
     helpful: dict[str, None] = {}
+    gates: dict[str, None] = {}
     for population in network.populations:
         missing = missing_capabilities(network, population, chip)
         if missing:
             listed = ", ".join(f"{name} ({detail})" if detail else name for name, detail in missing.items())
             lines.append(f"population {population.name!r} (model {population.model}): chip {chip.name} lacks {listed}")
             helpful.update(dict.fromkeys(missing))
+            gates.update(dict.fromkeys(set(missing) & _SPARED.get(population.model, set())))
     if lines:
-        raise CapabilityError("\n".join(lines), mend="; ".join(_HELP[name] for name in helpful))
-    _check_gating(network, chip, staging)
+        rewrites = ["mapping.glu=relu (another function: train with it, or measure)"] if gates else []
+        raise CapabilityError("\n".join(lines), mend="; ".join([*(_HELP[name] for name in helpful), *rewrites]))
+    if chip.sync != "free_running":
+        _check_gating(network, chip, staging)
 
 
 def missing_capabilities(network: Network, population: Population, chip: Chip) -> dict[str, str]:
@@ -63,10 +66,13 @@ def missing_capabilities(network: Network, population: Population, chip: Chip) -
     missing = _missing_outputs(population, chip)
     if population.model == "input":
         return missing
-    for need in sorted(_needs(population)):
+    needs = _needs(population)
+    if able.models != "any" and population.model in able.models:    # wired in: nothing of it is programmed
+        needs.discard("programmable")
+    for need in sorted(needs):
         if not getattr(able, need):
             missing[need] = ""
-    if population.period > 1 and not able.gated_update:
+    if population.period > 1 and not able.gated_update and chip.sync != "free_running":
         missing["gated_update"] = f"it takes one token in {population.period}, and rests in between"
     missing.update(_missing_dendrites(network, population, able))
     n_words = population.spec.n_state_rows(population.n_modes)

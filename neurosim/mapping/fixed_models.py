@@ -172,6 +172,18 @@ def _scaled_lif(scales: PopulationScales, constants: list[int]) -> list[Int64Arr
     return [scales.steps("threshold", "potential"), _leak(scales, "potential")]
 
 
+def _bit_shift_lif(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
+    """Counts are sent as they are, so their scale is 1."""
+    _slot(constants, STATE_SLOT, scales, "current")
+    _slot(constants, SECOND_STATE_SLOT, scales, "potential")
+    if scales.payload_scale("graded") != 1:
+        raise NetworkError(f"{scales.where}: graded has the scale {scales.payload_scale('graded'):g}",
+                           allowed="1: it counts spikes", mend="quantise the network again: neurosim quantize")
+    whole = [scales.parameter(name).astype(np.int64) for name in ("first_shift", "second_shift", "membrane_shift",
+                                                                  "most_spikes")]
+    return [*whole[:3], scales.steps("threshold", "potential"), scales.steps("bias", "potential"), whole[3]]
+
+
 def _cuba(scales: PopulationScales, constants: list[int]) -> list[Int64Array]:
     """Rows of `loihi_lif`: both decays in one number of bits, counted down from 1."""
     _slot(constants, STATE_SLOT, scales, "current")
@@ -354,4 +366,5 @@ _LOWER: dict[str, Callable[[PopulationScales, list[int]], list[Int64Array]]] = {
     "ternary": _ternary, "glu": _glu, "gsu": _gsu, "ssm": _state_space, "ssm_heaviside": _state_space,
     "ssm_lif": _state_space, "resonator": _resonator, "sigma_delta": _sigma_delta, "delta": _delta, "brf": _brf,
     "alif": _alif, "mode": lower_mode, "event_mode": lower_event_mode, "scaled_lif": _scaled_lif,
+    "bit_shift_lif": _bit_shift_lif,
 }

@@ -31,14 +31,16 @@ class Resource(NamedTuple):
 RESOURCES: dict[str, Resource] = {
     "neurons": Resource("core.max_neurons", "neurons", "raise core.max_neurons to {need}"),
     "axons_in": Resource("core.max_axons_in", "axons",
-                         "raise core.max_axons_in to {need}, or prune the inputs of the neuron"),
+                         "raise core.max_axons_in to {need}, prune the inputs of the neuron, or, where packets carry "
+                         "values, write mapping.allow_fan_in_split=true: relay neurons add up partial sums"),
     "axons_out": Resource("core.max_axons_out", "axons",
                           "raise core.max_axons_out to {need}, or let the targets share fewer cores"),
     "fan_in": Resource("core.max_fan_in", "synapses",
-                       "raise core.max_fan_in to {need}, or prune the inputs of the neuron (splitting fan-in over "
-                       "relay neurons is not built)"),
+                       "raise core.max_fan_in to {need}, prune the inputs of the neuron, or, where packets carry "
+                       "values, write mapping.allow_fan_in_split=true: relay neurons add up partial sums"),
     "fan_out": Resource("core.max_fan_out", "destination cores",
-                        "raise core.max_fan_out to {need}, or let the targets share fewer cores"),
+                        "raise core.max_fan_out to {need}, let the targets share fewer cores, or write "
+                        "mapping.allow_fan_out_split=true"),
     "fan_out_synapses": Resource("core.max_fan_out_synapses", "synapses",
                                  "raise core.max_fan_out_synapses to {need}, or prune the outputs of the neuron"),
     "synapse_words": Resource("core.synapse_memory.words", "words",

@@ -87,13 +87,16 @@ def lower_populations(network: Network, staging: Staging, readout_every_token: b
         first_row=first_rows(network)[:-1], stage=staging.stage.astype(np.int64),
         phase=staging.phase.astype(np.int64),
         backward=np.array([item.direction == "reversed" for item in items], np.int8),
-        period=_integers([int(item.period) for item in items]), n_modes=n_modes, n_ports=n_ports, n_outputs=n_outputs,
+        period=_integers([int(item.period) for item in items]),
+        reset_period=_integers([int(item.reset_period) for item in items]),
+        reset_offset=_integers([int(item.reset_offset) for item in items]),
+        n_modes=n_modes, n_ports=n_ports, n_outputs=n_outputs,
         first_output=_starts(n_outputs), options=_options(network),
         parameter_start=_starts(n_parameters * size), n_parameter_rows=n_parameters,
         state_start=_starts(n_states * size), n_state_rows=n_states, charge_start=_starts(n_ports * size),
         output_start=_starts(n_outputs * size), port_start=_starts(n_ports),
         port_operator=np.array(operators, np.int8), input_start=_input_starts(items),
-        last_only=_last_only(network, readout_every_token))
+        last_only=_last_only(network, readout_every_token), change_threshold=_change_thresholds(items))
 
 
 def lower_projections(network: Network, found: tuple[Connection, ...]) -> tuple[Projections, Synapses]:
@@ -181,6 +184,12 @@ def _last_only(network: Network, readout_every_token: bool) -> Int8Array:
     return np.array([item.name in network.readouts and item.name not in sources and not readout_every_token
                      and all(item.output_kind(output.name) == "graded" for output in item.spec.outputs)
                      for item in network.populations], np.int8)
+
+
+def _change_thresholds(items: tuple[Population, ...]) -> Float64Array:
+    """Return the threshold of each output: -1 where it sends values or spikes."""
+    return np.array([-1.0 if item.change_threshold is None or item.output_kind(output.name) != "graded"
+                     else item.change_threshold for item in items for output in item.spec.outputs])
 
 
 def _integers(values: list[int]) -> Int64Array:

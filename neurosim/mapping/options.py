@@ -10,13 +10,19 @@ from neurosim.errors import OptionError
 
 Strategy = Literal["pack", "balanced"]
 PlacementName = Literal["annealing", "naive", "linear", "random"]
+MaxForm = Literal["dendrite", "tree", "auto"]
+GateForm = Literal["keep", "relu"]
 StateSpaceForm = Literal["auto", "fused", "expanded"]
 ScheduleName = Literal["pipelined", "fall_through", "whole_sequence"]
+AdvanceName = Literal["auto", "lazy", "tick"]
+MOST_STEP_NS = 1e12
+EVERY = "*"         # in `advance`: the populations that are not named
 
 
 @dataclass(frozen=True)
 class MappingOptions:
-    """Choices of the mapping; none of them changes a spike, except that `fold_b` rounds differently.
+    """Choices of the mapping; none of them changes a spike, except rewrites: `fold_b` and `max` round differently,
+    `sigma_delta` with a threshold loses small changes, `glu` computes something else.
 
     strategy : `pack` fills core after core in stage order; `balanced` uses as many cores (or `n_cores`) and evens
         out their soma time
@@ -31,10 +37,23 @@ class MappingOptions:
     sequence_length : tokens that the buffers of schedule `whole_sequence` hold
     ssm : S4D channels as one soma (`fused`), or as a neuron per complex mode (`expanded`); `auto`: as the chip prefers;
         see `mapping.rewrites.expand`
+    max : the largest of many values in the `dendrite`, or by a `tree` of pairs where sums are all there is; `auto`: as
+        the chip is able; see `mapping.rewrites.max_tree`
+    glu : `keep` gated linear units, or put a `relu` in their place, which is another function; see
+        `mapping.rewrites.relu_gates`
+    sigma_delta : `off`, or the least change that graded outputs send (0: all), for all of them, or population ->
+        least change; see `mapping.rewrites.sigma_delta`
     fold_b : fold the input gain of state-space channels into their read-out; see
         `mapping.rewrites.fold_b`
+    advance : population (`*`: all others) -> how it is updated on a free-running chip, `lazy`, `tick` or `auto`; see
+        `mapping.advance`
+    step_ns : the time that one step of the network's decays stands for on a free-running chip; None: a period of the
+        leak clock, or where there is none, of the tokens
     readout_every_token : read-outs send their value at every token instead of the last one only
-    allow_fan_in_split : spread fan-in over relay neurons; not built, True is refused
+    allow_fan_out_split : copy spikes and values by splitter neurons where a neuron would send to more places than the
+        chip lets it; the copies are exact, and cost neurons and a time step of latency; see `mapping.copies`
+    allow_fan_in_split : add partial sums up in relay neurons where a neuron has more synapses or sources than it can,
+        on chips whose packets carry values; the same up to rounding; see `mapping.rewrites.split_fan_in`
     """
 
     strategy: Strategy = "pack"
@@ -46,8 +65,14 @@ class MappingOptions:
     cores: Mapping[str, int | list[int]] = field(default_factory=dict)
     sequence_length: int | None = None
     ssm: StateSpaceForm = "auto"
+    max: MaxForm = "dendrite"
+    glu: GateForm = "keep"
+    sigma_delta: float | Literal["off"] | Mapping[str, float] = "off"
     fold_b: bool = False
+    advance: Mapping[str, AdvanceName] = field(default_factory=dict)
+    step_ns: float | None = None
     readout_every_token: bool = False
+    allow_fan_out_split: bool = True
     allow_fan_in_split: bool = False
 
     def __post_init__(self) -> None:
@@ -55,18 +80,21 @@ class MappingOptions:
         _check_choice("placement", self.placement, get_args(PlacementName))
         _check_choice("schedule", self.schedule, get_args(ScheduleName))
         _check_choice("ssm", self.ssm, get_args(StateSpaceForm))
+        _check_choice("max", self.max, get_args(MaxForm))
+        _check_choice("glu", self.glu, get_args(GateForm))
+        _check_sigma_delta(self.sigma_delta)
         _check_least("seed", self.seed, 0)
         _check_least("max_neurons_per_core", self.max_neurons_per_core, 1)
         _check_least("n_cores", self.n_cores, 1)
         _check_least("sequence_length", self.sequence_length, 1)
         _check_cores(self.cores, self.strategy)
+        _check_advance(self.advance)
+        if self.step_ns is not None and (isinstance(self.step_ns, bool) or not isinstance(self.step_ns, int | float)
+                                         or not 1e-3 <= self.step_ns <= MOST_STEP_NS):
+            raise OptionError(f"step_ns = {self.step_ns!r}", allowed=f"number from 0.001 to {MOST_STEP_NS:g}")
         if self.n_cores is not None and self.strategy != "balanced":
             raise OptionError(f"n_cores = {self.n_cores} with strategy = {self.strategy!r}",
                               mend="n_cores belongs to strategy 'balanced'")
-        if self.allow_fan_in_split:
-            raise OptionError("allow_fan_in_split = True", allowed="False",
-                              mend="splitting fan-in over relay neurons is not built; prune synapses or raise "
-                                   "core.max_fan_in")
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -77,6 +105,24 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 def _check_least(name: str, value: int | None, least: int) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise OptionError(f"{name} = {value!r}", allowed=f"integer from {least}")
+
+
+def _check_sigma_delta(given: Any) -> None:
+    for name, value in given.items() if isinstance(given, Mapping) else [("", given)]:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and 0 <= value < float("inf")) and not (value == "off" and not name):
+            raise OptionError(f"sigma_delta{'.' if name else ''}{name} = {value!r}",
+                              allowed="a number from 0" + ("" if name else ", or off"),
+                              mend="give the least change that is sent, such as 0.01; 0 sends every change")
+
+
+def _check_advance(advance: Any) -> None:
+    names = get_args(AdvanceName)
+    if not isinstance(advance, Mapping):
+        raise OptionError(f"advance = {advance!r}", allowed=f"population -> {', '.join(names)}",
+                          mend=f"name the population, or all of them: mapping.advance.{EVERY}=tick")
+    for name, choice in advance.items():
+        _check_choice(f"advance.{name}", choice, names)
 
 
 def _check_cores(cores: Any, strategy: str) -> None:

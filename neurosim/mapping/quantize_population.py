@@ -33,6 +33,8 @@ _TOGETHER = (*_ENCODERS, "center")
 _COMPARED = {"lif": ("potential", "threshold", "reset_value"), "cuba": ("potential", "threshold", "reset_value"),
              "ssm_heaviside": ("y", "threshold"), "resonator": ("real", "threshold"), "brf": ("u", "threshold"),
              "alif": ("potential", "threshold"), "scaled_lif": ("potential", "threshold")}
+# What counts spikes.
+_COUNT = ("bit_shift_lif", "graded")
 # States that a spike lifts by 1 or less.
 _LIFTED = {"brf": "q", "alif": "adaptation"}
 # Factors that may use all their bits behind the point where they are below 1.
@@ -66,7 +68,8 @@ class _Population:
             scale = self._of_samples(group)
             self.scales.update(dict.fromkeys(group, scale))
         self._adjust()
-        found = {name: coding_of(scale, *self.choices[name]) for name, scale in self.scales.items()}
+        found = {name: coding_of(scale, *self.choices[name], signed=(self.population.model, name) != _COUNT)
+                 for name, scale in self.scales.items()}
         if self.sends_y:
             found["y"] = found["graded"]
         for name, item in self.specs.items():
@@ -136,6 +139,8 @@ class _Population:
     def _adjust(self) -> None:
         """Bring scales together that must differ by powers of two only."""
         scales, model = self.scales, self.population.model
+        if model == _COUNT[0]:          # whole numbers, whose last step matters: nothing is scaled
+            scales.update(dict.fromkeys(scales, np.asarray(1.0)))
         if "b" in self.specs:           # so that it can be a power of two of their ratio
             scales["h"] = _one(_times_power(scales["input"], scales["h"]))
         if model in _ENCODERS:

@@ -65,8 +65,10 @@ def measure_demand(network: Network, chip: Chip, staging: Staging) -> Demand:
     delays, buffers = _port_delays(network, staging), _buffered_ports(network, staging)
     updates = np.array([_update_ps(population, chip) for population in network.populations], np.int64)
     return Demand(network, chip, staging, first_row, incoming, fan_in,
-                  np.array([_state_bits(item, chip, delay) + _buffer_bits(item, chip, ports, staging) for
-                            item, delay, ports in zip(network.populations, delays, buffers, strict=True)], np.int64),
+                  np.array([_state_bits(item, chip, delay) + _time_bits(item, chip)
+                            + _buffer_bits(item, chip, ports, staging) + _change_bits(network, item, chip)
+                            for item, delay, ports in
+                            zip(network.populations, delays, buffers, strict=True)], np.int64),
                   updates[:, 0], updates[:, 1], np.array([max(delay.values(), default=0) for delay in delays]),
                   *number_profiles(network, chip.core.capabilities), _fan_out(network, first_row, incoming, chip))
 
@@ -126,10 +128,23 @@ def _state_bits(population: Population, chip: Chip, delays: dict[str, int]) -> i
             + sum(charge_bits(population, port, chip) * n_steps for port, n_steps in delays.items()))
 
 
+def _change_bits(network: Network, population: Population, chip: Chip) -> int:
+    """Return the bits of one neuron for sigma-delta: what it has sent, and what it has summed of each such source."""
+    sends = population.change_threshold is not None
+    n_sent = sum(population.output_kind(output.name) == "graded" for output in population.spec.outputs) * sends
+    summed = [item.port for item in network.projections
+              if item.target == population.name and network.population(item.source).change_threshold is not None]
+    return n_sent * chip.core.state_bits + sum(charge_bits(population, port, chip) for port in summed)
+def _time_bits(population: Population, chip: Chip) -> int:
+    """Return the bits in which one neuron of a free-running chip keeps the time of its last advance."""
+    decays = chip.sync == "free_running" and population.spec.advance_exp > 0
+    return chip.core.state_bits if decays else 0
+
+
 def _update_ps(population: Population, chip: Chip) -> tuple[int, int]:
     """Return the time of an active and an inactive update of one soma."""
     costs = chip.core.costs
-    if population.spec.cost_class == "none":
+    if population.spec.cost_class == "none" or costs is None:       # a chip without costs is not run
         return 0, 0
     simple = population.spec.cost_class == "soma"
     active = costs.soma_active if simple else costs.program_active
@@ -140,11 +155,15 @@ def _update_ps(population: Population, chip: Chip) -> tuple[int, int]:
 
 def _fan_out(network: Network, first_row: Int64Array, incoming: tuple[tuple[Incoming, ...], ...],
              chip: Chip) -> tuple[Int64Array, ...]:
-    """Return the synapses that each neuron of a core feeds, over all its outputs."""
+    """Return the synapses that each neuron of a core feeds, over all its outputs.
+
+    Where a chip counts its read-outs apart (`network_limits`), so are the synapses onto them.
+    """
     by_row = np.zeros(int(first_row[-1]), np.int64)
     if chip.core.max_fan_out_synapses is not None:
         for population, items in zip(network.populations, incoming, strict=True):
-            for item in items:
+            apart = chip.network_limits is not None and population.name in network.readouts
+            for item in items if not apart else ():
                 axons = item.axons(0, population.size)
                 np.add.at(by_row, axons.rows, axons.synapses)
     return tuple(np.zeros(item.size, np.int64) if item.model == "input" else

@@ -32,13 +32,14 @@ from neurosim.machine import Schedule
 IntArray = NDArray[np.int64]
 
 SCHEDULES = ("pipelined", "fall_through", "whole_sequence")
+FREE_RUNNING = "free_running"   # no schedule at all: of free-running chips, never to be chosen
 
 
 @dataclass(frozen=True)
 class Staging:
     """The schedule of a network.
 
-    stage : int64[population]
+    stage : int64[population]; on a free-running chip only an order
     phase : int64[population]
     """
 
@@ -48,6 +49,8 @@ class Staging:
 
     def delay_steps(self, source: int, target: int, delay_tokens: int) -> int:
         """Return the machine delay of a projection with logical delay `delay_tokens`; at least 1."""
+        if self.schedule.name == FREE_RUNNING:
+            return 1        # a packet is served as it comes: one accumulator, no delay line
         return self.schedule.interval * delay_tokens + int(self.stage[target]) - int(self.stage[source])
 
 
@@ -94,6 +97,20 @@ def stage_network(network: Network, name: str = "pipelined", sequence_length: in
         assert stage is not None, "a graph without cycles has no longest path"
         interval = depth = int(stage.max()) + 1
     return Staging(Schedule(name, interval, depth), stage, np.zeros(n_populations, np.int64))
+
+
+def stage_free_running(network: Network) -> Staging:
+    """Return an order of the populations along the projections without delay, for a chip without time steps.
+
+    Raises
+    ------
+    NetworkError           if projections without delay form a cycle
+    """
+    edges = _edges(network)
+    _check_no_zero_delay_cycle(network, edges)
+    stage = _least_stages(_Edges(*(column[edges.delay == 0] for column in edges)), len(network.populations), 1)
+    assert stage is not None, "a graph without cycles has no longest path"
+    return Staging(Schedule(FREE_RUNNING, 1, 1), stage, np.zeros(len(network.populations), np.int64))
 
 
 def delay_values(projection: Projection) -> list[int]:

@@ -12,7 +12,8 @@ Source: Gu, Gupta, Goel, Ré, "On the Parameterization and Initialization of Dia
 arXiv 2206.11893.
 """
 
-from neurosim.kernel import inlined, kernel
+from neurosim.kernel import inlined, kernel, part
+from neurosim.models.powers import raise_complex
 
 # Rows behind the per-mode parameters (six tables of n_modes rows) and the per-mode state (two).
 MODE_TABLES, MODE_STATES = 6, 2
@@ -71,3 +72,10 @@ def _finish_output(d, bias, given, total):
     two = total.dtype.type(2)
     for neuron in range(total.size):
         total[neuron] = two * total[neuron] + d[neuron] * (given[neuron] + bias[neuron])
+
+
+@part
+def elapse_modes(n_modes, elapsed, parameters):
+    """Make every mode's a that of one step that lasts as long as `elapsed` steps without input."""
+    for mode in range(n_modes):
+        raise_complex(parameters[mode], parameters[n_modes + mode], elapsed)

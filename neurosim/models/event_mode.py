@@ -44,3 +44,11 @@ def step_event_mode(options, n_modes, parameters, state, charge, output, active)
         new_imag = a_real * imag + a_imag * real + given_imag
         state[REAL, neuron], state[IMAG, neuron] = new_real, new_imag
         output[REAL, neuron], output[IMAG, neuron] = new_real, new_imag
+
+
+@part
+def elapse_event_mode(elapsed, charge):
+    """Let the time gone by be the interval; a step is its unit. What came in at the port `interval` does not count."""
+    number = charge.dtype.type
+    for neuron in range(elapsed.size):
+        charge[INTERVAL, neuron] = number(elapsed[neuron])

@@ -1,6 +1,7 @@
 """Leaky integral of the input, read out: p <- leak p + charge + bias; y = p."""
 
 from neurosim.kernel import part
+from neurosim.models.powers import raise_real
 
 LEAK, BIAS = 0, 1
 POTENTIAL = 0
@@ -16,3 +17,9 @@ def step_integrator(options, n_modes, parameters, state, charge, output, active)
         potential = parameters[LEAK, neuron] * potential + given + bias
         state[POTENTIAL, neuron] = potential
         output[0, neuron] = potential
+
+
+@part
+def elapse_integrator(elapsed, parameters):
+    """Make the leak that of one step that lasts as long as `elapsed` steps without input."""
+    raise_real(parameters[LEAK], elapsed)

@@ -11,6 +11,7 @@ Source: Smith, Warrington, Linderman, "Simplified State Space Layers for Sequenc
 """
 
 from neurosim.kernel import part
+from neurosim.models.powers import raise_complex
 
 A_REAL, A_IMAG = 0, 1
 REAL, IMAG = 0, 1       # ports, state words and outputs
@@ -33,3 +34,9 @@ def step_mode(options, n_modes, parameters, state, charge, output, active):
         imag = zero if abs(imag) < smallest else imag
         state[REAL, neuron], state[IMAG, neuron] = real, imag
         output[REAL, neuron], output[IMAG, neuron] = real, imag
+
+
+@part
+def elapse_mode(elapsed, parameters):
+    """Make a that of one step that lasts as long as `elapsed` steps without input."""
+    raise_complex(parameters[A_REAL], parameters[A_IMAG], elapsed)

@@ -7,6 +7,7 @@ chain.
 
 from neurosim.kernel import kernel
 from neurosim.models.alif import step_alif
+from neurosim.models.bit_shift_lif import step_bit_shift_lif
 from neurosim.models.brf import step_brf
 from neurosim.models.center import step_center
 from neurosim.models.cuba import step_cuba
@@ -34,7 +35,7 @@ from neurosim.models.ternary import step_ternary
 INPUT, LIF, CUBA, LINEAR, RELU, GELU, SSM, SSM_HEAVISIDE, SSM_LIF = 0, 1, 2, 3, 4, 5, 6, 7, 8
 TERNARY, GSU, GLU, REDUCE, CENTER, LAYER_NORM, INTEGRATOR, RUNNING_MEAN = 9, 10, 11, 12, 13, 14, 15, 16
 RESONATOR, SIGMA_DELTA, DELTA, BRF, ALIF, MODE, EVENT_MODE = 17, 18, 19, 20, 21, 22, 23
-SCALED_LIF = 24
+SCALED_LIF, BIT_SHIFT_LIF = 24, 25
 
 KERNELS = {
     "lif": step_lif,
@@ -61,6 +62,7 @@ KERNELS = {
     "mode": step_mode,
     "event_mode": step_event_mode,
     "scaled_lif": step_scaled_lif,
+    "bit_shift_lif": step_bit_shift_lif,
 }
 
 
@@ -127,3 +129,5 @@ def update(model, options, n_modes, parameters, state, charge, output, active):
         step_event_mode(options, n_modes, parameters, state, charge, output, active)
     elif model == SCALED_LIF:
         step_scaled_lif(options, n_modes, parameters, state, charge, output, active)
+    elif model == BIT_SHIFT_LIF:
+        step_bit_shift_lif(options, n_modes, parameters, state, charge, output, active)

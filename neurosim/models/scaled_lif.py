@@ -12,6 +12,7 @@ import numpy as np
 
 from neurosim.kernel import part
 from neurosim.models.firing import fires
+from neurosim.models.powers import raise_real
 
 THRESHOLD, LEAK = 0, 1
 COMPARATOR = 0
@@ -32,3 +33,9 @@ def step_scaled_lif(options, n_modes, parameters, state, charge, output, active)
         spike = fires(membrane, one, comparator)
         output[0, neuron] = one if spike else zero
         potential[neuron] = zero if spike else membrane
+
+
+@part
+def elapse_scaled_lif(elapsed, parameters):
+    """Make the leak that of one step that lasts as long as `elapsed` steps without input."""
+    raise_real(parameters[LEAK], elapsed)

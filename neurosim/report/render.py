@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SIZE_INCHES = (16.0, 11.0)
 DOTS_PER_INCH = 150                     # 2400 x 1650 pixels; still readable at 1600
+FOOTER_LETTERS = 110                    # of the names of assumed figures
 # What another path would mend; any other OSError (disk full, I/O error) is a failure.
 _BAD_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
@@ -34,6 +36,11 @@ def to_png(trace: Trace, path: str | Path, chip: Chip | None = None) -> Path:
     OptionError : the path cannot be used
     SimulationError : the file could not be written (disk full); nothing is left of it
     """
+    return draw(lambda: page(trace, chip), path)
+
+
+def draw(figure: Callable[[], Figure], path: str | Path) -> Path:
+    """Draw `figure` in our style into a PNG file; return its path. Raises what `to_png` does."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -42,7 +49,7 @@ def to_png(trace: Trace, path: str | Path, chip: Chip | None = None) -> Path:
     refuse_special(path)
     refuse_special(unfinished)
     with rc_context(palette.STYLE):
-        canvas = FigureCanvasAgg(page(trace, chip))
+        canvas = FigureCanvasAgg(figure())
         try:
             canvas.figure.savefig(unfinished, format="png", dpi=DOTS_PER_INCH)
             os.replace(unfinished, path)
@@ -124,7 +131,9 @@ def _binding(summary: Summary) -> str:
 
 
 def _footer(figure: Figure, summary: Summary) -> None:
-    parts = [f"{percent(summary.energy.assumed_share)} of the energy rests on assumed figures"]
+    named = ", ".join(row.component for row in summary.energy.assumed_rows if row.energy_j > 0)
+    parts = [f"{percent(summary.energy.assumed_share)} of the energy rests on assumed figures"
+             + (f" ({shortened(named, FOOTER_LETTERS)})" if named else "")]
     if summary.indicative:
         parts.append("energy of a floating-point run is indicative")
     if not summary.complete:

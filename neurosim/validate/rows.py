@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KINDS = ("formula", "fitted", "derived", "predicted")
-# A floor that lies below what was measured `holds`, however far below.
-INSIDE, HOLDS, MISS, SHOWN, NEEDS = "inside", "holds", "miss", "shown", "needs"
-VERDICTS = (INSIDE, HOLDS, MISS, SHOWN, NEEDS)
-# An interval wider than this says little; the table marks it.
+# A floor that lies below what was measured `holds`, however far below; an interval that holds what was measured is
+# `wide` where its high end is more than MOST_RATIO times its low end, and then says little.
+INSIDE, HOLDS, WIDE, MISS, SHOWN, NEEDS = "inside", "holds", "wide", "miss", "shown", "needs"
+VERDICTS = (INSIDE, HOLDS, WIDE, MISS, SHOWN, NEEDS)
 MOST_RATIO = 3.0
 
 
@@ -72,11 +72,14 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """`inside`, `miss`, `holds` of a floor that does, or `shown` where there is nothing to judge."""
+        """`inside`, `wide`, `miss`, `holds` of a floor that does, or `shown` where there is nothing to judge."""
         if self.shown or self.measured is None or self.kind == "fitted":
             return SHOWN
         if not self._passes(self.measured):
             return MISS
+        is_judged_by_interval = self.tolerance is None and not self.at_least
+        if is_judged_by_interval and self.ratio is not None and self.ratio > MOST_RATIO:
+            return WIDE
         return HOLDS if self.at_least else INSIDE
 
     def _passes(self, measured: float) -> bool:
@@ -86,7 +89,7 @@ class Row:
             return abs(self.predicted - measured) <= self.tolerance * abs(measured)
         if self.low is None or self.high is None:
             return self.predicted == measured
-        return self.low <= measured <= self.high and (self.ratio or 0) <= MOST_RATIO
+        return self.low <= measured <= self.high
 
 
 @dataclass(frozen=True)

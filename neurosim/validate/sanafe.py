@@ -26,12 +26,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.costs import energy_figures
 from hw_models.load import load_chip
 from hw_models.schema import BarrierLatency, Chip
+from hw_models.unpublished import core_costs, noc_costs
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
 from neurosim.formats import Coding, Format
 from neurosim.graph import Network, OneToOneWeights, Population, Projection, SparseWeights
 from neurosim.machine import Machine
+from neurosim.validate.data import data_file
 from neurosim.validate.placed import map_to_places
 
 FloatArray = NDArray[np.float64]
@@ -95,16 +98,21 @@ class Counts(NamedTuple):
 
 
 def read_net(folder: Path) -> Net:
-    """Return the recorded network, its input and its spikes."""
-    with np.load(folder / NETWORK, allow_pickle=False) as file:
+    """Return the recorded network, its input and its spikes; raise DataError if the file is another."""
+    with np.load(data_file(folder, NETWORK), allow_pickle=False) as file:
         return Net(file["pre"].astype(np.int64), file["post"].astype(np.int64), file["weight"].astype(np.float64),
                    file["threshold"].astype(np.float64), float(file["leak"]), file["raster"],
                    file["ref_spikes_t"].astype(np.int64), file["ref_spikes_n"].astype(np.int64))
 
 
 def read_results(folder: Path, name: str) -> Recorded:
-    """Return the counts, energies and times that SANA-FE computed; `name` is SIMPLE or DETAILED."""
-    found = json.loads((folder / name).read_text(encoding="utf-8"))
+    """Return the counts, energies and times that SANA-FE computed; `name` is SIMPLE or DETAILED.
+
+    Raises
+    ------
+    DataError  if the file is another
+    """
+    found = json.loads(data_file(folder, name).read_text(encoding="utf-8"))
     column = {key: np.asarray(values, np.float64) for key, values in found["per_step"].items()}
     fired, updated, synapses, hops = (column[key].astype(np.int64) for key in ("fired", "updated", "spikes", "hops"))
     return Recorded(fired, updated, synapses, hops, column["network_energy"], column["total_energy"],
@@ -129,9 +137,9 @@ def network_of(net: Net) -> Network:
 def architecture() -> Chip:
     """Return chip `loihi-nahuku` with what SANA-FE's model has in another way."""
     chip = load_chip("loihi-nahuku", ROOM)
-    costs = chip.core.costs.model_copy(update={"synapse_sparse": chip.core.costs.synapse_dense})
-    free = chip.noc.costs.tile_local_pj.model_copy(update={"value": 0.0, "low": 0.0})
-    noc = chip.noc.model_copy(update={"costs": chip.noc.costs.model_copy(update={"tile_local_pj": free})})
+    costs = core_costs(chip).model_copy(update={"synapse_sparse": core_costs(chip).synapse_dense})
+    free = noc_costs(chip).tile_local_pj.model_copy(update={"value": 0.0, "low": 0.0})
+    noc = chip.noc.model_copy(update={"costs": noc_costs(chip).model_copy(update={"tile_local_pj": free})})
     # A step of the table holds until the next begins.
     steps = [entry for before, after in zip(chip.barrier, chip.barrier[1:], strict=False)
              for entry in (before, BarrierLatency(tiles=after.tiles - 1, latency_ns=before.latency_ns))]
@@ -166,9 +174,8 @@ def counts_of(net: Net, core_counts: NDArray[np.int32], chip_counts: IntArray, c
     inputs = of_core["spike_out"][:, :net.n_inputs // CORE_SIZE].sum(axis=1)
     messages = of_core["packet_out"].sum(axis=1)
     hops_ew, hops_ns = (chip_counts[1:, CHIP_EVENT_INDEX[name]] for name in ("hop_ew", "hop_ns"))
-    costs, noc = chip.core.costs, chip.noc.costs
-    pj = {name: getattr(costs, name).energy_pj.value for name in own}
-    network_pj = messages * pj["packet_out"] + hops_ew * noc.hop_ew_pj.value + hops_ns * noc.hop_ns_pj.value
+    pj = {name: figure.value for name, figure in energy_figures(chip).items()}
+    network_pj = messages * pj["packet_out"] + hops_ew * pj["hop_ew"] + hops_ns * pj["hop_ns"]
     core_pj = sum(own[name] * pj[name] for name in ("soma_active", "soma_inactive", "spike_out", "synapse_sparse"))
     return Counts(own["spike_out"] + inputs, own["soma_active"] + inputs, own["synapse_sparse"], hops_ew + hops_ns,
                   messages, network_pj * 1e-12, (network_pj + core_pj) * 1e-12)

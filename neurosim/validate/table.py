@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from neurosim.validate.data import VARIABLE
-from neurosim.validate.rows import HOLDS, INSIDE, MISS, MOST_RATIO, NEEDS, SHOWN, VERDICTS, Outcome, Row
+from neurosim.validate.rows import HOLDS, INSIDE, MISS, MOST_RATIO, NEEDS, SHOWN, VERDICTS, WIDE, Outcome, Row
 
+# Sums of float64 in another order differ by so little.
+ROUNDING = 1e-12
 HEADER = ("target", "quantity", "kind", "predicted", "low", "high", "measured", "unit", "error", "verdict")
 
 
 def render(outcomes: Sequence[Outcome], *, notes: bool = True) -> str:
     """Return the table, below it the sum, and what every target and row says besides (unless `notes` is False)."""
-    lines = [HEADER, *(line for outcome in outcomes for line in _lines(outcome))]
+    lines = [HEADER, *(line for outcome in outcomes for line in lines_of(outcome))]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
     right = {HEADER.index(name) for name in ("predicted", "low", "high", "measured", "error")}
     table = ["  ".join(cell.rjust(width) if column in right else cell.ljust(width)
@@ -35,18 +37,14 @@ def misses(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, Row]]:
     return [(outcome, row) for outcome in outcomes for row in outcome.rows if row.verdict == MISS]
 
 
-def _lines(outcome: Outcome) -> list[tuple[str, ...]]:
+def lines_of(outcome: Outcome) -> list[tuple[str, ...]]:
+    """Return the cells of a target's rows, in the order of HEADER."""
     name = outcome.target.name
     if outcome.missing:
         return [(name, f"needs {', '.join(outcome.missing)} (docs/data.md)", *[""] * 7, NEEDS)]
     return [(name if index == 0 else "", row.quantity, row.kind, number(row.predicted), number(row.low),
-             number(row.high), number(row.measured), row.unit, percent(row.error), _verdict(row))
+             number(row.high), number(row.measured), row.unit, percent(row.error), row.verdict)
             for index, row in enumerate(outcome.rows)]
-
-
-def _verdict(row: Row) -> str:
-    wide = row.ratio is not None and row.ratio > MOST_RATIO and row.kind == "predicted"
-    return f"{row.verdict} (interval wider than x{MOST_RATIO:g})" if wide else row.verdict
 
 
 def number(value: float | None) -> str:
@@ -59,10 +57,10 @@ def number(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return a signed percentage, with as many digits as it takes to tell a small error from none."""
+    """Return a signed percentage, with as many digits as it takes to tell a small error from the rounding of sums."""
     if share is None:
         return ""
-    if share == 0:
+    if abs(share) < ROUNDING:
         return "0 %"
     return f"{100 * share:+.1f} %" if abs(share) >= 5e-4 else f"{100 * share:+.2g} %"
 
@@ -76,8 +74,8 @@ def _counted(outcomes: Sequence[Outcome]) -> Counter[str]:
 
 def _sum(outcomes: Sequence[Outcome]) -> str:
     found = _counted(outcomes)
-    text = (f"{found[INSIDE]} inside, {found[MISS]} missed, {found[HOLDS]} floors hold, {found[SHOWN]} shown without a "
-            "verdict")
+    text = (f"{found[INSIDE]} inside, {found[MISS]} missed, {found[WIDE]} in an interval wider than x{MOST_RATIO:g}, "
+            f"{found[HOLDS]} floors hold, {found[SHOWN]} shown without a verdict")
     if found[NEEDS]:
         text += f"; {found[NEEDS]} targets need data that {VARIABLE} does not hold (docs/data.md)"
     return text

@@ -85,6 +85,9 @@ def make_chip(overrides: dict[str, Any] | None = None) -> Chip:
         place = data
         for key in parents:
             place = place[key]
+        if isinstance(value, dict):     # a whole block, such as `tick`
+            place[last] = value
+            continue
         assert isinstance(last, int) or last in place, path
         if isinstance(place[last], dict):
             figure = place[last]
@@ -129,6 +132,8 @@ def build_case(choose: Choose, random: np.random.Generator) -> Case:
     numbers, readout_tokens = choose(("float64", "float64", "float32")), choose((False, True))
     if choose((False, False, True)):
         network = with_periods(network, random)
+    if choose((False, False, True)):
+        network = with_resets(network, random)
     return Case(network, chip, mapping, inputs, numbers, readout_tokens)
 
 
@@ -149,12 +154,12 @@ def build_network(choose: Choose, random: np.random.Generator) -> Network:
         fed = ports[:1] if choose((True, False)) else ports
         for port in fed:
             source = populations[choose(range(number - 1, -1, -1))]
-            projections.append(_projection(source, target, port, choose((0, 0, 0, 1, 3)), choose, random))
+            projections.append(make_projection(source, target, port, choose((0, 0, 0, 1, 3)), choose, random))
     for _ in range(choose((0, 1, 2))):    # loops, also of a population with itself, and skips
         source = populations[choose(range(len(populations)))]
         target = populations[choose(range(n_inputs, len(populations)))]
         port = choose([port.name for port in target.spec.ports])
-        projections.append(_projection(source, target, port, choose((1, 2, 4)), choose, random))
+        projections.append(make_projection(source, target, port, choose((1, 2, 4)), choose, random))
     names = [population.name for population in populations[n_inputs:]]
     return Network("random", tuple(populations), tuple(projections), tuple(choose(((), names[-1:], names))))
 
@@ -190,6 +195,17 @@ def with_periods(network: Network, random: np.random.Generator) -> Network:
                                      for item in network.projections))
 
 
+def with_resets(network: Network, random: np.random.Generator) -> Network:
+    """Return the network with some populations whose state is emptied at tokens; those that can be."""
+    def drawn(item: Population) -> Population:
+        if item.model == "input" or item.direction != "forward" or item.period > 1 or random.random() < 0.4:
+            return item
+        period = int(random.integers(1, 6))
+        return replace(item, reset_period=period, reset_offset=int(random.integers(period)))
+
+    return replace(network, populations=tuple(drawn(item) for item in network.populations))
+
+
 def _paced(item: Projection, step: int, period: int, random: np.random.Generator) -> Projection:
     delays = (np.asarray(item.delay_steps) + step - 1) // step * step
     if item.source != item.target and delays.ndim == 0 and random.random() < 0.5:
@@ -215,7 +231,7 @@ def _population(name: str, choose: Choose, random: np.random.Generator) -> Popul
     return Population(name, model, size, parameters, attributes, n_modes)
 
 
-def _projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
+def make_projection(source: Population, target: Population, port: str, delay: int, choose: Choose,
                 random: np.random.Generator) -> Projection:
     output = choose([output.name for output in source.spec.outputs])
     kind = choose(("dense", "sparse", "one_to_one" if source.size == target.size else "sparse", "convolution"))
@@ -284,7 +300,35 @@ def build_chip(choose: Choose) -> dict[str, Any]:
     for name, least in _latencies():
         chip[name] = choose([ps for ps in DURATIONS[style] if ps >= least] or [least]) / 1000
     chip["noc.router_latency_ns"] = max(chip["noc.router_latency_ns"], 0.001 - _shortest_link(chip))
+    chip |= _clock(choose, style) | (_chips(choose, style, chip) if topology == "mesh" else {})
     return chip
+
+
+def _clock(choose: Choose, style: str) -> dict[str, Any]:
+    """Return the options of a tick, or none; periods below and above what steps take."""
+    if not choose((False, False, False, True)):
+        return {}
+    period_ps = choose(DURATIONS[style]) * choose((1, 10, 100, 1000)) or 1
+    return {"sync": "tick", "tick": {"period_ns": figure(period_ps / 1000), "overrun": "late"}}
+
+
+def _chips(choose: Choose, style: str, chip: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a grid of chips, or none."""
+    shape = choose(((0, 0), (0, 0), (2, 1), (3, 2), (1, 4)))
+    if shape == (0, 0):
+        return {}
+    link_ps, cycle_ps = (choose([ps for ps in DURATIONS[style] if ps >= least] or [least]) for least in (0, 1))
+    if chip["noc.router_latency_ns"] + link_ps / 1000 < 0.001:
+        link_ps = 1
+    barrier = [{"chips": chips, "latency_ns": figure(choose((3, 17)))} for chips in choose(((), (2,), (2, 6)))]
+    return {"grid": {"columns": shape[0], "rows": shape[1], "link_latency_ns": figure(link_ps / 1000),
+                     "link_cycle_ns": figure(cycle_ps / 1000), "hop_pj": figure(choose((0, 10))),
+                     "flit_hop_pj": figure(1), "barrier": barrier}}
+
+
+def figure(value: float) -> dict[str, Any]:
+    """Return a figure of an invented chip."""
+    return {"value": float(value), "low": float(value), "high": float(value), "basis": "assumed", "source": "user"}
 
 
 def _latencies() -> list[tuple[str, int]]:

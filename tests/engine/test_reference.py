@@ -46,7 +46,7 @@ def test_a_packet_books_its_links(engine: str, routing: str) -> None:
     assert used == {link: (1, 5 * 4) for link in links}
     counts = dict(zip(CHIP_EVENT_INDEX, result.chip_counts[1].tolist(), strict=True))
     assert counts == {"hop_ew": 1, "hop_ns": 1, "flit_hop_ew": 5, "flit_hop_ns": 5, "tile_local": 1, "input_packet": 0,
-                      "output_packet": 0, "barrier": 1}
+                      "output_packet": 0, "barrier": 1, "chip_hop": 0, "flit_chip_hop": 0}
 
 
 @both_engines

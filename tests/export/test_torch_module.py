@@ -128,6 +128,11 @@ def test_random_networks(seed: int) -> None:
         with pytest.raises(NetworkError, match=r"rest at tokens|a convolution into port|take the tokens backward"):
             to_torch(network)
         network = replace(network, populations=tuple(replace(item, period=1) for item in network.populations))
+    if any(item.reset_period for item in network.populations):
+        with pytest.raises(NetworkError, match=r"emptied within a sample|a convolution into port|backward"):
+            to_torch(network)
+        network = replace(network, populations=tuple(
+            replace(item, reset_period=0, reset_offset=0) for item in network.populations))
     if any(is_beyond_pytorch(network, item) for item in network.projections):
         with pytest.raises(NetworkError, match=r"a convolution into port|take the tokens backward"):
             to_torch(network)
@@ -296,7 +301,7 @@ def test_the_sum_of_all_projections_of_a_port_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("model", ["resonator", "sigma_delta", "delta", "brf", "alif", "mode", "event_mode",
-                                   "scaled_lif"])
+                                   "scaled_lif", "bit_shift_lif"])
 def test_models_without_a_gradient(model: str) -> None:
     sign = -1 if model == "event_mode" else 1
     parameters = {item.name: sign * 0.5 for item in SPEC_BY_NAME[model].parameters if item.default is None}

@@ -15,9 +15,11 @@ from hw_models import (
     from_mapping,
     list_chips,
     load_chip,
+    price,
     to_mapping,
 )
 from hw_models.checks import load_sources
+from hw_models.unpublished import core_costs, noc_costs
 
 TEMPLATE = chip_path("generic-mesh").read_text(encoding="utf-8")
 ROOT = Path(__file__).parents[2]
@@ -49,7 +51,8 @@ def line_of(path: Path, text: str) -> int:
 
 
 def test_library():
-    assert list_chips() == ["generic-mesh", "loihi", "loihi-nahuku", "loihi2"]
+    assert {"generic-mesh", "loihi", "loihi-nahuku", "loihi2"} < set(list_chips())
+    assert list_chips() == sorted(list_chips())
     assert all(chip_path(name).is_file() for name in list_chips())
 
 
@@ -57,7 +60,7 @@ def test_unknown_name_names_the_nearest():
     (fault,) = faults(load_chip, "loihi3")
     assert str(fault) == (
         "loihi3: no such chip\n"
-        "  allowed: generic-mesh, loihi, loihi-nahuku, loihi2, or the path of a YAML file\n"
+        f"  allowed: {', '.join(list_chips())}, or the path of a YAML file\n"
         "  mend: write `loihi`, or give the path of your own chip file, ending in .yaml"
     )
     (fault,) = faults(load_chip, "zzzz")
@@ -288,10 +291,54 @@ def test_own_figures_may_cite_user(tmp_path):
     assert load_chip(path).barrier_pj.source == "user, my board"
 
 
+@pytest.mark.parametrize("option", ["grid.columns=4", "tick.period_ns=10", "power.clock.frequency_mhz=1",
+                                    "core.costs.advance_exp.energy_pj=1", "core.layer_memory.max_channels=1"])
+def test_a_number_of_a_block_that_the_chip_has_not_got(option):
+    """It would be written nowhere, and the run go on as if it had been."""
+    (fault,) = faults(load_chip, "generic-mesh", [option])
+    assert str(fault).startswith(f"--set {option}: {option.partition('=')[0].rpartition('.')[0]} = null: this chip")
+    assert "chip file of your own" in fault.mend
+
+
+def test_options_reach_into_blocks_that_may_be_null():
+    assert load_chip("odin", ["power.clock.frequency_mhz=1.3"]).power.clock.frequency_mhz == 1.3
+    assert load_chip("truenorth", ["tick.period_ns=47600"]).tick.period_ns.value == 47600
+    assert load_chip("loihi", ["grid.columns=2"]).grid.columns == 2
+    assert load_chip("loihi", ["grid=null"]).grid is None
+
+
+@pytest.mark.parametrize(("option", "field", "allowed"), [
+    ("core.costs=null", "core.costs", "given, unless `unpublished` says why nothing per event is known"),
+    ("noc.costs=null", "noc.costs", "given, unless `unpublished` says"),
+    ("unpublished=secret", "core.costs", "null with `unpublished`"),
+    ("core.capabilities.assumed=[multiplie]", "core.capabilities.assumed.0", "one of models, graded_output"),
+])
+def test_a_chip_is_whole_or_says_why_not(option, field, allowed):
+    fault = faults(load_chip, "generic-mesh", [option])[0]
+    assert fault.field == field and fault.allowed.startswith(allowed)
+
+
+def test_chips_without_published_figures_have_constant_power_and_nothing_else():
+    for name in ("akida", "brainscales2"):
+        chip = load_chip(name)
+        bill = price(chip, {"soma_active": 0}, {}, 1, 2.0)
+        assert bill.total_j == pytest.approx(chip.power.chip_idle_mw.value * 2e-3) == pytest.approx(bill.static_j)
+        with pytest.raises(ConfigError) as caught:
+            price(chip, {"soma_active": 1}, {}, 1, 2.0)
+        assert chip.unpublished in str(caught.value) and "neurosim map" in str(caught.value)
+        for what in (core_costs, noc_costs):
+            with pytest.raises(ConfigError, match="power x duration"):
+                what(chip)
+
+
 def test_an_impossible_pair_is_blamed_on_the_option_that_made_it():
-    (fault,) = faults(load_chip, "loihi2", ["noc.topology=torus"])
-    assert str(fault).startswith("--set noc.topology=torus: noc.buffer_packets = 8\n")
-    assert load_chip("loihi2", ["noc.topology=torus", "noc.buffer_packets=unlimited"]).noc.topology == "torus"
+    (fault,) = faults(load_chip, "generic-mesh", ["noc.topology=torus"])
+    assert str(fault).startswith("--set noc.topology=torus: noc.buffer_packets = 4\n")
+    options = ["noc.topology=torus", "noc.buffer_packets=unlimited"]
+    assert load_chip("generic-mesh", options).noc.topology == "torus"
+    assert load_chip("loihi2", [*options, "grid=null"]).noc.topology == "torus"
+    (fault,) = faults(load_chip, "loihi2", options)
+    assert "remove the grid" in str(fault)
 
 
 # Options
@@ -416,7 +463,7 @@ def test_round_trip_through_json_is_exact(name):
 def test_fingerprint_tells_chips_apart():
     prints = {fingerprint(load_chip(name)) for name in list_chips()}
     prints.add(fingerprint(load_chip("loihi2", ["core.weight_bits=4"])))
-    assert len(prints) == 5
+    assert len(prints) == len(list_chips()) + 1
     assert fingerprint(load_chip("loihi2", ["core.weight_bits=8"])) in prints
     assert all(len(text) == 64 for text in prints)
 
@@ -456,7 +503,7 @@ def test_loads_with_neurosim_absent():
         "import hw_models\n"
         "from hw_models import load_chip, list_chips, price\n"
         "chips = [load_chip(name) for name in list_chips()]\n"
-        "price(chips[0], {'soma_active': 1}, {}, 1, 1.0)\n"
+        "price(load_chip('loihi'), {'soma_active': 1}, {}, 1, 1.0)\n"
     )
     result = run_python(code)
     assert result.returncode == 0, result.stderr

@@ -80,6 +80,13 @@ def test_fan_out_synapses() -> None:
     assert error.where == "population 'l1', neuron 0" and "raise core.max_fan_out_synapses to 5" in str(error)
 
 
+def test_synapses_onto_readouts_of_their_own_do_not_count() -> None:
+    limits = {"input_neurons": 9, "hidden_neurons": 9, "readout_neurons": 5}
+    chip = make_chip(network_limits=limits, core__max_fan_out_synapses=3)
+    assert sizes(lif_chain(9, 2, 3, 5), chip) == [[2, 3, 5]]
+    assert refused(lif_chain(9, 2, 4, 5), chip).need == 4
+
+
 def test_axon_tables_in_the_shared_pool() -> None:
     """Two neurons behind three axons, which the output port takes: synapses, state, incoming and outgoing entries."""
     network = lif_chain(3, 2)

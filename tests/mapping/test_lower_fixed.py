@@ -460,6 +460,8 @@ MEANT: dict[str, dict[str, str | Coding]] = {
     "cuba": {**LIF, "current": "s24.12", "current_leak": "u12.12"},
     "scaled_lif": {**dict.fromkeys(("input", "potential"), coded("s24.12", [1, 0.7, 2, 3])), "leak": "s16.15",
                    "threshold": coded("s16.8", [1, 0.7, 2, 3])},
+    "bit_shift_lif": {**dict.fromkeys(("first", "second", "current", "potential"), "s24.0"), "threshold": "s16.0",
+                      "bias": "s16.0", "graded": "u8.0"},
     "ternary": {"value": "s24.12", "threshold": "s24.12", "delta_factor": "u16.15", "delta": "s16.8"},
     "glu": {"value": coded("s24.12", 0.9), "gate": coded("s24.10", 0.8), "skip": "s24.12",
             "value_bias": coded("s16.8", 0.9), "gate_bias": coded("s16.8", 0.8), "graded": coded("s24.8", 0.3)},
@@ -486,7 +488,8 @@ FACTORS = {"omega": (0, 0.7), "damping": (0, 0.2), "refractory_decay": (0, 1), "
 RANGES = {**FACTORS, "leak": (-1, 1), "current_leak": (0, 1), "threshold": (0, 4), "delta_factor": (0, 1),
           "delta": (0, 4), "scale": (-2, 2), "epsilon": (0, 0.5), "a": (-0.7, 0.7), "variance": (0, 30),
           "total": (-100, 100), "interval": (0, 30)}
-WHOLE = {"refractory_steps": 3, "refractory": 1, "count": 50}
+WHOLE = {"first_shift": 4, "second_shift": 4, "membrane_shift": 4, "most_spikes": 6, "refractory_steps": 3,
+         "refractory": 1, "count": 50}
 SIZE, N_MODES = 400, 3
 # Models whose threshold divides.
 DIVIDING = ("ssm_lif", "scaled_lif")
@@ -562,6 +565,11 @@ def scaled_lif_bounds(meant: Meant) -> Bounds:
     potential = meant["leak"] * meant.before["potential"] + meant.charge["input"] / meant["threshold"]
     step = meant.step("potential") / meant["threshold"]
     return {"potential": step, "doubt": np.abs(potential - 1), "step": step}
+
+
+def bit_shift_lif_bounds(meant: Meant) -> Bounds:
+    """Whole numbers stay what they are."""
+    return {}
 
 
 def cuba_bounds(meant: Meant) -> Bounds:
@@ -690,6 +698,7 @@ BOUNDS: dict[str, Callable[[Meant], Bounds]] = {
     "ssm": ssm_bounds, "ssm_heaviside": ssm_heaviside_bounds, "ssm_lif": ssm_lif_bounds, "resonator": resonator_bounds,
     "sigma_delta": encoder_bounds, "delta": encoder_bounds, "brf": brf_bounds, "alif": alif_bounds,
     "mode": mode_bounds, "event_mode": event_mode_bounds, "scaled_lif": scaled_lif_bounds,
+    "bit_shift_lif": bit_shift_lif_bounds,
 }
 
 
@@ -701,6 +710,8 @@ def quantity_of(model: str, word: str) -> str:
         return {"sigma_delta": "sigma", "delta": "input"}[model]
     if (model, word) == ("brf", "v"):
         return "u"
+    if word in ("first_current", "second_current"):
+        return "current"
     return word.split("_")[0] if word.endswith(("_real", "_imag")) else word
 
 

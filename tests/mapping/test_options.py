@@ -17,7 +17,6 @@ from neurosim.mapping.options import MappingOptions
     ({"max_neurons_per_core": 0}, "max_neurons_per_core = 0\n  allowed: integer from 1"),
     ({"n_cores": 0, "strategy": "balanced"}, "n_cores = 0\n  allowed: integer from 1"),
     ({"n_cores": 4}, "n_cores belongs to strategy 'balanced'"),
-    ({"allow_fan_in_split": True}, "splitting fan-in over relay neurons is not built"),
 ])
 def test_bad_option_is_named(given: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError) as caught:

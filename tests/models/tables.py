@@ -134,10 +134,11 @@ def random_tables(model: str, seed: int, dtype: Any, **attributes: str) -> Table
         values[word.name] = draw(-np.inf, n_modes if word.per_mode else 1) * random.integers(0, 2)
     for port in spec.ports:
         values[f"charge.{port.name}"] = draw(0 if port.operator != "sum" or port.name == "variance" else -np.inf)
-    for name in ("refractory", "refractory_steps", "count"):
+    for name in ("refractory", "refractory_steps", "count", "first_shift", "second_shift", "membrane_shift",
+                 "most_spikes"):
         if name in values:
             values[name] = random.integers(0, 4, (1, size))
-    if model in ("ssm_lif", "scaled_lif"):
+    if model in ("ssm_lif", "scaled_lif", "bit_shift_lif"):
         values["threshold"] = np.abs(values["threshold"]) + 0.25
     return make_tables(model, values, size=size, n_modes=n_modes, dtype=dtype, **attributes)
 

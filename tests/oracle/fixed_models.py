@@ -263,6 +263,26 @@ def scaled_lif(setting: Setting, parameters: Ints, state: Ints, charge: Ints, pl
     return [int(spike)], [0 if spike else potential], beyond
 
 
+def shifted_decay(value: int, shift: int) -> int:
+    """Return value - (value >> shift), or one less where that would leave a positive value as it was."""
+    left = value - (value >> shift)
+    return left - 1 if left == value and value > 0 else left
+
+
+def bit_shift_lif(setting: Setting, parameters: Ints, state: Ints, charge: Ints, place: Place) -> Result:
+    """Xylo's neuron: currents, potential, as many spikes as thresholds are reached, one by one."""
+    first_shift, second_shift, membrane_shift, threshold, bias, most = parameters
+    first, beyond_1 = held(setting, "state", shifted_decay(state[0], first_shift) + charge[0])
+    second, beyond_2 = held(setting, "state", shifted_decay(state[1], second_shift) + charge[1])
+    potential, beyond_3 = held(setting, "second_state",
+                               shifted_decay(state[2], membrane_shift) + first + second + bias)
+    threshold, count = max(threshold, 1), 0
+    while potential >= threshold and count < most:
+        potential, count = potential - threshold, count + 1
+    sent, beyond_4 = held(setting, "output", count)
+    return [sent], [first, second, potential], beyond_1 + beyond_2 + beyond_3 + beyond_4
+
+
 def left_by_spike(setting: Setting, potential: int, threshold: int, reset_value: int) -> int:
     """Return the potential after a spike."""
     left = {"hard": reset_value, "soft": potential - threshold + reset_value, "none": potential}
@@ -483,14 +503,14 @@ MODELS: dict[str, Callable[[Setting, Ints, Ints, Ints, Place], Result]] = {
     "integrator": integrator, "running_mean": running_mean, "lif": lif, "cuba": cuba, "ternary": ternary, "glu": glu,
     "gsu": gsu, "ssm": ssm, "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "resonator": resonator,
     "sigma_delta": sigma_delta, "delta": delta_neuron, "brf": brf, "alif": alif, "mode": mode,
-    "event_mode": event_mode, "scaled_lif": scaled_lif,
+    "event_mode": event_mode, "scaled_lif": scaled_lif, "bit_shift_lif": bit_shift_lif,
 }
 
 # Rows of the biases, whose presence makes a neuron active; of state spaces, behind the tables of modes.
 BIASES: dict[str, Ints] = {
     "linear": [0], "relu": [0], "gelu": [0], "reduce": [0], "layer_norm": [3], "integrator": [0], "running_mean": [0],
     "lif": [3], "cuba": [3], "glu": [0, 1], "gsu": [0, 1], "ssm": [5], "ssm_heaviside": [5], "ssm_lif": [5],
-    "sigma_delta": [1],
+    "sigma_delta": [1], "bit_shift_lif": [4],
 }
 
 

@@ -139,6 +139,26 @@ def scaled_lif(values: Values, attributes: Mapping[str, str]) -> Results:
     return {"out.spike": int(spike), "potential": 0 if spike else membrane}
 
 
+def decayed(value: Any, shift: float) -> Any:
+    """Return a value less its part by 2**shift, rounded down; what is above 0 loses 1 at least."""
+    taken = math.floor(value / like(value, 2.0 ** int(shift)))
+    if taken == 0 and value > 0:
+        taken = 1
+    return value - like(value, taken)
+
+
+def bit_shift_lif(values: Values, attributes: Mapping[str, str]) -> Results:
+    """Two currents and a potential that decay by shifts; spikes are counted and subtracted."""
+    first = decayed(values["first_current"], values["first_shift"]) + values["charge.first"]
+    second = decayed(values["second_current"], values["second_shift"]) + values["charge.second"]
+    potential = decayed(values["potential"], values["membrane_shift"]) + first + second + values["bias"]
+    threshold, count = values["threshold"], like(potential, 0)
+    if potential >= threshold:
+        count = like(potential, min(math.floor(potential / threshold), int(values["most_spikes"])))
+    return {"out.graded": count, "first_current": first, "second_current": second,
+            "potential": potential - count * threshold}
+
+
 def ternary(values: Values, attributes: Mapping[str, str]) -> Results:
     """Ternary spike."""
     v = values["charge.value"]
@@ -288,7 +308,7 @@ MODELS: dict[str, Callable[[Values, Mapping[str, str]], Results]] = {
     "ssm_heaviside": ssm_heaviside, "ssm_lif": ssm_lif, "ternary": ternary, "gsu": gsu, "glu": glu, "reduce": reduce,
     "center": center, "layer_norm": layer_norm, "integrator": integrator, "running_mean": running_mean,
     "resonator": resonator, "sigma_delta": sigma_delta, "delta": delta, "brf": brf, "alif": alif, "mode": mode,
-    "event_mode": event_mode, "scaled_lif": scaled_lif,
+    "event_mode": event_mode, "scaled_lif": scaled_lif, "bit_shift_lif": bit_shift_lif,
 }
 
 
@@ -308,9 +328,16 @@ class _Runner:
                       for neuron in range(population.size)]
         start: dict[str, Any] = {word.name: [0.0] * population.n_modes if word.per_mode else 0.0
                                  for word in self.spec.state}
+        self.start = start
         self.state = [dict(start) for _ in range(population.size)]
+        # Tokens before the state is next emptied; -1: it never is.
+        self.left = population.reset_offset if population.reset_period else -1
 
     def step(self, charge: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        if self.left == 0:
+            self.state = [dict(self.start) for _ in range(self.population.size)]
+            self.left = self.population.reset_period
+        self.left -= 1
         outputs = {output.name: np.zeros(self.population.size) for output in self.spec.outputs}
         for neuron in range(self.population.size):
             given = {f"charge.{port}": float(values[neuron]) for port, values in charge.items()}

@@ -38,6 +38,12 @@ def run(
     workers: Annotated[int | None, typer.Option("--workers", metavar="N", help=(
         "Samples that run at once; by default one per processor core."))] = None,
     record: Annotated[str, typer.Option("--record", metavar="NAME", help="spikes, packets, or all.")] = "spikes",
+    times: Annotated[str | None, typer.Option("--times", metavar="DATA", help=(
+        "When each token enters a free-running chip, in ps: an array [sample, token] or [token]."))] = None,
+    jitter_ns: Annotated[float, typer.Option("--jitter-ns", metavar="NS", help=(
+        "The most that a packet comes late at a core of a free-running chip, drawn by --seed."))] = 0.0,
+    jitter_runs: Annotated[int, typer.Option("--jitter-runs", metavar="N", help=(
+        "Repeat the run N times with such delays, and report what they change."))] = 0,
     seed: options.Seed = 0,
     force: options.Force = False,
     json: options.Json = False,
@@ -52,7 +58,7 @@ def run(
         result = api.run(source, chip, input_, labels, network=network, samples=samples, detail=detail,
                          numbers=numbers, schedule=schedule, engine=engine, seed=seed, workers=workers,
                          overrides=set_ or [], record=record, trace=trace, force=force, progress=progress,
-                         command=context.obj)
+                         command=context.obj, times=times, jitter_ns=jitter_ns, jitter_runs=jitter_runs)
     _show(result, json=json, quiet=quiet)
 
 

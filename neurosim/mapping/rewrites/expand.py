@@ -146,15 +146,17 @@ class _Channels:
         """Return the population that sums and fires; it has the name of the fused one."""
         item = self.population
         if item.model == "ssm":
-            return self._alike(item.name, _CURVES[item.attributes["activation"]], item.size, {})
+            firing = self._alike(item.name, _CURVES[item.attributes["activation"]], item.size, {})
+            return replace(firing, change_threshold=item.change_threshold)
         values = {"threshold": item.parameters["threshold"], "leak": item.parameters.get("leak", 0.0)}
         model = "scaled_lif" if item.model == "ssm_lif" else "lif"
         return self._alike(item.name, model, item.size, values, {"comparator": item.attributes["comparator"]})
 
     def _alike(self, name: str, model: str, size: int, parameters: Mapping[str, object],
                attributes: Mapping[str, str] | None = None, n_modes: int = 0) -> Population:
-        return Population(name, model, size, parameters, attributes or {}, n_modes,
-                          direction=self.population.direction, period=self.population.period)
+        item = self.population
+        return Population(name, model, size, parameters, attributes or {}, n_modes, direction=item.direction,
+                          period=item.period, reset_period=item.reset_period, reset_offset=item.reset_offset)
 
 
 def _repeated(projection: Projection, n_each: int) -> tuple[Weights, int | IntArray]:

@@ -17,6 +17,7 @@ from neurosim.machine import (
 from neurosim.models.cuba import COMPARATOR, RESET
 from neurosim.models.firing import REACHES
 from neurosim.models.fixed.alif import step_fixed_alif
+from neurosim.models.fixed.bit_shift_lif import step_fixed_bit_shift_lif
 from neurosim.models.fixed.brf import step_fixed_brf
 from neurosim.models.fixed.conversion import MODE_DRAWS, SOMA_DRAWS, into_slot
 from neurosim.models.fixed.gates import step_fixed_glu, step_fixed_gsu, step_fixed_ternary
@@ -37,6 +38,7 @@ from neurosim.models.fixed.sums import (
 )
 from neurosim.models.registry import (
     ALIF,
+    BIT_SHIFT_LIF,
     BRF,
     CENTER,
     CUBA,
@@ -134,6 +136,8 @@ def update_fixed(model, constants, table, options, n_modes, parameters, state, c
         return step_fixed_event_mode(constants, options, parameters, state, charge, output, active, first)
     if model == SCALED_LIF:
         return step_fixed_scaled_lif(constants, options, parameters, state, charge, output, active, first)
+    if model == BIT_SHIFT_LIF:
+        return step_fixed_bit_shift_lif(constants, parameters, state, charge, output, active)
     return np.int64(0)
 
 

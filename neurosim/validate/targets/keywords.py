@@ -6,8 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from hw_models.load import load_chip
-from neurosim.validate.loihi_counts import energy_pj
 from neurosim.validate.rows import Row, Target
+from neurosim.validate.spans import energy_pj
 
 LAYERS = (390, 256, 256, 29)
 N_STEPS = 10

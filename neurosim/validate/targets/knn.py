@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hw_models.load import load_chip
-from neurosim.validate.loihi_counts import Span, energy_pj
 from neurosim.validate.rows import Row, Target
+from neurosim.validate.spans import Span, energy_pj
 
 N_PATTERNS, N_STEPS = 76_800, 60
 # A query is 667 to 750 spikes, each to every pattern neuron.

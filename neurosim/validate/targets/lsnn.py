@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hw_models.load import barrier_latency_ns, load_chip
-from neurosim.validate.loihi_counts import energy_pj, time_ns
 from neurosim.validate.rows import Row, Target
+from neurosim.validate.spans import energy_pj, time_ns
 
 N_INPUT, N_LIF, N_ADAPTIVE, N_OUT = 80, 140, 100, 10
 N_RECURRENT = N_LIF + N_ADAPTIVE
@@ -29,7 +29,7 @@ def per_step(_: Path | None) -> tuple[Row, ...]:
     measured_nj = DYNAMIC_MW * STEP_US
     floor = energy_pj(chip, {"soma_inactive": N_NEURONS}).times(1e-3)
     per_spike_nj = energy_pj(chip, {"synapse_dense": FAN_OUT, "soma_active": 1}).value * 1e-3
-    per_spike_nj -= chip.core.costs.soma_inactive.energy_pj.value * 1e-3
+    per_spike_nj -= energy_pj(chip, {"soma_inactive": 1}).value * 1e-3
     rate = (measured_nj - floor.value) / per_spike_nj
     work = time_ns(chip, {"soma_inactive": N_NEURONS, "synapse_dense": rate * FAN_OUT}).times(1e-3)
     barrier = tuple(nanoseconds * 1e-3 for nanoseconds in barrier_latency_ns(chip, 1))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hw_models.schema import Chip
+from hw_models.unpublished import core_costs
 from neurosim.machine import Machine
 from neurosim.traces.schema import SampleResult
 from neurosim.validate.rows import Row, Target
@@ -83,7 +84,7 @@ def _counts(folder: Path, run: _Run, result: SampleResult, counts: Counts) -> tu
 
 
 def _energies(folder: Path, chip: Chip, counts: Counts) -> tuple[Row, ...]:
-    found, costs = read_results(folder, SIMPLE), chip.core.costs
+    found, costs = read_results(folder, SIMPLE), core_costs(chip)
     ours, theirs = float(counts.total_j.sum()) * 1e3, float(found.total_j.sum()) * 1e3
     update_pj = costs.soma_active.energy_pj.value - costs.soma_inactive.energy_pj.value
     missing = float(found.updated.sum() - counts.updated.sum()) * update_pj * 1e-9

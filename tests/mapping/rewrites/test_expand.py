@@ -183,6 +183,18 @@ def test_direction_and_period_are_kept() -> None:
     assert expand_channels(slow).population("y.modes").period == 3
 
 
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_states_are_emptied_together(engine: str) -> None:
+    fused = without_loop(channels("ssm_lif", {}, "one_to_one", 2))
+    emptied = replace(fused, populations=(fused.populations[0], replace(fused.population("y"), reset_period=4,
+                                                                        reset_offset=1), fused.populations[2]))
+    inputs = inputs_of(fused, 2)
+    ours, theirs, never = (answers(network, inputs, engine=engine)
+                           for network in (expand_channels(emptied), emptied, fused))
+    np.testing.assert_array_equal(ours[0], theirs[0])
+    assert ours[1] == theirs[1] != never[1]
+
+
 def test_the_chip_decides_unless_told() -> None:
     network, fused, expanded = channels("ssm", {}, "one_to_one", 0), make_chip(), make_chip(
         core__state_space="expanded")

@@ -37,7 +37,8 @@ MODELS = tuple(oracle.MODELS)
 STATE_SPACES = ("ssm_lif", "ssm_heaviside", "ssm")
 GATES = ("glu", "gsu", "ternary")
 FAMILIES = {"state_spaces": STATE_SPACES, "lif": ("lif", "cuba", "scaled_lif"), "gates": GATES}
-SECOND_STATES = {"ssm_lif": ("potential",), "cuba": ("potential",), "brf": ("q",), "alif": ("adaptation",)}
+SECOND_STATES = {"ssm_lif": ("potential",), "cuba": ("potential",), "brf": ("q",), "alif": ("adaptation",),
+                 "bit_shift_lif": ("potential",)}
 # Their only state may be unsigned.
 ONE_STATE = ("lif", "integrator", "running_mean", "scaled_lif")
 SLOTS = {"value": machine.PORT_SLOT, "state": machine.STATE_SLOT, "second_state": machine.SECOND_STATE_SLOT,
@@ -259,6 +260,8 @@ ROWS: dict[str, Callable[[Draw], list[Ints]]] = {
     "running_mean": lambda draw: [draw.steps(), *draw.sent(draw.state_bits + 8)],
     "lif": lambda draw: [*draw.signed(16), draw.steps(), draw.steps(), draw.steps(), draw.row(0, 63)],
     "scaled_lif": lambda draw: [draw.steps(), *draw.signed(16)],
+    "bit_shift_lif": lambda draw: [draw.row(0, 8), draw.row(0, 8), draw.row(0, 8), draw.steps(), draw.steps(),
+                                   draw.row(0, 31)],
     "cuba": cuba_rows,
     "ternary": lambda draw: [*draw.signed(16), draw.row(0, 2**23 - 1)],
     "glu": glu_rows,

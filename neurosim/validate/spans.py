@@ -1,4 +1,4 @@
-"""Energy and time of counted events on a core, with the figures of a chip and their intervals."""
+"""Values with an interval; energy and time of counted core events with the figures of a chip."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from hw_models.schema import Chip
+from hw_models.unpublished import core_costs
 
 
 class Span(NamedTuple):
@@ -37,6 +38,6 @@ def time_ns(chip: Chip, counts: Mapping[str, float]) -> Span:
 def _total(chip: Chip, counts: Mapping[str, float], quantity: str) -> Span:
     total = Span(0.0, 0.0, 0.0)
     for name, count in counts.items():
-        figure = getattr(getattr(chip.core.costs, name), quantity)
+        figure = getattr(getattr(core_costs(chip), name), quantity)
         total += Span(figure.value, figure.low, figure.high).times(count)
     return total
