@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("plotly", reason="needs Plotly: the extra `explore`")
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-
 from neurosim.explore import run_study
 from neurosim.explore.page import write_study_page
 from neurosim.explore.run import StudyResult
 from neurosim.pages.shell import embedded_json, render_page
 from tests.explore.fixture_studies import write_study
 
-BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+pytest.importorskip("plotly", reason="needs Plotly: the extra `explore`")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Parallel coordinates are drawn with WebGL, here in software.
 ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs a browser: apt-get install chromium")
