@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import neurosim
-from hw_models import load_chip
 from neurosim.engine import RunOptions
 from neurosim.engine.order_study import Outcome, study_order
 from neurosim.errors import OptionError
@@ -152,7 +151,7 @@ def test_a_ticked_chip_runs_what_cannot_be_left_alone() -> None:
     assert "Order-dependent" in to_text(found.summary)
     assert found.summary.spikes > 0
     with pytest.raises(neurosim.NeurosimError, match="its bias drives it between events"):
-        neurosim.run(network, load_chip("speck"), data()["inputs"])
+        neurosim.run(network, free_chip(), data()["inputs"])
 
 
 def test_times_go_with_the_samples_that_are_run() -> None:
