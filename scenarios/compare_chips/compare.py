@@ -70,8 +70,9 @@ class Row:
 
 
 SUBJECTS = (
-    Subject("Loihi 2, fused", "loihi2", ()),
-    Subject("Loihi 2, expanded", "loihi2", ("mapping.max_neurons_per_core=24",)),
+    Subject("Loihi 2, fused", "loihi2", ("mapping.ssm=fused",)),
+    Subject("Loihi 2, expanded", "loihi2", ("mapping.ssm=expanded", "mapping.max_neurons_per_core=8192",
+                                            "mapping.strategy=balanced", "mapping.n_cores=120")),
     Subject("SpiNNaker", "spinnaker1"),
     Subject("SpiNNaker 2", "spinnaker2"),
     Subject("SENECA", "seneca"),
