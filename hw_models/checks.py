@@ -110,7 +110,7 @@ def run_checks(located: Located, faulty: Sequence[KeyPath], file_stem: str | Non
     file_stem : of a chip in the library, which must be its name; None for a user's own file
     """
     view = View(located, faulty)
-    problems = [*_sources(located.value, ()), *_name(view, file_stem)]
+    problems = [*_sources(located.value, ()), *_scaled(located.value, ()), *_name(view, file_stem)]
     for check in CHECKS:
         try:
             problems.extend(check(view))
@@ -145,6 +145,19 @@ def _sources(value: Any, path: KeyPath) -> Iterator[Problem]:
                               f"{advice}list the source in hw_models/sources.yaml, or write `user` for your own figure")
         else:
             yield from _sources(item, (*path, key))
+
+
+def _scaled(value: Any, path: KeyPath) -> Iterator[Problem]:
+    """A scaled figure keeps what it was scaled from, and the rule."""
+    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if isinstance(item, dict) and item.get("basis") == "scaled":
+            for kept in ("original", "rule"):
+                if item.get(kept) is None:
+                    yield Problem(((*path, key, kept),), "given with `basis: scaled`",
+                                  "give the published figure in `original` and calls of hw_models.scaling in `rule`, "
+                                  "or write `basis: assumed`", "(missing)")
+        yield from _scaled(item, (*path, key))
 
 
 def _name(view: View, file_stem: str | None) -> Iterator[Problem]:

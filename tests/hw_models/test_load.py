@@ -300,6 +300,16 @@ def test_a_number_of_a_block_that_the_chip_has_not_got(option):
     assert "chip file of your own" in fault.mend
 
 
+def test_a_scaled_figure_keeps_its_original_and_its_rule(tmp_path):
+    before = "barrier_pj: {value: 100, low: 0, high: 1000, basis: assumed, source: assumption}"
+    scaled = "barrier_pj: {value: 1, low: 0, high: 2, basis: scaled, source: user"
+    (fault,) = faults(load_chip, own_chip(tmp_path, (before, f"{scaled}, original: 2}}")))
+    assert (fault.field, fault.value, fault.allowed) == ("barrier_pj.rule", "(missing)", "given with `basis: scaled`")
+    both = faults(load_chip, own_chip(tmp_path, (before, f"{scaled}}}")))
+    assert [fault.field for fault in both] == ["barrier_pj.original", "barrier_pj.rule"]
+    assert load_chip(own_chip(tmp_path, (before, f"{scaled}, original: 2, rule: 'by hand'}}"))).barrier_pj.value == 1
+
+
 def test_options_reach_into_blocks_that_may_be_null():
     assert load_chip("odin", ["power.clock.frequency_mhz=1.3"]).power.clock.frequency_mhz == 1.3
     assert load_chip("truenorth", ["tick.period_ns=47600"]).tick.period_ns.value == 47600
