@@ -110,7 +110,9 @@ def run_checks(located: Located, faulty: Sequence[KeyPath], file_stem: str | Non
     file_stem : of a chip in the library, which must be its name; None for a user's own file
     """
     view = View(located, faulty)
-    problems = [*_sources(located.value, ()), *_scaled(located.value, ()), *_name(view, file_stem)]
+    problems = [*_sources(located.value, ()), *_name(view, file_stem)]
+    if located.lines:       # a file; chips stored in traces were checked by the rules of their day
+        problems.extend(_scaled(located.value, ()))
     for check in CHECKS:
         try:
             problems.extend(check(view))
