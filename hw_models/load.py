@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hw_models.checks import run_checks
 from hw_models.explain import nearest, schema_of, validate
@@ -18,6 +20,13 @@ from hw_models.schema import Chip, Figure
 CHIP_FOLDER = Path(__file__).parent / "chips"
 _SUFFIXES = (".yaml", ".yml")
 _Triple = tuple[float, float, float]
+
+
+class ChipText(NamedTuple):
+    """A chip file as it was read, to be sent elsewhere or changed many times; `stem` is its name in the library."""
+
+    located: Located
+    stem: str | None
 
 
 def list_chips() -> list[str]:
@@ -55,10 +64,20 @@ def load_chip(name_or_path: str | Path, overrides: Overrides = ()) -> Chip:
     >>> load_chip("loihi2", ["core.weight_bits=4"]).core.weight_bits
     4
     """
+    return build_chip(read_chip(name_or_path), overrides)
+
+
+def read_chip(name_or_path: str | Path) -> ChipText:
+    """Return what stands in a chip file, parsed and not checked; raise ConfigError where it cannot be parsed."""
     path, file, stem = _find(name_or_path)
-    located = read_located(path, file)
+    return ChipText(read_located(path, file), stem)
+
+
+def build_chip(text: ChipText, overrides: Overrides = ()) -> Chip:
+    """Return the chip of `text`, which stays as it is, with `overrides`; raise ConfigError with every fault."""
+    located = replace(text.located, value=deepcopy(text.located.value), options=dict(text.located.options))
     option_faults = apply_overrides(located, overrides, schema_of(Chip))
-    return _checked(located, option_faults, stem)
+    return _checked(located, option_faults, text.stem)
 
 
 def from_mapping(mapping: Mapping[str, Any], file: str = "stored chip") -> Chip:

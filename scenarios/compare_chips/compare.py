@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import neurosim
+from hw_models import ConfigError
 from hw_models.load import list_chips
 from neurosim.errors import InputError
 
@@ -101,7 +102,7 @@ def compare(subject: Subject, samples: int, accuracy_samples: int | None) -> Row
         warnings.simplefilter("ignore", UserWarning)
         try:
             timed = neurosim.run(SCENARIO, subject.chip, samples=samples, numbers="fixed", overrides=subject.overrides)
-        except InputError as error:
+        except (InputError, ConfigError) as error:
             return Row(subject.label, subject.chip, missing=str(error), overrides=subject.overrides)
         classified = neurosim.run(SCENARIO, subject.chip, samples=accuracy_samples, numbers="fixed",
                                   detail="functional", overrides=subject.overrides)
