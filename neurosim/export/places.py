@@ -13,6 +13,7 @@ from neurosim.traces.schema import Int64Array, RunHeader
 SLICE = re.compile(r"(.*)\[(\d+):(\d+)\]", re.DOTALL)
 DIRECTIONS = ("east", "west", "north", "south")
 N_DIRECTIONS = len(DIRECTIONS)
+MAX_TILES = 10**6
 
 
 class Link(NamedTuple):
@@ -20,6 +21,14 @@ class Link(NamedTuple):
 
     number: int
     router: int
+
+
+def check_floor(header: RunHeader) -> None:
+    """Raise TraceError where a core lies on no tile of the chip."""
+    most = n_tiles(header)
+    if most > MAX_TILES or any(not 0 <= int(tile) < most for tile in header.core_tile):
+        raise TraceError(f"/mapping/core_tile has a tile outside of {header.columns} x {header.rows}",
+                         allowed=f"0 to {most - 1}, and at most {MAX_TILES} tiles", mend="run again")
 
 
 def core_name(header: RunHeader, core: int) -> str:

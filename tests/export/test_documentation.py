@@ -68,7 +68,7 @@ def test_the_examples_do_what_is_shown(tmp_path: Path) -> None:
             absent |= lacking
             continue
         done = subprocess.run(example.command, shell=isinstance(example.command, str), cwd=tmp_path, env=surroundings,
-                              text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600, check=False)
+                              text=True, capture_output=True, timeout=600, check=False)
         assert done.returncode == 0, f"{example.command}\n{done.stderr}"
         if example.output is not None:
             assert loose(done.stdout) == loose(example.output), f"{example.command}\n{done.stdout}"
