@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from neurosim.engine.compiled import CompiledMachine, prepare
 from neurosim.engine.contract import RunOptions
-from neurosim.engine.reference import ARRIVAL, Chip, Packet, phase
+from neurosim.engine.reference import Chip
+from neurosim.engine.reference_network import ARRIVAL, Packet, phase
 from neurosim.kernel import driver
 from neurosim.machine import (
     UNLIMITED,
@@ -30,7 +31,7 @@ from neurosim.machine import (
     Trees,
 )
 from neurosim.noc import kernels
-from neurosim.noc.topology import Grid, hop_counts, link_targets, route_table
+from neurosim.noc.topology import Grid, count_hops, link_kinds, link_targets, route_table
 
 SIDE = 16                               # columns and rows
 N_TILES = SIDE * SIDE
@@ -51,8 +52,7 @@ class Trace(NamedTuple):
     @property
     def n_hops(self) -> int:
         """Links between routers that all packets cross together."""
-        ew, ns = hop_counts(GRID)
-        return int(ew[self.source, self.target].sum() + ns[self.source, self.target].sum())
+        return int(np.sum(count_hops(GRID, self.source, self.target)))
 
     def head(self, n_packets: int) -> Trace:
         """Return the first packets."""
@@ -76,9 +76,10 @@ def bare_machine(buffer_packets: int, n_packets: int, target: Int64Array) -> Mac
     core = np.arange(N_TILES)
     none = np.zeros(N_TILES, np.int64)
     noc = Noc(
-        n_tiles=N_TILES, columns=SIDE, rows=SIDE, cores_per_tile=1, route=route_table(GRID),
-        link_target=link_targets(GRID, N_TILES), hop_ps=np.full(4, HOP_PS), eject_ps=EJECT_PS, cycle_ps=CYCLE_PS,
-        credit_ps=CREDIT_PS, buffer_packets=buffer_packets, core_in_packets=UNLIMITED)
+        n_tiles=N_TILES, columns=SIDE, rows=SIDE, cores_per_tile=1, chip_columns=SIDE, chip_rows=SIDE, torus=0,
+        y_first=0, link_target=link_targets(GRID, N_TILES), link_kind=link_kinds(GRID, N_TILES),
+        hop_ps=np.array([HOP_PS, HOP_PS, HOP_PS, EJECT_PS]), cycle_ps=np.full(4, CYCLE_PS), credit_ps=CREDIT_PS,
+        buffer_packets=buffer_packets, core_in_packets=UNLIMITED)
     no_work = np.zeros(n_packets, np.int32)
     return Machine(
         Schedule("pipelined", 1, 1), empty(Populations), empty(Projections), empty(Synapses), empty(Slices),

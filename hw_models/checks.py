@@ -110,7 +110,7 @@ def run_checks(located: Located, faulty: Sequence[KeyPath], file_stem: str | Non
     file_stem : of a chip in the library, which must be its name; None for a user's own file
     """
     view = View(located, faulty)
-    problems = [*_sources(located.value, ()), *_name(view, file_stem)]
+    problems = [*_sources(located.value, ()), *_scaled(located.value, ()), *_name(view, file_stem)]
     for check in CHECKS:
         try:
             problems.extend(check(view))
@@ -145,6 +145,19 @@ def _sources(value: Any, path: KeyPath) -> Iterator[Problem]:
                               f"{advice}list the source in hw_models/sources.yaml, or write `user` for your own figure")
         else:
             yield from _sources(item, (*path, key))
+
+
+def _scaled(value: Any, path: KeyPath) -> Iterator[Problem]:
+    """A scaled figure keeps what it was scaled from, and the rule."""
+    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if isinstance(item, dict) and item.get("basis") == "scaled":
+            for kept in ("original", "rule"):
+                if item.get(kept) is None:
+                    yield Problem(((*path, key, kept),), "given with `basis: scaled`",
+                                  "give the published figure in `original` and calls of hw_models.scaling in `rule`, "
+                                  "or write `basis: assumed`", "(missing)")
+        yield from _scaled(item, (*path, key))
 
 
 def _name(view: View, file_stem: str | None) -> Iterator[Problem]:
@@ -276,6 +289,11 @@ def _sync_has_its_block(view: View) -> Iterator[Problem]:
                       "give the latency of a barrier, e.g. among 1 tile")
 
 
+def _tick_takes_time(view: View) -> Iterator[Problem]:
+    if view.optional("tick") is not None:
+        yield from _at_least_1_ps(view, "tick.period_ns", "a clock of no period would have no time steps")
+
+
 def _free_running_costs(view: View) -> Iterator[Problem]:
     if view.get("sync") != "free_running" or view.optional("unpublished") is not None:
         return
@@ -287,6 +305,10 @@ def _free_running_costs(view: View) -> Iterator[Problem]:
 
 def _grid_takes_time(view: View) -> Iterator[Problem]:
     if view.optional("grid") is not None:
+        if view.ps("noc.router_latency_ns") + view.ps("grid.link_latency_ns") < 1:
+            yield Problem((_path("grid.link_latency_ns.value"), _path("noc.router_latency_ns.value")),
+                          "router and link latency together at least 0.001 ns (1 ps)",
+                          "give the router or the link between chips a latency, e.g. 10.0")
         yield from _at_least_1_ps(view, "grid.link_cycle_ns", "a link of no cycle would have no bandwidth limit")
         chips = [entry["chips"] for entry in view.get("grid.barrier")]
         for index in range(1, len(chips)):
@@ -397,6 +419,6 @@ CHECKS: tuple[Check, ...] = (
     _unpublished_or_whole, _assumed_capabilities_exist,
     _ports_on_chip, _hop_takes_time, _credit_takes_time, _cycle_takes_time, _torus_is_unbuffered, _finite_core_input,
     _barrier_sorted, _payload_for_outputs, _accumulator_holds_weight, _loihi_words, _synapse_fits_memory,
-    _dendrite_operators_once, _sync_has_its_block, _free_running_costs, _grid_takes_time, _crossbar,
+    _dendrite_operators_once, _sync_has_its_block, _tick_takes_time, _free_running_costs, _grid_takes_time, _crossbar,
     _ascending_choices, _profiles_apart, _axons_in_the_pool, _layer_cores,
 )

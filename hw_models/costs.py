@@ -141,6 +141,7 @@ def price(
     n_active_cores: int,
     time_s: float,
     *,
+    n_chips: int = 1,
     n_samples: int = 2000,
     seed: int = 0,
 ) -> EnergyBill:
@@ -150,29 +151,33 @@ def price(
     ----------
     core_counts : events booked per core, summed over the cores; absent ones count 0
     chip_counts : events booked per chip
-    n_active_cores : cores in use, 0 to chip.n_cores
+    n_active_cores : cores in use, 0 to chip.n_cores of each chip
     time_s : duration of the run in seconds
+    n_chips : chips in use, at least 1; each draws `chip_idle`, and `clock` where it has one
     n_samples : samples of the interval, at least 1
     seed : of the samples; the same figure takes the same draws in every bill, so that bills can be compared
 
     Raises
     ------
     ConfigError  if an event has no cost
-    ValueError   if a count, the time or the number of cores or samples is out of range
+    ValueError   if a count, the time or the number of chips, cores or samples is out of range
     """
     counts = {**core_counts, **chip_counts}
     # A chip that never advances neurons, or stands alone, has no cost for what can never happen on it.
     counts = {name: count for name, count in counts.items()
               if count or not (name in _CONDITIONAL or chip.unpublished)}
-    _check_ranges(counts, n_active_cores, chip.n_cores, time_s, n_samples)
+    if n_chips < 1:
+        raise ValueError(f"n_chips = {n_chips}: must be 1 or more")
+    _check_ranges(counts, n_active_cores, chip.n_cores * n_chips, time_s, n_samples)
     check_costs(chip, counts)
     figures = energy_figures(chip)
     quantities = {name: int(counts.get(name, 0)) for name in figures}
     scales = {name: quantities[name] * J_PER_PJ for name in figures}
-    for name, n_units in (("chip_idle", 1), ("core_active", n_active_cores)):
+    for name, n_units in (("chip_idle", n_chips), ("core_active", n_active_cores)):
         quantities[name], scales[name] = n_units, n_units * W_PER_MW * time_s
     if chip.power.clock is not None:
-        quantities["clock"], scales["clock"] = 1, chip.power.clock.frequency_mhz * W_PER_MW * time_s
+        quantities["clock"] = n_chips
+        scales["clock"] = n_chips * chip.power.clock.frequency_mhz * W_PER_MW * time_s
     rows = tuple(_row(name, figure, quantities[name], scales[name]) for name, figure in figures.items())
     totals = np.array([scales[name] for name in figures]) @ sample_figures(list(figures.values()), n_samples, seed)
     low, high = (float(end) for end in np.percentile(totals, PERCENTILES))

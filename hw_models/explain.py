@@ -120,6 +120,8 @@ def _resolved(root: JsonSchema, schema: JsonSchema) -> JsonSchema:
 def _child(root: JsonSchema, schema: JsonSchema, key: str | int) -> JsonSchema | None:
     if isinstance(key, str) and key in schema.get("properties", {}):
         return _resolved(root, schema["properties"][key])
+    if isinstance(key, str) and isinstance(schema.get("additionalProperties"), dict):
+        return _resolved(root, schema["additionalProperties"])      # a mapping whose keys the user chooses
     if isinstance(key, int) and schema.get("type") == "array":
         return _resolved(root, schema["items"])
     return None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hw_models.checks import run_checks
 from hw_models.explain import nearest, schema_of, validate
@@ -17,6 +19,14 @@ from hw_models.schema import Chip, Figure
 
 CHIP_FOLDER = Path(__file__).parent / "chips"
 _SUFFIXES = (".yaml", ".yml")
+_Triple = tuple[float, float, float]
+
+
+class ChipText(NamedTuple):
+    """A chip file as it was read, to be sent elsewhere or changed many times; `stem` is its name in the library."""
+
+    located: Located
+    stem: str | None
 
 
 def list_chips() -> list[str]:
@@ -54,10 +64,20 @@ def load_chip(name_or_path: str | Path, overrides: Overrides = ()) -> Chip:
     >>> load_chip("loihi2", ["core.weight_bits=4"]).core.weight_bits
     4
     """
+    return build_chip(read_chip(name_or_path), overrides)
+
+
+def read_chip(name_or_path: str | Path) -> ChipText:
+    """Return what stands in a chip file, parsed and not checked; raise ConfigError where it cannot be parsed."""
     path, file, stem = _find(name_or_path)
-    located = read_located(path, file)
+    return ChipText(read_located(path, file), stem)
+
+
+def build_chip(text: ChipText, overrides: Overrides = ()) -> Chip:
+    """Return the chip of `text`, which stays as it is, with `overrides`; raise ConfigError with every fault."""
+    located = replace(text.located, value=deepcopy(text.located.value), options=dict(text.located.options))
     option_faults = apply_overrides(located, overrides, schema_of(Chip))
-    return _checked(located, option_faults, stem)
+    return _checked(located, option_faults, text.stem)
 
 
 def from_mapping(mapping: Mapping[str, Any], file: str = "stored chip") -> Chip:
@@ -77,32 +97,38 @@ def fingerprint(chip: Chip) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def barrier_latency_ns(chip: Chip, n_tiles: int) -> tuple[float, float, float]:
-    """Return (value, low, high) of the barrier latency among `n_tiles` tiles, in nanoseconds.
+def barrier_latency_ns(chip: Chip, n_tiles: int, n_chips: int = 1) -> tuple[float, float, float]:
+    """Return (value, low, high) of the barrier latency among `n_tiles` tiles on `n_chips` chips, in nanoseconds.
 
-    Linear between the entries of `chip.barrier`, the nearest entry outside them; 0 of a chip without a barrier.
+    Among several chips by the entries of `chip.grid.barrier`, where there are any, else by those of `chip.barrier`:
+    linear between them, the nearest entry outside; 0 of a chip without a barrier.
 
     Raises
     ------
-    ValueError  if `n_tiles` is below 1
+    ValueError  if `n_tiles` or `n_chips` is below 1
     """
-    if n_tiles < 1:
-        raise ValueError(f"n_tiles = {n_tiles}: a barrier needs at least 1 tile")
-    entries = chip.barrier
+    if n_tiles < 1 or n_chips < 1:
+        raise ValueError(f"n_tiles = {n_tiles}, n_chips = {n_chips}: a barrier needs at least 1 tile of 1 chip")
+    if n_chips > 1 and chip.grid is not None and chip.grid.barrier:
+        return _between(n_chips, [(entry.chips, _triple(entry.latency_ns)) for entry in chip.grid.barrier])
+    return _between(n_tiles, [(entry.tiles, _triple(entry.latency_ns)) for entry in chip.barrier])
+
+
+def _between(number: int, entries: list[tuple[int, _Triple]]) -> _Triple:
+    """Return the value at `number`: linear between entries (ascending), the nearest outside, 0 without any."""
     if not entries:
         return 0.0, 0.0, 0.0
-    if n_tiles <= entries[0].tiles:
-        return _triple(entries[0].latency_ns)
-    for before, after in pairwise(entries):
-        if n_tiles <= after.tiles:
-            share = (n_tiles - before.tiles) / (after.tiles - before.tiles)
-            start, end = _triple(before.latency_ns), _triple(after.latency_ns)
+    if number <= entries[0][0]:
+        return entries[0][1]
+    for (before, start), (after, end) in pairwise(entries):
+        if number <= after:
+            share = (number - before) / (after - before)
             value, low, high = (a * (1 - share) + b * share for a, b in zip(start, end, strict=True))
             return value, low, high
-    return _triple(entries[-1].latency_ns)
+    return entries[-1][1]
 
 
-def _triple(figure: Figure) -> tuple[float, float, float]:
+def _triple(figure: Figure) -> _Triple:
     return figure.value, figure.low, figure.high
 
 

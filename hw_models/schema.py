@@ -458,3 +458,13 @@ class Chip(Strict):
     def n_cores(self) -> int:
         """Cores on the chip."""
         return self.n_tiles * self.noc.cores_per_tile
+
+    @property
+    def n_chips(self) -> int:
+        """Chips of the grid; 1 without one."""
+        return 1 if self.grid is None else self.grid.columns * self.grid.rows
+
+    @property
+    def n_grid_cores(self) -> int:
+        """Cores of all chips of the grid."""
+        return self.n_cores * self.n_chips

@@ -35,6 +35,9 @@ SUM, MAX, MAX_ABS = 0, 1, 2
 SPIKE, TERNARY, GRADED = 0, 1, 2
 # Directions of links out of a router, in the order of branches of a multicast packet
 EAST, WEST, NORTH, SOUTH = 0, 1, 2, 3
+# Kinds of link: between two routers of a chip, between two chips, from a router into a core
+EAST_WEST, NORTH_SOUTH, BETWEEN_CHIPS, EJECTION = 0, 1, 2, 3
+N_LINK_KINDS = 4
 N_OPTIONS = 4
 UNLIMITED = -1
 # Numbers that describe a convolution, in row_pointer. A shape is channels, height, width; strides say by how much a
@@ -178,8 +181,9 @@ class Packets(NamedTuple):
     row_start: Int64Array         # [output row + 1] the packets of each row
     destination_start: Int64Array # [packet + 1] its destinations: one each for unicast, all of them for multicast
     flits: Int64Array
-    hops_ew: Int32Array           # links crossed, over the whole tree
+    hops_ew: Int32Array           # links crossed, over the whole tree; those between chips apart
     hops_ns: Int32Array
+    hops_chip: Int32Array
     tree: Int64Array              # root in Trees, for packets with more than one destination tile; else -1
 
 
@@ -228,7 +232,7 @@ class FreeRunning(NamedTuple):
 
 
 class Noc(NamedTuple):
-    """Routers and links.
+    """Routers and links of the chips in use: their meshes joined to one, tiles numbered row by row over all of it.
 
     Link index: `4 * router + direction` for links between routers, `4 * n_tiles + core` for the link into a core.
     """
@@ -237,11 +241,14 @@ class Noc(NamedTuple):
     columns: int
     rows: int
     cores_per_tile: int
-    route: Int8Array              # [tile, destination tile] direction; -1 where they are the same
+    chip_columns: int             # tiles of one chip; `columns` and `rows` are multiples
+    chip_rows: int
+    torus: int                    # 1: each row and column is a ring
+    y_first: int                  # 1: north-south before east-west
     link_target: Int64Array       # [link] router behind it; -1 where there is none (mesh edge)
-    hop_ps: Int64Array            # [4] router + link latency by direction
-    eject_ps: int                 # router + ejection latency
-    cycle_ps: int                 # one flit on any link
+    link_kind: Int8Array          # [link] EAST_WEST … EJECTION
+    hop_ps: Int64Array            # [kind] router + link (or ejection) latency
+    cycle_ps: Int64Array          # [kind] one flit on the link
     credit_ps: int
     buffer_packets: int           # slots of an input FIFO; UNLIMITED: one unbounded queue per output
     core_in_packets: int          # slots of a core's input queue; UNLIMITED
@@ -276,6 +283,8 @@ class Machine:
     output_kind : int8[output] SPIKE, TERNARY or GRADED
     n_inputs : columns of the input data
     barrier_ps, nominal_step_ps : durations of the chip
+    tick_ps : time between two ticks of the clock that begins the time steps; 0: there is none
+    late_steps : whether a step may last beyond the next tick; if not, the run ends with an error
     fixed : the network in integers; None: not quantised
     free : how time goes on a free-running chip; None: in steps
     provenance : resolved network name, chip (JSON), mapping options, seed: whatever a trace must keep, as strings
@@ -304,6 +313,8 @@ class Machine:
     free: FreeRunning | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     utilisation: tuple[Mapping[str, tuple[int, int]], ...] = ()
+    tick_ps: int = 0
+    late_steps: bool = True
 
     @property
     def n_populations(self) -> int:
@@ -319,3 +330,8 @@ class Machine:
     def n_cores(self) -> int:
         """Used cores, without ports."""
         return int((self.cores.is_port == 0).sum())
+
+    @property
+    def n_chips(self) -> int:
+        """Chips in use, those that packets only pass included."""
+        return self.noc.n_tiles // (self.noc.chip_columns * self.noc.chip_rows)

@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("scenarios", "benchmarks"),
     ("neurosim.__main__", "neurosim.warm"),
     ("neurosim.cli",),
-    ("neurosim.advisor",),
+    ("neurosim.advisor", "neurosim.explore"),
     ("neurosim.api", "neurosim.doctor", "neurosim.profiling", "neurosim"),
     ("neurosim.run_data",),
     ("neurosim.resolve", "neurosim.calibrate"),
@@ -27,14 +27,15 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.inputs",),
     ("neurosim.recordings",),
     ("neurosim.data_files",),
-    ("neurosim.explore", "neurosim.validate"),
+    ("neurosim.validate",),
     ("importers", "neurosim.mapping", "neurosim.engine", "neurosim.report", "neurosim.export"),
     ("neurosim.models", "neurosim.noc", "neurosim.traces"),
     ("neurosim.scales",),
     ("neurosim.numbers",),
     ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs",
      "neurosim.quantity_specs", "neurosim.formats", "hw_models"),
-    ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.hdf5_bytes"),
+    ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.hdf5_bytes",
+     "neurosim.pages"),
 )
 SOCIABLE = (LAYERS[4], LAYERS[-2], LAYERS[-1])
 BOTTOM = LAYERS[-1]
@@ -54,7 +55,7 @@ NEVER: dict[str, tuple[str, ...]] = {
 
 # Library -> the modules that may import it.
 EDGES: dict[str, tuple[str, ...]] = {
-    "simpy": ("neurosim.engine.reference",),
+    "simpy": ("neurosim.engine.reference", "neurosim.engine.reference_network"),
     "networkx": ("neurosim.graph", "neurosim.mapping.*", "neurosim.noc.topology"),
     # neurosim.data_files, neurosim.recordings: users keep their data in HDF5, and nothing else reads it at the edge.
     "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.files.*", "importers.netx",
@@ -64,9 +65,10 @@ EDGES: dict[str, tuple[str, ...]] = {
     "matplotlib": ("neurosim.report.*",),   # in modules that load when a page is drawn
 }
 # Imported inside functions only; the scenarios' training scripts are run by hand and may use PyTorch openly.
-LAZY = ("torch", "nir", "safetensors", "optuna", "dask", "pynwb")
+LAZY = ("torch", "nir", "safetensors", "optuna", "dask", "distributed", "plotly", "pyarrow", "pynwb")
 # A module that PyTorch trains is a class of its: neurosim.export loads these when they are asked for.
-OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*", "importers.live.torch_*")
+OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*", "importers.live.torch_*",
+          "neurosim.explore.dask_plugin")
 
 # Kernels see arrays, constants and each other. `machine`, `events` and `tables` give constants and array types.
 KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.*_kernels")

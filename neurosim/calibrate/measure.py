@@ -18,10 +18,17 @@ from neurosim.mapping.quantize_options import QuantizeOptions
 from neurosim.mapping.ranges import Magnitudes
 
 Progress = Callable[[int, int], None]
+# population -> quantity -> magnitudes
+Ranges = dict[str, dict[str, Magnitudes]]
 
 
-def quantized(network: Network, chip: Chip, inputs: Float64Array, options: QuantizeOptions | None = None) -> Network:
+def quantized(network: Network, chip: Chip, inputs: Float64Array, options: QuantizeOptions | None = None, *,
+              measured: Callable[..., Ranges] | None = None) -> Network:
     """Return `network` with a fixed-point format for every quantity, chosen on `inputs` [sample, token, column].
+
+    Parameters
+    ----------
+    measured : stands in for `measure`, for callers that quantise one network many times
 
     Raises
     ------
@@ -32,12 +39,13 @@ def quantized(network: Network, chip: Chip, inputs: Float64Array, options: Quant
     options = options or QuantizeOptions()
     options.check_names(network)
     by_channel = options.granularity == "channel" and options.method != "max"
-    found = quantize_network(network, chip_bits(chip), measure(network, inputs, by_channel=by_channel), options)
+    ranges = (measured or measure)(network, inputs, by_channel=by_channel)
+    found = quantize_network(network, chip_bits(chip), ranges, options)
     return replace(found, metadata={**network.metadata, "quantised_for": chip.name,
                                     "quantised_with": json.dumps(options.as_strings())})
 
 
-def measure(network: Network, inputs: Float64Array, *, by_channel: bool = False) -> dict[str, dict[str, Magnitudes]]:
+def measure(network: Network, inputs: Float64Array, *, by_channel: bool = False) -> Ranges:
     """Run `network` in float64 and return population -> quantity -> magnitudes.
 
     Parameters

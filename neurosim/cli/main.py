@@ -14,7 +14,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from neurosim.cli.commands import check, chips, doctor, export, import_, map, quantize, report, run, validate
+from neurosim.cli.commands import (
+    check,
+    chips,
+    compare,
+    doctor,
+    export,
+    import_,
+    map,
+    quantize,
+    report,
+    run,
+    sweep,
+    validate,
+)
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 # What the user can mend by naming another file; any other OSError (disk full, I/O error) means a failed run.
@@ -66,6 +79,7 @@ def options(
 
 app.command("chips")(chips.chips)
 app.command("check")(check.check)
+app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
 app.command("import")(import_.import_network)
@@ -73,6 +87,7 @@ app.command("map")(map.map_network)
 app.command("quantize")(quantize.quantize)
 app.command("run")(run.run)
 app.command("report")(report.report)
+app.command("sweep")(sweep.sweep)
 app.command("validate")(validate.validate)
 
 

@@ -9,18 +9,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.contract import RunOptions, dtype_of, readout_sizes, recorded_outputs, summed_readouts
+from neurosim.engine.contract import (
+    RunOptions,
+    dtype_of,
+    overrun,
+    readout_sizes,
+    recorded_outputs,
+    summed_readouts,
+)
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
 from neurosim.engine.function_kernels import FunctionState, SampleInput
 from neurosim.engine.step_kernels import (
     ANALYTIC,
+    BUSIEST_NUMBER,
+    BUSIEST_TICKS,
     DEADLOCK,
     DURATION,
     EVENT,
     FUNCTIONAL,
+    N_STEP_COLUMNS,
+    N_TIMES,
     NETWORK,
+    OVERRUN,
     STOP,
     STOPPED,
+    WORK,
     Records,
     SampleOutput,
     run_sample,
@@ -28,20 +41,22 @@ from neurosim.engine.step_kernels import (
 from neurosim.engine.tables import MachineTables, machine_tables
 from neurosim.errors import MappingError, SimulationError
 from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
-from neurosim.machine import UNLIMITED, Machine
+from neurosim.machine import EJECTION, UNLIMITED, Machine
 from neurosim.noc.kernels import LOAD_BUSY, LOAD_PACKETS, NetworkTables
-from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable
+from neurosim.noc.topology import grid_of, route_table
+from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable, StepLoads
 
 _DETAIL = {"functional": FUNCTIONAL, "analytic": ANALYTIC, "event": EVENT}
-_MOST_OCCUPANCY = 2**32         # of a link by a packet, in ticks: kept in 32 bits
+_MOST_OCCUPANCY = 2**32         # of a link within a chip by a packet, in ticks: kept in 32 bits
+_MOST_TABLE_TILES = 1024        # in larger networks the kernels compute the way: 1 MiB of table, and it misses caches
 _LEAST_WHEEL_SLOTS, _MOST_WHEEL_SLOTS = 256, 65536
 
 
 def tick_of(machine: Machine) -> int:
     """Return the greatest common divisor of all durations of the machine, in ps."""
     noc = machine.noc
-    durations = [noc.eject_ps, noc.cycle_ps, noc.credit_ps, machine.barrier_ps, machine.nominal_step_ps,
-                 *noc.hop_ps.tolist()]
+    durations = [noc.credit_ps, machine.barrier_ps, machine.nominal_step_ps, machine.tick_ps, *noc.hop_ps.tolist(),
+                 *noc.cycle_ps.tolist()]
     for array in (machine.slices.active_ps, machine.slices.inactive_ps, machine.cores.spike_out_ps,
                   machine.cores.packet_out_ps, machine.destinations.service_ps):
         durations += np.unique(array).tolist()
@@ -51,7 +66,7 @@ def tick_of(machine: Machine) -> int:
 def _wheel_slots(machine: Machine, tick: int) -> int:
     """Return a horizon of a few of the network's longest steps, as a power of two."""
     most_flits = int(machine.packets.flits.max(initial=1))
-    longest = max(int(machine.noc.hop_ps.max()), machine.noc.eject_ps, machine.noc.cycle_ps * most_flits)
+    longest = max(int(machine.noc.hop_ps.max()), int(machine.noc.cycle_ps.max()) * most_flits)
     wanted = 8 * longest // tick
     slots = _LEAST_WHEEL_SLOTS
     while slots < wanted and slots < _MOST_WHEEL_SLOTS:
@@ -71,13 +86,15 @@ def network_tables(machine: Machine, tick: int) -> NetworkTables:
         ports[int(cores.tile[core])].append(4 * noc.n_tiles + core)
     starts = np.cumsum([0] + [len(of_router) for of_router in ports]).astype(np.int64)
     flat = np.array([port for of_router in ports for port in of_router], np.int64)
-    scalar = np.array([noc.n_tiles, noc.eject_ps // tick, noc.cycle_ps // tick, noc.credit_ps // tick,
-                       noc.buffer_packets, noc.core_in_packets, *(noc.hop_ps // tick),
-                       len(np.unique(machine.packets.flits)) <= 1], np.int64)
+    scalar = np.array([noc.n_tiles, noc.columns, noc.rows, noc.torus, noc.y_first, noc.credit_ps // tick,
+                       noc.buffer_packets, noc.core_in_packets, len(np.unique(machine.packets.flits)) <= 1,
+                       *(noc.hop_ps // tick), *(noc.cycle_ps // tick)], np.int64)
     trees = machine.trees
     branch = np.ascontiguousarray(np.stack([trees.link, trees.child, trees.destination], axis=1))
-    return NetworkTables(scalar, noc.route.astype(np.uint8), noc.link_target, cores.tile, starts, flat,
-                         trees.branch_start, branch)
+    fits = noc.n_tiles <= _MOST_TABLE_TILES
+    route = route_table(grid_of(noc)) if fits else np.zeros((0, 0), np.int8)
+    return NetworkTables(scalar, route.astype(np.uint8), noc.link_target, noc.link_kind.astype(np.uint8), cores.tile,
+                         starts, flat, trees.branch_start, branch)
 
 
 @dataclass(frozen=True)
@@ -101,7 +118,7 @@ def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
         raise MappingError("a finite core_in_packets with unlimited router buffers", allowed="finite buffers as well",
                            mend="give noc.buffer_packets a number, or core.core_in_packets: unlimited")
     tick = tick_of(machine)
-    occupancy = int(machine.packets.flits.max(initial=1)) * (machine.noc.cycle_ps // tick)
+    occupancy = int(machine.packets.flits.max(initial=1)) * (int(machine.noc.cycle_ps[EJECTION]) // tick)
     if occupancy >= _MOST_OCCUPANCY:
         raise MappingError(f"a packet holds a link for {occupancy} ticks of {tick} ps",
                            allowed=f"up to {_MOST_OCCUPANCY - 1} ticks",
@@ -158,7 +175,7 @@ class Worker:
         self._compiled = compiled
         self._function = _function_state(compiled, 1)
         self._n_tokens = 1
-        self._times = np.zeros(7, np.int64)
+        self._times = np.zeros(N_TIMES, np.int64)
 
     def stop(self) -> None:
         """End the sample at hand after its present step; may be called from another thread."""
@@ -180,7 +197,7 @@ class Worker:
             values, input_overflows = integer_inputs(machine, sample, inputs, options.seed)
         self._times[:STOP] = (machine.schedule.interval, n_steps, _DETAIL[options.detail],
                               machine.barrier_ps // compiled.tick, machine.nominal_step_ps // compiled.tick,
-                              compiled.n_wheel_slots)
+                              compiled.n_wheel_slots, machine.tick_ps // compiled.tick, machine.late_steps)
         readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
         status, step, records, n_spikes, n_packets = run_sample(
             compiled.tables, compiled.fixed, compiled.network, self._function,
@@ -188,6 +205,8 @@ class Worker:
             options.record_packets, output)
         if status == DEADLOCK:
             raise SimulationError(f"sample {sample}, step {step}: the network stands still with packets in flight")
+        if status == OVERRUN:
+            raise overrun(machine, sample, step, int(output.step[step, WORK]) * compiled.tick)
         if status == STOPPED:
             raise SimulationError(f"sample {sample} was stopped after step {step}")
         result = _result(compiled, sample, n_tokens, output, records, n_spikes, n_packets)
@@ -199,7 +218,8 @@ def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int, is_fixed:
     n_links = 4 * machine.noc.n_tiles + n_cores
     return SampleOutput(
         np.zeros((n_steps, n_cores, N_CORE_EVENTS), np.int32), np.zeros((n_steps, N_CHIP_EVENTS), np.int64),
-        np.zeros((n_steps, n_cores, 2), np.int64), np.zeros((n_steps, 2), np.int64), np.zeros((n_links, 2), np.int64),
+        np.zeros((n_steps, n_cores, 2), np.int64), np.zeros((n_steps, N_STEP_COLUMNS), np.int64),
+        np.zeros((n_links, 2), np.int64),
         np.zeros(n_cores, np.int64), np.zeros((n_readout_rows, sum(readout_sizes(machine)))),
         np.zeros((n_steps, machine.n_populations) if is_fixed else (0, 0), np.int64))
 
@@ -228,8 +248,12 @@ def _result(compiled: CompiledMachine, sample: int, n_tokens: int, output: Sampl
         started = step_start[packet[:, 0]]
         kept = PacketTable(packet[:, 0].astype(np.int32), packet[:, 1].copy(), packet[:, 2].copy(),
                            packet[:, 3].copy(), started + packet[:, 4] * tick, started + packet[:, 5] * tick)
+    loads = None
+    if compiled.options.detail != "functional":
+        loads = StepLoads(output.step[:, WORK] * tick, output.step[:, BUSIEST_TICKS] * tick,
+                          output.step[:, BUSIEST_NUMBER].copy())
     return SampleResult(sample, n_tokens, output.readout[-1].copy(),
                         output.readout if compiled.options.readout_tokens else None, step_end, output.core_counts,
                         output.chip_counts, output.phase[:, :, 0] * tick, output.phase[:, :, 1] * tick,
                         output.step[:, NETWORK] * tick, output.link[:, LOAD_PACKETS].copy(),
-                        output.link[:, LOAD_BUSY] * tick, output.queue_peak, table, kept)
+                        output.link[:, LOAD_BUSY] * tick, output.queue_peak, table, kept, loads=loads)

@@ -4,7 +4,9 @@ Same machine and same input give the same spikes, the same injection and arrival
 counts, whichever engine runs. Within one picosecond: credits, then arrivals, then grants by (request time, packet id).
 A packet's id is its place in the order (step, source neuron, output, destination), so it depends on no queue's
 history. A step ends when all cores are done, no packet is in flight, all links are idle and all credits are back, plus
-the barrier: every step begins with an idle network. The function pass sums dendrites in canonical order and knows
+the barrier: every step begins with an idle network. Where a clock begins the steps, step k begins at k times its
+period, or when step k − 1 is done, if that is later: the clock goes on, and steps that come late catch up. The function
+pass sums dendrites in canonical order and knows
 nothing of time; the time pass moves counts and times only.
 
 Free-running chips know no steps: what both engines promise there stands in `engine.free_rules`.
@@ -18,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.errors import DataError, OptionError, check_choice
-from neurosim.machine import GRADED, Machine
+from neurosim.errors import DataError, OptionError, SimulationError, check_choice
+from neurosim.machine import BETWEEN_CHIPS, EJECTION, GRADED, Int64Array, Machine, Noc
 
 ENGINES = ("compiled", "reference")
 DETAILS = ("functional", "analytic", "event")
@@ -120,6 +122,23 @@ def recorded_outputs(machine: Machine, options: RunOptions) -> NDArray[np.int8]:
         wanted = options.record_graded if kind == GRADED else options.record_spikes
         recorded[output] = wanted and not is_input
     return recorded
+
+
+def tail_ps(noc: Noc) -> Int64Array:
+    """Return by how much each flit after the first delays what comes behind a link, int64[kind].
+
+    Within a chip the head goes on alone; a core, and the next chip, take a packet when its last flit has come.
+    """
+    tail = np.zeros_like(noc.cycle_ps)
+    tail[[BETWEEN_CHIPS, EJECTION]] = noc.cycle_ps[[BETWEEN_CHIPS, EJECTION]]
+    return tail
+
+
+def overrun(machine: Machine, sample: int, step: int, work_ps: int) -> SimulationError:
+    """Return the error of a step that is not done when the next tick comes."""
+    return SimulationError(f"sample {sample}, step {step}: the work took {work_ps / 1000:g} ns, and a tick comes every "
+                           f"{machine.tick_ps / 1000:g} ns\n  mend: raise tick.period_ns, spread the network over more "
+                           "cores, or write tick.overrun: late")
 
 
 def readout_sizes(machine: Machine) -> list[int]:

@@ -45,10 +45,10 @@ class FreeLog:
         machine, counts = self.machine, self.chip_counts[self.row_of(now_ps)]
         far = sum(not machine.destinations.local[sink] for sink in packet.sinks)
         if far:
-            for name, hops in (("ew", int(machine.packets.hops_ew[packet.index])),
-                               ("ns", int(machine.packets.hops_ns[packet.index]))):
-                counts[CHIP_EVENT_INDEX[f"hop_{name}"]] += hops
-                counts[CHIP_EVENT_INDEX[f"flit_hop_{name}"]] += hops * packet.flits
+            table = machine.packets
+            for name, hops in (("hop_ew", table.hops_ew), ("hop_ns", table.hops_ns), ("chip_hop", table.hops_chip)):
+                counts[CHIP_EVENT_INDEX[name]] += int(hops[packet.index])
+                counts[CHIP_EVENT_INDEX[f"flit_{name}"]] += int(hops[packet.index]) * packet.flits
         counts[CHIP_EVENT_INDEX["tile_local"]] += far
         if machine.cores.is_port[packet.core]:
             counts[CHIP_EVENT_INDEX["input_packet"]] += 1

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
-"""Routers and links of a free-running chip, event by event: the compiled twin of `reference.Routers`.
+"""Routers and links of a free-running chip, event by event: the compiled twin of `reference_network.Routers`.
 
 Slower per hop than `noc.kernels`, which carries all packets of a time step at once: here a packet may leave at any
 moment, whenever a core has done what came before. The semantics are the same, and so are the tables.
@@ -53,15 +53,16 @@ from neurosim.engine.free_state_kernels import (
 )
 from neurosim.engine.tables import D_CORE
 from neurosim.kernel import part
+from neurosim.machine import BETWEEN_CHIPS
 from neurosim.noc.kernels import (
     BRANCH_CHILD,
     BRANCH_DESTINATION,
     BRANCH_LINK,
     BUFFER_PACKETS,
     CYCLE,
-    EJECT,
     HOP,
     N_TILES,
+    next_link,
 )
 from neurosim.noc.kernels import CREDIT as CREDIT_TIME
 
@@ -111,7 +112,7 @@ def _set_branch(tables, destination, state, node, branch):
     if tile == place[N_POSITION]:
         place[N_LINK], place[N_BEHIND] = 4 * tables.scalar[N_TILES] + core, -1
     else:
-        link = 4 * place[N_POSITION] + np.int64(tables.route[place[N_POSITION], tile])
+        link = np.int64(next_link(tables, place[N_POSITION], tile))
         place[N_LINK], place[N_BEHIND] = link, tables.link_target[link]
 
 
@@ -164,7 +165,11 @@ def grant(tables, state, link, now):
         state.link[link, L_LAST] = -1
     else:
         nodes[following, N_PREVIOUS] = -1
-    occupancy = state.packet[nodes[node, N_PACKET], K_FLITS] * tables.scalar[CYCLE]
+    kind = tables.link_kind[link]
+    occupancy = state.packet[nodes[node, N_PACKET], K_FLITS] * tables.scalar[CYCLE + kind]
+    behind_time = now + tables.scalar[HOP + kind]
+    if kind >= BETWEEN_CHIPS:       # or into a core: the last flit must have come
+        behind_time += occupancy - tables.scalar[CYCLE + kind]
     state.link[link, L_FREE] = now + occupancy
     state.link[link, L_SLOTS] -= 1
     state.link[link, L_PACKETS] += 1
@@ -174,11 +179,10 @@ def grant(tables, state, link, now):
     if tables.scalar[BUFFER_PACKETS] >= 0:
         moved = _leave(tables, state, nodes[node, N_PORT], node, now, occupancy)
     if nodes[moved, N_BEHIND] < 0:
-        arrival = now + tables.scalar[EJECT] + occupancy - tables.scalar[CYCLE]
-        push(state.heap, state.counter, arrival, ARRIVAL, ON_EJECT, moved)
+        push(state.heap, state.counter, behind_time, ARRIVAL, ON_EJECT, moved)
         return
     nodes[moved, N_POSITION], nodes[moved, N_PORT] = nodes[moved, N_BEHIND], link
-    push(state.heap, state.counter, now + tables.scalar[HOP + (link & 3)], ARRIVAL, ON_HOP, moved)
+    push(state.heap, state.counter, behind_time, ARRIVAL, ON_HOP, moved)
 
 
 @part

@@ -32,8 +32,10 @@ import numpy as np
 
 from neurosim.engine.contract import RunOptions
 from neurosim.errors import CapabilityError, DataError, OptionError, SimulationError
-from neurosim.machine import DECAY_SHIFT, LAZY, SLOT_ROUNDING, Int64Array, Machine
+from neurosim.machine import DECAY_SHIFT, LAZY, LEAK_SHIFT, SLOT_ROUNDING, Int64Array, Machine
 from neurosim.model_specs import MODEL_SPECS
+from neurosim.models.fixed.sums import LEAK as INTEGRATOR_LEAK
+from neurosim.models.lif import LEAK as LIF_LEAK
 from neurosim.models.lif import REFRACTORY_STEPS
 from neurosim.numbers import STOCHASTIC
 
@@ -66,17 +68,25 @@ def _check_integers(machine: Machine) -> None:
     for number, name in enumerate(machine.population_names):
         model = MODEL_SPECS[populations.model[number]].name
         if machine.free.advance[number] == LAZY and model not in UNDECAYING:
-            start, size = int(populations.parameter_start[number]), int(populations.size[number])
-            rows = machine.synapses.parameters[start:start + int(populations.n_parameter_rows[number]) * size]
-            table = rows.reshape(-1, size)
-            undecayed = model in ("lif", "integrator") and np.all(table[0] == 1)
-            if not undecayed or (model == "lif" and np.any(table[REFRACTORY_STEPS] != 0)):
+            if model not in ("lif", "integrator") or not _keeps_its_state(machine, number, model):
                 lines.append(f"population {name!r} (model {model}): decays or rests, and the power of a decay over any "
                              "time is no integer arithmetic")
     if lines:
         raise CapabilityError("numbers = 'fixed' on a free-running chip\n" + "\n".join(lines),
                               allowed="integrate-and-fire without leak, stateless models, and whatever a tick updates",
                               mend="let the leak clock update it (mapping.advance.*=tick), or choose float64")
+
+
+def _keeps_its_state(machine: Machine, population: int, model: str) -> bool:
+    """Return whether all neurons have a leak of exactly 1, as stored, and never rest."""
+    if machine.fixed is None:
+        return True         # not quantised: the engine says so itself
+    start, size = int(machine.fixed.parameter_start[population]), int(machine.populations.size[population])
+    rows = machine.fixed.parameters[start:start + int(machine.fixed.n_parameter_rows[population]) * size]
+    table = rows.reshape(-1, size)
+    rests = model == "lif" and bool(np.any(table[REFRACTORY_STEPS] != 0))
+    leak = table[INTEGRATOR_LEAK if model == "integrator" else LIF_LEAK]
+    return not rests and bool(np.all(leak == 1 << int(machine.fixed.constants[population, LEAK_SHIFT])))
 
 
 def check_times(machine: Machine, times_ps: Any, shape: tuple[int, int]) -> Int64Array:

@@ -120,5 +120,6 @@ def header(machine: Machine, options: RunOptions, n_samples: int, provenance: Ma
         tuple(machine.population_names[index] for index in machine.readouts), cores.physical, cores.tile,
         cores.is_port.astype(np.int64), machine.noc.columns, machine.noc.rows, machine.noc.cores_per_tile,
         tuple(tuple(of_core) for of_core in texts), machine.utilisation, n_samples, schedule.name, schedule.interval,
-        schedule.depth, options.detail, options.numbers, options.engine)
+        schedule.depth, options.detail, options.numbers, options.engine, machine.noc.chip_columns,
+        machine.noc.chip_rows)
 

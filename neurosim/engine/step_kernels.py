@@ -37,6 +37,8 @@ from neurosim.kernel import driver, maker, part
 from neurosim.machine import UNLIMITED
 from neurosim.noc.kernels import (
     BUFFER_PACKETS,
+    BUSIEST,
+    BUSIEST_LINK,
     CORE_IN_PACKETS,
     INJECT,
     N_TILES,
@@ -49,11 +51,13 @@ from neurosim.noc.kernels import (
 )
 
 FUNCTIONAL, ANALYTIC, EVENT = 0, 1, 2
-DONE, DEADLOCK, STOPPED = 0, 1, 2
+DONE, DEADLOCK, STOPPED, OVERRUN = 0, 1, 2, 3
 # Scratch is made for this many packets at first and doubled when a step needs more.
 FIRST_CAPACITY = 256
-# Columns of `times`; DETAIL is FUNCTIONAL, ANALYTIC or EVENT; whoever sets STOP ends the run after the step at hand.
-INTERVAL, N_STEPS, DETAIL, BARRIER_TICKS, NOMINAL_TICKS, WHEEL_SLOTS, STOP = 0, 1, 2, 3, 4, 5, 6
+# Columns of `times`; DETAIL is FUNCTIONAL, ANALYTIC or EVENT; CLOCK_TICKS is the period of the clock that begins the
+# steps (0: none), LATE_STEPS is 1 where they may last beyond it; whoever sets STOP ends the run after the step at hand.
+INTERVAL, N_STEPS, DETAIL, BARRIER_TICKS, NOMINAL_TICKS, WHEEL_SLOTS, CLOCK_TICKS, LATE_STEPS, STOP = range(9)
+N_TIMES = 9
 
 
 class SampleOutput(NamedTuple):
@@ -62,7 +66,7 @@ class SampleOutput(NamedTuple):
     core_counts: NDArray[np.int32]     # [step, core, event]
     chip_counts: NDArray[np.int64]     # [step, event]
     phase: NDArray[np.int64]           # [step, core, 2] soma, synapse
-    step: NDArray[np.int64]            # [step, 2] DURATION (barrier included), NETWORK (last arrival)
+    step: NDArray[np.int64]            # [step, 5] DURATION … BUSIEST_NUMBER
     link: NDArray[np.int64]            # [link, 2] LOAD_PACKETS, LOAD_BUSY of noc.kernels
     queue_peak: NDArray[np.int64]      # [core]
     readout: NDArray[np.float64]       # [token, readout neuron]; one row where only the last token is kept
@@ -77,7 +81,10 @@ class Records(NamedTuple):
     packet: NDArray[np.int64]          # [packet and destination, 6] step, packet, row, core, inject, arrival
 
 
-DURATION, NETWORK = 0, 1
+# SampleOutput.step: duration of the step; last arrival; when its work was done, barrier included; how long the busiest
+# link was occupied, and its number
+DURATION, NETWORK, WORK, BUSIEST_TICKS, BUSIEST_NUMBER = 0, 1, 2, 3, 4
+N_STEP_COLUMNS = 5
 
 
 @maker
@@ -109,10 +116,10 @@ def run_sample(tables, fixed, network_tables, function, sample, times, recorded,
     """Run one sample from an empty machine to its last step.
 
     fixed : FixedTables, or None in floating point
-    times : int64[7] INTERVAL … STOP
+    times : int64[N_TIMES] INTERVAL … STOP
     recorded : int8[output] 1: keep its events
     readout : int64[readout population, 2] population; 1 where its spikes are counted over the sample
-    Returns (status, step, records, n_spikes, n_packet_rows); `step` is where a deadlock or a stop stood.
+    Returns (status, step, records, n_spikes, n_packet_rows); `step` is where a deadlock, a stop or an overrun stood.
     """
     reset(function)
     interval, detail = times[INTERVAL], times[DETAIL]
@@ -125,6 +132,7 @@ def run_sample(tables, fixed, network_tables, function, sample, times, recorded,
     time_state = make_time_state(n_cores, FIRST_CAPACITY, FIRST_CAPACITY, FIRST_CAPACITY)
     network = make_state(n_links, n_cores, FIRST_CAPACITY, times[WHEEL_SLOTS], buffer_packets, core_in_packets)
     link_load = np.zeros(n_links, np.int64)
+    now = np.int64(0)
     for step in range(times[N_STEPS]):
         if times[STOP] != 0:
             return STOPPED, step, records, n_spikes_kept, n_packets_kept
@@ -157,14 +165,27 @@ def run_sample(tables, fixed, network_tables, function, sample, times, recorded,
             if n_arrived + count_local(time_state) != n_sinks:
                 return DEADLOCK, step, records, n_spikes_kept, n_packets_kept
             done = max(serve(tables, time_state, network), network.stack[QUIET_TIME])
-            output.step[step, DURATION] = done + times[BARRIER_TICKS]
+            output.step[step, WORK] = done + times[BARRIER_TICKS]
             output.step[step, NETWORK] = last_arrival(time_state, n_sinks)
+            output.step[step, BUSIEST_TICKS] = network.stack[BUSIEST]
+            output.step[step, BUSIEST_NUMBER] = network.stack[BUSIEST_LINK]
         elif detail == ANALYTIC:
             link_load[:] = 0
             load_links(network_tables, time_state, n_packets, output.link, link_load)
-            output.step[step, DURATION] = bound(tables, time_state, link_load) + times[BARRIER_TICKS]
+            longest, busiest, busiest_link = bound(tables, time_state, link_load)
+            output.step[step, WORK] = longest + times[BARRIER_TICKS]
+            output.step[step, BUSIEST_TICKS], output.step[step, BUSIEST_NUMBER] = busiest, busiest_link
         else:
-            output.step[step, DURATION] = times[NOMINAL_TICKS]
+            output.step[step, WORK] = times[NOMINAL_TICKS]
+            output.step[step, BUSIEST_NUMBER] = -1
+        end = now + output.step[step, WORK]
+        if times[CLOCK_TICKS] > 0:
+            due = (step + 1) * times[CLOCK_TICKS]
+            if end > due and times[LATE_STEPS] == 0:
+                return OVERRUN, step, records, n_spikes_kept, n_packets_kept
+            end = max(end, due)
+        output.step[step, DURATION] = end - now
+        now = end
         n_rows = n_sinks if record_packets else 0
         records = _grown(records, n_spikes_kept, n_spikes_kept + n_spikes, n_packets_kept, n_packets_kept + n_rows)
         _keep_spikes(records, n_spikes_kept, time_state, n_spikes, step, detail)

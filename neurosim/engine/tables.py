@@ -27,8 +27,8 @@ SLICE_COLUMNS = ("start", "stop", "core", "active_ps", "inactive_ps", "event_act
 S_START, S_STOP, S_CORE, S_ACTIVE, S_INACTIVE, S_EVENT_ACTIVE, S_EVENT_INACTIVE = range(7)
 CORE_COLUMNS = ("is_port", "overlapped", "spike_out_ps", "packet_out_ps")
 C_IS_PORT, C_OVERLAPPED, C_SPIKE_OUT, C_PACKET_OUT = range(4)
-PACKET_COLUMNS = ("flits", "hops_ew", "hops_ns", "tree")
-K_FLITS, K_HOPS_EW, K_HOPS_NS, K_TREE = range(4)
+PACKET_COLUMNS = ("flits", "hops_ew", "hops_ns", "hops_chip", "tree")
+K_FLITS, K_HOPS_EW, K_HOPS_NS, K_HOPS_CHIP, K_TREE = range(5)
 DESTINATION_COLUMNS = ("core", "service_ps", "words", "dense", "sparse", "conv", "local")
 D_CORE, D_SERVICE, D_WORDS, D_DENSE, D_SPARSE, D_CONV, D_LOCAL = range(7)
 

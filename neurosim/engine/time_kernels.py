@@ -26,6 +26,7 @@ from neurosim.engine.tables import (
     D_SPARSE,
     D_WORDS,
     K_FLITS,
+    K_HOPS_CHIP,
     K_HOPS_EW,
     K_HOPS_NS,
     K_TREE,
@@ -71,6 +72,7 @@ from neurosim.noc.kernels import (
     TARGET,
     TREE,
     Traffic,
+    next_link,
 )
 from neurosim.noc.wheel import EMPTY
 
@@ -85,6 +87,7 @@ DENDRITE = CORE_EVENT_INDEX["dendrite"]
 MODE_UPDATE = CORE_EVENT_INDEX["mode_update"]
 HOP_EW, HOP_NS = CHIP_EVENT_INDEX["hop_ew"], CHIP_EVENT_INDEX["hop_ns"]
 FLIT_HOP_EW, FLIT_HOP_NS = CHIP_EVENT_INDEX["flit_hop_ew"], CHIP_EVENT_INDEX["flit_hop_ns"]
+CHIP_HOP, FLIT_CHIP_HOP = CHIP_EVENT_INDEX["chip_hop"], CHIP_EVENT_INDEX["flit_chip_hop"]
 TILE_LOCAL = CHIP_EVENT_INDEX["tile_local"]
 INPUT_PACKET, OUTPUT_PACKET = CHIP_EVENT_INDEX["input_packet"], CHIP_EVENT_INDEX["output_packet"]
 BARRIER = CHIP_EVENT_INDEX["barrier"]
@@ -290,6 +293,8 @@ def _count_packet(tables, packet, core, core_counts, chip_counts):
         chip_counts[HOP_NS] += tables.packet[packet, K_HOPS_NS]
         chip_counts[FLIT_HOP_EW] += tables.packet[packet, K_HOPS_EW] * flits
         chip_counts[FLIT_HOP_NS] += tables.packet[packet, K_HOPS_NS] * flits
+        chip_counts[CHIP_HOP] += tables.packet[packet, K_HOPS_CHIP]
+        chip_counts[FLIT_CHIP_HOP] += tables.packet[packet, K_HOPS_CHIP] * flits
 
 
 @part
@@ -383,33 +388,34 @@ def load_links(tables, time_state, n_packets, loads, link_load):
     n_between = 4 * tables.scalar[N_TILES]
     for number in range(n_packets):
         core = traffic.packet[number, CORE]
-        occupancy = traffic.packet[number, FLITS] * tables.scalar[CYCLE]
+        flits = traffic.packet[number, FLITS]
         target = traffic.packet[number, TARGET]
         if target >= 0:
             position, tile = tables.core_tile[core], tables.core_tile[target]
             while position != tile:
-                link = 4 * position + tables.route[position, tile]
-                _load(link, occupancy, loads, link_load)
+                link = next_link(tables, position, tile)
+                _load(tables, link, flits, loads, link_load)
                 position = tables.link_target[link]
-            _load(n_between + target, occupancy, loads, link_load)
+            _load(tables, n_between + target, flits, loads, link_load)
         elif traffic.packet[number, TREE] >= 0:
-            _load_tree(tables, traffic.packet[number, TREE], occupancy, loads, link_load)
+            _load_tree(tables, traffic.packet[number, TREE], flits, loads, link_load)
 
 
 @part
-def _load_tree(tables, root, occupancy, loads, link_load):
+def _load_tree(tables, root, flits, loads, link_load):
     """Add the links of a multicast tree. The nodes of a tree stand together, the root first."""
     last = root
     node = root
     while node <= last:
         for branch in range(tables.branch_start[node], tables.branch_start[node + 1]):
-            _load(tables.branch[branch, BRANCH_LINK], occupancy, loads, link_load)
+            _load(tables, tables.branch[branch, BRANCH_LINK], flits, loads, link_load)
             last = max(last, tables.branch[branch, BRANCH_CHILD])
         node += 1
 
 
 @part
-def _load(link, occupancy, loads, link_load):
+def _load(tables, link, flits, loads, link_load):
+    occupancy = flits * tables.scalar[CYCLE + tables.link_kind[link]]
     loads[link, LOAD_PACKETS] += 1
     loads[link, LOAD_BUSY] += occupancy
     link_load[link] += occupancy
@@ -417,11 +423,16 @@ def _load(link, occupancy, loads, link_load):
 
 @part
 def bound(tables, time_state, link_load):
-    """Return the analytic bound of the step: the longest core (phases after each other or at once) or link."""
+    """Return the analytic bound of the step: the longest core (phases after each other or at once) or link.
+
+    Also how long the busiest link is occupied, and its number, the first of equals; −1 where none is.
+    """
     longest = np.int64(0)
     for core in range(tables.core.shape[0]):
         soma, synapse = time_state.core[core, T_CLOCK], time_state.core[core, T_WORK]
         longest = max(longest, max(soma, synapse) if tables.core[core, C_OVERLAPPED] else soma + synapse)
+    busiest, busiest_link = np.int64(0), np.int64(-1)
     for link in range(link_load.size):
-        longest = max(longest, link_load[link])
-    return longest
+        if link_load[link] > busiest:
+            busiest, busiest_link = link_load[link], np.int64(link)
+    return max(longest, busiest), busiest, busiest_link

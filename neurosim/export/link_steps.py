@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from neurosim.export.job import Job
 from neurosim.export.places import N_DIRECTIONS, core_of_neurons, link_routers, n_tiles
 from neurosim.export.whole_steps import take, whole_steps
-from neurosim.noc.topology import Grid, link_targets, path_links, route_table
+from neurosim.noc.topology import Grid, link_targets, path_links
 from neurosim.traces.schema import Int64Array, RunHeader
 from neurosim.traces.trace import Packets
 
@@ -80,7 +80,7 @@ class _Routes:
 
     def __init__(self, header: RunHeader, grid: Grid, *, skips_self: bool) -> None:
         self.header, self.skips_self = header, skips_self
-        self.table, self.targets = route_table(grid), link_targets(grid, len(header.core_tile))
+        self.grid, self.targets = grid, link_targets(grid, len(header.core_tile))
         self.source_core = _row_cores(header)
         self.between = lru_cache(maxsize=None)(self._between)
 
@@ -88,7 +88,7 @@ class _Routes:
         if source == destination and self.skips_self:
             return np.zeros(0, np.int64)
         tiles = self.header.core_tile
-        path = path_links(self.table, self.targets, int(tiles[source]), int(tiles[destination]))
+        path = path_links(self.grid, self.targets, int(tiles[source]), int(tiles[destination]))
         return np.array([*path, N_DIRECTIONS * n_tiles(self.header) + destination], np.int64)
 
 

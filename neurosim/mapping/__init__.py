@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hw_models.schema import Chip
 from hw_models.unpublished import core_costs
-from neurosim.errors import OptionError
+from neurosim.errors import CapabilityError, OptionError
 from neurosim.graph import Network
 from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.advance import check_free_running, plan_advance, without_intervals
@@ -18,7 +18,7 @@ from neurosim.mapping.axons import Partition, axon_table, row_cores
 from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
-from neurosim.mapping.fan_out import fit as fit_fan_out
+from neurosim.mapping.fan_out import with_splitters
 from neurosim.mapping.layers import place_layers
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
@@ -29,7 +29,9 @@ from neurosim.mapping.rewrite import rewritten
 from neurosim.mapping.schedule import Staging, stage_free_running, stage_network
 from neurosim.mapping.synapse_lists import Fitted
 
-__all__ = ["MappingOptions", "MappingResult", "describe", "map_network", "map_with_details", "render"]
+__all__ = [
+    "MappingOptions", "MappingResult", "check_operations", "describe", "map_network", "map_with_details", "render",
+]
 
 
 @dataclass(frozen=True)
@@ -65,17 +67,10 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
 def map_with_details(network: Network, chip: Chip, options: MappingOptions | None = None,
                      rates: Mapping[str, float] | None = None) -> MappingResult:
     """Return what `map_network` does, together with schedule, partition and placement."""
-    core_costs(chip)        # raises where none are published
     options = options or MappingOptions()
-    network = rewritten(network, options, chip)
-    if chip.sync == "free_running":
-        check_free_running(network, chip, options)
-        stage_free_running(network)     # raises where no order can be found, before anything is planned by it
-        network = without_intervals(network, plan_advance(network, chip, options))
-    staging = _staged(network, chip, options)
-    check_capabilities(network, chip, staging)
+    network, staging = _able(network, chip, options)
     check_formats(network, chip)
-    fitted = fit_fan_out(network, chip, options)      # not `fit`, which names a module of this package
+    fitted = with_splitters(network, staging, chip, options)
     if fitted.copied:
         staging = _staged(fitted.network, chip, options)
         check_capabilities(fitted.network, chip, staging)
@@ -90,11 +85,39 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     return MappingResult(machine, staging, partition, placement, fitted)
 
 
+def check_operations(network: Network, chip: Chip, options: MappingOptions) -> None:
+    """Raise CapabilityError where the chip cannot compute what the network needs, whatever its formats and limits."""
+    _able(network, chip, options)
+
+
+def _able(network: Network, chip: Chip, options: MappingOptions) -> tuple[Network, Staging]:
+    """Return the network as the chip will compute it, and its schedule; raise where the chip cannot."""
+    core_costs(chip)        # raises where none are published
+    network = rewritten(network, options, chip)
+    if chip.sync == "free_running":
+        check_free_running(network, chip, options)
+        network = _without_intervals(network, chip, options)
+    staging = _staged(network, chip, options)
+    check_capabilities(network, chip, staging)
+    return network, staging
+
+
 def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tuple[Partition, Int64Array | None]:
     """Return the partition, and the physical cores where the cores differ."""
     if demand.chip.core.layer_memory is not None:
         return place_layers(demand, options)
     return partition_network(demand, options, fitted.blocks), None
+
+
+def _without_intervals(network: Network, chip: Chip, options: MappingOptions) -> Network:
+    """Return the network of a free-running chip, whose neurons know by themselves how much time has gone by."""
+    staging = stage_free_running(network)       # raises where no order can be found, before anything is planned by it
+    try:
+        advance = plan_advance(network, chip, options)
+    except CapabilityError:
+        check_capabilities(network, chip, staging)      # what cores cannot compute at all is the plainer reason
+        raise
+    return without_intervals(network, advance)
 
 
 def _staged(network: Network, chip: Chip, options: MappingOptions) -> Staging:

@@ -33,6 +33,7 @@ _WHY_NOT = {
     "cuba": "its current drives the potential on after an event",
     "resonator": "it may cross its threshold between events",
     "brf": "it may cross its threshold between events",
+    "bit_shift_lif": "its currents drive the potential on after an event",
     "alif": "its threshold falls between events, and the potential may reach it",
     "ssm_heaviside": "its output may cross the threshold between events",
     "ssm_lif": "its modes drive the membrane on after an event",

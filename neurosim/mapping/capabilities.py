@@ -43,9 +43,6 @@ def check_capabilities(network: Network, chip: Chip, staging: Staging) -> None:
 
     Warns where cores cannot gate updates and a population would stir before its first token arrives.
     """
-    if chip.sync == "tick":
-        raise CapabilityError(f"chip {chip.name}: sync = {chip.sync!r}", allowed="barrier, free_running",
-                              mend="tick-driven chips are not built; use a chip with a barrier")
     lines: list[str] = []
     helpful: dict[str, None] = {}
     gates: dict[str, None] = {}

@@ -15,11 +15,11 @@ from neurosim.mapping.crossbar import onto_crossbars
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.partition import partition_network
 from neurosim.mapping.resources import measure_demand
-from neurosim.mapping.schedule import stage_network
+from neurosim.mapping.schedule import Staging
 from neurosim.mapping.synapse_lists import Fitted, list_synapses
 
 
-def fit(network: Network, chip: Chip, options: MappingOptions) -> Fitted:
+def with_splitters(network: Network, staging: Staging, chip: Chip, options: MappingOptions) -> Fitted:
     """Return `network` with splitters where neurons have too many targets, and pieces that must not be cut.
 
     Raises
@@ -30,13 +30,12 @@ def fit(network: Network, chip: Chip, options: MappingOptions) -> Fitted:
         return onto_crossbars(network, chip, options)
     if chip.core.max_fan_out is None or chip.core.layer_memory is not None or not options.allow_fan_out_split:
         return Fitted(network, {}, {}, {})
-    return _within_fan_out(network, chip, options, chip.core.max_fan_out)
+    return _within_fan_out(network, staging, chip, options, chip.core.max_fan_out)
 
 
-def _within_fan_out(network: Network, chip: Chip, options: MappingOptions, most: int) -> Fitted:
+def _within_fan_out(network: Network, staging: Staging, chip: Chip, options: MappingOptions, most: int) -> Fitted:
     """Cut the populations as if there were no such limit, then give each source copies for `most` pieces each."""
     loose = chip.model_copy(update={"core": chip.core.model_copy(update={"max_fan_out": None})})
-    staging = stage_network(network, options.schedule, options.sequence_length or 0)
     pieces = _pieces(network, partition_network(measure_demand(network, loose, staging), options))
     populations, projections, feeds = [], list(network.projections), []
     copied: dict[str, str] = {}

@@ -70,7 +70,7 @@ def place_layers(demand: Demand, options: MappingOptions) -> tuple[Partition, In
     for layer in layers.values():
         _check_layer(layer, memory)
     order = demand.on_cores
-    limits = core_limits(demand.chip, options)
+    limits = {**core_limits(demand.chip, options), "synapse_words": None}       # kernel entries bound them
     cuts = [Slice(number, 0, demand.network.populations[number].size) for number in order]
     for cut in cuts:
         found = CoreFilling(demand, limits).first_exceeded(cut)

@@ -12,6 +12,7 @@ from hw_models.load import barrier_latency_ns, to_mapping
 from hw_models.schema import Chip
 from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.axons import AxonTable, Partition
+from neurosim.mapping.chip_block import chip_link_weight
 from neurosim.mapping.connections import connections
 from neurosim.mapping.layers import layer_use
 from neurosim.mapping.limits import utilisation
@@ -39,7 +40,7 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
     projections, synapses = lower_projections(network, found)
     outputs = lower_outputs(network)
     cores = lower_cores(chip, partition, placement)
-    noc = lower_noc(chip, partition.n_cores + 2)
+    noc = lower_noc(chip, placement.chips, partition.n_cores + 2)
     slices = lower_slices(demand, partition)
     # Nobody can say which token is the last one of a chip without steps: its read-outs send whenever they change.
     every_token = options.readout_every_token or chip.free_running is not None
@@ -52,12 +53,11 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         population_names=names, output_names=outputs.names, output_kind=outputs.kind,
         output_population=outputs.population, readouts=tuple(names.index(name) for name in network.readouts),
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
-        nominal_step_ps=_nominal_step_ps(chip), fixed=lower_fixed(network, found),
+        nominal_step_ps=_tick_ps(chip) or _nominal_step_ps(chip), tick_ps=_tick_ps(chip),
+        late_steps=chip.tick is None or chip.tick.overrun == "late", fixed=lower_fixed(network, found),
         free=lower_free_running(network, chip, options, projections, slices, partition.n_cores + 2),
         provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
-        utilisation=tuple({**used, **layer} for used, layer in zip(
-            utilisation(demand, partition, axons, source_core, options),
-            layer_use(demand, partition, placement.physical), strict=True)))
+        utilisation=_utilisation(demand, partition, axons, source_core, placement, options))
 
 
 def _nominal_step_ps(chip: Chip) -> int:
@@ -65,11 +65,25 @@ def _nominal_step_ps(chip: Chip) -> int:
     return ns_to_ps(chip.nominal_step_ns.value)
 
 
+def _utilisation(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array,
+                 placement: Placement, options: MappingOptions) -> tuple[dict[str, tuple[int, int]], ...]:
+    """Return what each core uses of each resource; kernel entries take the place of words where cores hold layers."""
+    used = utilisation(demand, partition, axons, source_core, options)
+    layers = layer_use(demand, partition, placement.physical)
+    return tuple({name: item for name, item in {**core, **layer}.items() if not layer or name != "synapse_words"}
+                 for core, layer in zip(used, layers, strict=True))
+
+
 def _barrier_ps(chip: Chip, placement: Placement) -> int:
     if chip.sync == "free_running":
         return 0
     n_tiles = len(np.unique(placement.physical // chip.noc.cores_per_tile))
-    return ns_to_ps(barrier_latency_ns(chip, max(1, n_tiles))[0])
+    n_columns, n_rows = placement.chips
+    return ns_to_ps(barrier_latency_ns(chip, max(1, n_tiles), n_columns * n_rows)[0])
+
+
+def _tick_ps(chip: Chip) -> int:
+    return 0 if chip.tick is None else ns_to_ps(chip.tick.period_ns.value)
 
 
 def _provenance(demand: Demand, placement: Placement, options: MappingOptions) -> dict[str, str]:
@@ -83,5 +97,6 @@ def _provenance(demand: Demand, placement: Placement, options: MappingOptions) -
         "chip": json.dumps(to_mapping(demand.chip), sort_keys=True),
         "mapping_options": json.dumps(asdict(options), sort_keys=True),
         "schedule": json.dumps(asdict(schedule), sort_keys=True),
-        "placement": json.dumps({"cost": placement.cost, "naive_cost": placement.naive_cost}),
+        "placement": json.dumps({"cost": placement.cost, "naive_cost": placement.naive_cost,
+                                 "chip_link_weight": chip_link_weight(demand.chip)}),
     }

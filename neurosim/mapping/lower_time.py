@@ -28,11 +28,12 @@ from neurosim.machine import (
 )
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.bits import payload_bits
+from neurosim.mapping.chip_block import chip_grid, tile_of_first_chip
 from neurosim.mapping.lower_function import Outputs
-from neurosim.mapping.place import Placement, chip_grid
+from neurosim.mapping.place import Placement
 from neurosim.mapping.resources import Demand
 from neurosim.mapping.trees import packet_trees
-from neurosim.noc.topology import hop_counts, link_targets, route_table
+from neurosim.noc.topology import count_hops, grid_of, link_kinds, link_targets
 from neurosim.units import ns_to_ps
 
 
@@ -60,12 +61,13 @@ def lower_slices(demand: Demand, partition: Partition) -> Slices:
 
 def lower_cores(chip: Chip, partition: Partition, placement: Placement) -> Cores:
     """Return the used cores, then the input port and the output port."""
-    costs, n_cores = core_costs(chip), partition.n_cores
+    costs, n_cores, grid = core_costs(chip), partition.n_cores, chip_grid(chip, placement.chips)
+    ports = [tile_of_first_chip(chip, grid, port.tile) for port in (chip.input_port, chip.output_port)]
     tile = placement.physical // chip.noc.cores_per_tile
     overlapped = int(chip.core.pipeline.kind == "overlapped")
     return Cores(
         physical=_with_ports(placement.physical, -1, -1),
-        tile=_with_ports(tile, chip.input_port.tile, chip.output_port.tile),
+        tile=_with_ports(tile, *ports),
         is_port=_with_ports(np.zeros(n_cores), 1, 1).astype(np.int8),
         overlapped=_with_ports(np.full(n_cores, overlapped), 0, 0).astype(np.int8),
         spike_out_ps=_with_ports(np.full(n_cores, _ps(costs.spike_out.latency_ns)), 0, 0),
@@ -73,20 +75,23 @@ def lower_cores(chip: Chip, partition: Partition, placement: Placement) -> Cores
                                   _ps(chip.input_port.packet_latency_ns), 0))
 
 
-def lower_noc(chip: Chip, n_cores: int) -> Noc:
-    """Return routers and links; `n_cores` includes the ports."""
-    noc = chip.noc
-    grid = chip_grid(chip)
-    router = _ps(noc.router_latency_ns)
-    east_west, north_south = router + _ps(noc.link_latency_ew_ns), router + _ps(noc.link_latency_ns_ns)
+def lower_noc(chip: Chip, chips: tuple[int, int], n_cores: int) -> Noc:
+    """Return routers and links of `chips` (columns, rows); `n_cores` includes the ports."""
+    noc, grid = chip.noc, chip_grid(chip, chips)
+    cycle, across = _ps(noc.link_cycle_ns), noc.link_latency_ew_ns
+    chip_cycle = cycle
+    if chip.grid is not None and chips != (1, 1):
+        # Flits come to a link between chips over the mesh, so it takes them no faster.
+        across, chip_cycle = chip.grid.link_latency_ns, max(cycle, _ps(chip.grid.link_cycle_ns))
+    latencies = (noc.link_latency_ew_ns, noc.link_latency_ns_ns, across, noc.eject_latency_ns)     # by kind of link
     return Noc(
-        n_tiles=chip.n_tiles, columns=noc.columns, rows=noc.rows, cores_per_tile=noc.cores_per_tile,
-        route=route_table(grid),
-        link_target=link_targets(grid, n_cores),
-        hop_ps=np.array([east_west, east_west, north_south, north_south], np.int64),
-        eject_ps=router + _ps(noc.eject_latency_ns), cycle_ps=_ps(noc.link_cycle_ns),
-        credit_ps=_ps(noc.credit_latency_ns), buffer_packets=_slots(noc.buffer_packets),
-        core_in_packets=_slots(chip.core.core_in_packets))
+        n_tiles=grid.n_tiles, columns=grid.columns, rows=grid.rows, cores_per_tile=noc.cores_per_tile,
+        chip_columns=noc.columns, chip_rows=noc.rows, torus=int(noc.topology == "torus"),
+        y_first=int(noc.routing == "yx"), link_target=link_targets(grid, n_cores),
+        link_kind=link_kinds(grid, n_cores),
+        hop_ps=np.array([_ps(noc.router_latency_ns) + _ps(latency) for latency in latencies], np.int64),
+        cycle_ps=np.array([cycle, cycle, chip_cycle, cycle], np.int64), credit_ps=_ps(noc.credit_latency_ns),
+        buffer_packets=_slots(noc.buffer_packets), core_in_packets=_slots(chip.core.core_in_packets))
 
 
 def lower_traffic(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array, cores: Cores,
@@ -108,22 +113,22 @@ def lower_traffic(demand: Demand, partition: Partition, axons: AxonTable, source
         row = np.flatnonzero(n_axons)
         first = _pointer(n_axons[row])
         row_start = _pointer(n_axons > 0)
-    hops_ew, hops_ns = _unicast_hops(chip, axons, source_core, cores, local, first[:-1])
+    hops = _unicast_hops(noc, axons, source_core, cores, local, first[:-1])
     trees = packet_trees(first, cores.tile[source_core[row]], axons.core, cores.tile, local, noc)
-    branched = trees.root >= 0
-    packets = Packets(row_start, first.astype(np.int64), row_flits[row],
-                      np.where(branched, trees.hops_ew, hops_ew).astype(np.int32),
-                      np.where(branched, trees.hops_ns, hops_ns).astype(np.int32), trees.root)
+    hops_ew, hops_ns, hops_chip = np.where(trees.root >= 0, trees.hops, hops).astype(np.int32)
+    packets = Packets(row_start, first.astype(np.int64), row_flits[row], hops_ew, hops_ns, hops_chip, trees.root)
     return Traffic(packets, _destinations(chip, partition, axons, local), trees.trees)
 
 
-def _unicast_hops(chip: Chip, axons: AxonTable, source_core: Int64Array, cores: Cores, local: np.ndarray,
-                  entry: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Return the links from source to the first destination of each packet; 0 where that is local."""
+def _unicast_hops(noc: Noc, axons: AxonTable, source_core: Int64Array, cores: Cores, local: np.ndarray,
+                  entry: Int64Array) -> Int64Array:
+    """Return the links from source to the first destination of each packet, 0 where that is local.
+
+    int64[3, packet]: east-west, north-south, between chips.
+    """
     source, target = cores.tile[source_core[axons.row[entry]]], cores.tile[axons.core[entry]]
-    east_west, north_south = hop_counts(chip_grid(chip))
-    away = ~local[entry]
-    return (east_west[source, target] * away).astype(np.int64), (north_south[source, target] * away).astype(np.int64)
+    hops = np.stack(count_hops(grid_of(noc), source, target))
+    return np.where(local[entry], 0, hops).astype(np.int64)
 
 
 def _destinations(chip: Chip, partition: Partition, axons: AxonTable, local: np.ndarray) -> Destinations:

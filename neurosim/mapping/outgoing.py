@@ -19,7 +19,7 @@ def within_outgoing(demand: Demand, partition: Partition, limits: Limits, n_give
     while True:
         axons, source_core = axon_table(demand, partition), row_cores(demand, partition)
         over = _over(demand, partition, axons, source_core, limits)
-        if not over or partition.n_cores > demand.chip.n_cores:
+        if not over or partition.n_cores > demand.chip.n_grid_cores:
             _check_fan_out(demand, axons, limits)
             return partition
         for core, (resource, need, have) in over.items():

@@ -109,9 +109,15 @@ def _given_slices(demand: Demand, number: int, given: int | list[int]) -> list[S
 
 
 def _check_chip(partition: Partition, chip: Chip) -> None:
-    need = partition.n_cores
-    if need > chip.n_cores:
-        noc = chip.noc
+    need, noc = partition.n_cores, chip.noc
+    if chip.grid is not None and need > chip.n_grid_cores:
+        n_chips = -(-need // chip.n_cores)
+        raise CapacityError(
+            "chip.n_grid_cores", need=need, have=chip.n_grid_cores, unit="cores",
+            where=f"chip {chip.name}, {chip.n_chips} chips of {chip.n_cores} cores",
+            mend=f"use a grid of {n_chips} chips, e.g. grid.rows = {-(-n_chips // chip.grid.columns)}, or cores that "
+                 "hold more")
+    if chip.grid is None and need > chip.n_cores:
         rows = -(-need // (noc.columns * noc.cores_per_tile))
         raise CapacityError("chip.n_cores", need=need, have=chip.n_cores, where=f"chip {chip.name}", unit="cores",
                             mend=f"use a chip with {need} cores, e.g. noc.rows = {rows}, or cores that hold more")
@@ -156,7 +162,8 @@ def _balance(demand: Demand, limits: Limits, packed: Partition, options: Mapping
                           mend=f"the network needs {packed.n_cores} cores")
     n_cores = options.n_cores or packed.n_cores
     best = packed
-    low = max((int(demand.soma_ps[number]) for number in demand.on_cores), default=0)
+    longest = {number: max(blocks.get(demand.network.populations[number].name, [1])) for number in demand.on_cores}
+    low = max((int(demand.soma_ps[number]) * longest[number] for number in demand.on_cores), default=0)
     high = max((_soma_ps(demand, slices) for slices in packed.cores), default=0)
     while low < high:
         middle = (low + high) // 2

@@ -1,8 +1,9 @@
 """Cores to places on the chip, so that packets cross few links.
 
-Cost = sum over pairs of cores of packets per time step x links between them, ports included at their tiles. Physical
-core p lies on tile p // cores_per_tile. Annealing never uses more tiles than the naive placement, since the barrier
-takes longer the more tiles take part; it moves single cores and whole tiles.
+Cost = sum over pairs of cores of packets per time step x links between them, ports included at their tiles; a link
+between two chips counts as many links of the mesh as its packets cost (`chip_block.chip_link_weight`), so that what
+talks much keeps to one chip. Physical core p lies on tile p // cores_per_tile. Annealing never uses more tiles than the
+naive placement, since the barrier takes longer the more tiles take part; it moves single cores and whole tiles.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.schema import Chip
-from neurosim.errors import MappingError, OptionError
-from neurosim.machine import Int32Array, Int64Array
+from neurosim.errors import OptionError
+from neurosim.machine import Int64Array
 from neurosim.mapping.anneal_kernels import anneal_level
 from neurosim.mapping.axons import AxonTable, Partition
+from neurosim.mapping.chip_block import chip_block, chip_grid, chip_link_weight, cores_in_order, tile_of_first_chip
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.resources import Demand
-from neurosim.noc.topology import Grid, hop_counts
+from neurosim.noc.topology import Grid
 
 FloatArray = NDArray[np.float64]
-MAX_TILES = 4096
 N_LEVELS = 60
 
 
@@ -32,17 +33,24 @@ N_LEVELS = 60
 class Placement:
     """Where each used core is.
 
-    physical : int64[core] core number on the chip
+    physical : int64[core] core number on the chips in use, whose tiles are numbered row by row over all of them
     cost, naive_cost : links crossed per time step, and with cores placed in order
+    chips : columns and rows of the chips in use
     """
 
     physical: Int64Array
     cost: float
     naive_cost: float
+    chips: tuple[int, int] = (1, 1)
 
 
 class _Board(NamedTuple):
-    """The problem: edges between nodes (cores, then the input and the output port) as CSR, and distances."""
+    """The problem: edges between nodes (cores, then the input and the output port) as CSR, and where tiles are.
+
+    x, y : where each tile is, in links of the mesh; between two tiles there are |x − x'| + |y − y'|, or the shorter way
+        round a `ring` of so many columns and rows (0: none)
+    naive : physical cores in the order in which the naive placement fills them
+    """
 
     n_cores: int
     n_slots: int
@@ -51,7 +59,10 @@ class _Board(NamedTuple):
     pointer: Int64Array
     neighbour: Int64Array
     weight: FloatArray
-    distance: Int32Array       # [tile, tile] links
+    x: FloatArray
+    y: FloatArray
+    ring: tuple[float, float]
+    naive: Int64Array
 
 
 def place_cores(demand: Demand, partition: Partition, axons: AxonTable, source_core: Int64Array,
@@ -71,7 +82,7 @@ def place_cores(demand: Demand, partition: Partition, axons: AxonTable, source_c
     """
     row_rate = _row_rates(demand, rates or {})
     board = _board(demand.chip, partition, axons, source_core, row_rate)
-    naive = np.arange(partition.n_cores, dtype=np.int64) if given is None else given
+    naive = board.naive if given is None else given
     naive_cost = placement_cost(board, naive)
     if given is not None:
         return Placement(given, naive_cost, naive_cost)
@@ -84,27 +95,22 @@ def place_cores(demand: Demand, partition: Partition, axons: AxonTable, source_c
     cost = placement_cost(board, physical)
     if options.placement == "annealing" and cost >= naive_cost:
         physical, cost = naive, naive_cost
-    return Placement(physical, cost, naive_cost)
+    return Placement(physical, cost, naive_cost, chip_block(demand.chip, partition.n_cores))
 
 
 def placement_cost(board: _Board, physical: Int64Array) -> float:
     """Return the links crossed per time step with core i on physical core `physical[i]`."""
     tile_of = _tiles(board, physical)
-    source = np.repeat(np.arange(len(tile_of)), np.diff(board.pointer))
-    return float(0.5 * (board.weight * board.distance[tile_of[source], tile_of[board.neighbour]]).sum())
+    source = tile_of[np.repeat(np.arange(len(tile_of)), np.diff(board.pointer))]
+    target = tile_of[board.neighbour]
+    links = sum(_along(at[source] - at[target], ring) for at, ring in ((board.x, board.ring[0]),
+                                                                      (board.y, board.ring[1])))
+    return float(0.5 * (board.weight * links).sum())
 
 
-def chip_grid(chip: Chip) -> Grid:
-    """Return shape and routing of the chip's network.
-
-    Raises
-    ------
-    MappingError           if the chip has more tiles than tables of [tile, tile] can hold
-    """
-    if chip.n_tiles > MAX_TILES:
-        raise MappingError(f"chip {chip.name}: noc.columns x noc.rows = {chip.n_tiles} tiles",
-                           allowed=f"at most {MAX_TILES} tiles", mend="describe the part of the chip that is used")
-    return Grid(chip.noc.topology, chip.noc.routing, chip.noc.columns, chip.noc.rows)
+def _along(offset: FloatArray, ring: float) -> FloatArray:
+    offset = np.abs(offset)
+    return np.minimum(offset, ring - offset) if ring else offset
 
 
 def _row_rates(demand: Demand, rates: Mapping[str, float]) -> FloatArray:
@@ -129,11 +135,23 @@ def _board(chip: Chip, partition: Partition, axons: AxonTable, source_core: Int6
     others = np.concatenate([key % n_nodes, key // n_nodes])
     order = np.lexsort((others, ends))
     pointer = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n_nodes), dtype=np.int64)])
-    east_west, north_south = hop_counts(chip_grid(chip))
-    return _Board(partition.n_cores, chip.n_cores, chip.noc.cores_per_tile,
-                  (chip.input_port.tile, chip.output_port.tile), pointer, others[order],
-                  np.concatenate([weight, weight])[order].astype(np.float64),
-                  east_west + north_south)
+    grid = chip_grid(chip, chip_block(chip, partition.n_cores))
+    x, y = _positions(chip, grid)
+    input_tile, output_tile = (tile_of_first_chip(chip, grid, port.tile) for port in
+                               (chip.input_port, chip.output_port))
+    is_ring = grid.topology == "torus"
+    return _Board(partition.n_cores, grid.n_tiles * chip.noc.cores_per_tile, chip.noc.cores_per_tile,
+                  (input_tile, output_tile), pointer, others[order],
+                  np.concatenate([weight, weight])[order].astype(np.float64), x, y,
+                  (float(grid.columns * is_ring), float(grid.rows * is_ring)),
+                  cores_in_order(chip, grid)[:partition.n_cores])
+
+
+def _positions(chip: Chip, grid: Grid) -> tuple[FloatArray, FloatArray]:
+    """Return where each tile is, in links of the mesh; a link between two chips is longer than 1."""
+    longer = chip_link_weight(chip) - 1
+    y, x = np.divmod(np.arange(grid.n_tiles), grid.columns)
+    return x + longer * (x // chip.noc.columns), y + longer * (y // chip.noc.rows)
 
 
 def _tiles(board: _Board, physical: Int64Array) -> Int64Array:
@@ -144,19 +162,19 @@ def _anneal(board: _Board, seed: int) -> Int64Array:
     """Return the best placement met while cooling down from the naive one."""
     random = np.random.default_rng(seed)
     core_at = np.full(board.n_slots, -1, np.int64)
-    core_at[:board.n_cores] = np.arange(board.n_cores)
-    tile_of = _tiles(board, np.arange(board.n_cores, dtype=np.int64))
-    n_in_tile = np.bincount(tile_of[:board.n_cores], minlength=len(board.distance))
+    core_at[board.naive] = np.arange(board.n_cores)
+    tile_of = _tiles(board, board.naive)
+    n_in_tile = np.bincount(tile_of[:board.n_cores], minlength=len(board.x))
     best = core_at.copy()
     nodes, marked = np.zeros(2 * board.cores_per_tile, np.int64), np.zeros(len(tile_of), np.bool_)
-    cost = best_cost = placement_cost(board, np.arange(board.n_cores, dtype=np.int64))
+    cost = best_cost = placement_cost(board, board.naive)
     n_moves = int(np.clip(40 * board.n_cores, 400, 20_000))
     for temperature in _temperatures(board, cost):
         slot_a, slot_b, width = _moves(board, core_at, random, n_moves)
         cost, best_cost = anneal_level(
             slot_a, slot_b, width, random.random(n_moves), temperature, board.cores_per_tile, board.pointer,
-            board.neighbour, board.weight, board.distance, core_at, tile_of, n_in_tile, nodes, marked, best, cost,
-            best_cost)
+            board.neighbour, board.weight, board.x, board.y, *board.ring, core_at, tile_of, n_in_tile, nodes,
+            marked, best, cost, best_cost)
     physical = np.empty(board.n_cores, np.int64)
     slots = np.flatnonzero(best >= 0)
     physical[best[slots]] = slots

@@ -15,20 +15,20 @@ are taken here for want of a published statement.
 
 import numpy as np
 
-from neurosim.kernel import inlined, part
+from neurosim.kernel import kernel, part
 
 FIRST_SHIFT, SECOND_SHIFT, MEMBRANE_SHIFT, THRESHOLD, BIAS, MOST_SPIKES = 0, 1, 2, 3, 4, 5
 FIRST_CURRENT, SECOND_CURRENT, POTENTIAL = 0, 1, 2
 
 
-@inlined
+@kernel
 def _decayed(value, power, one):
     """Return `value` less its part by `power`, rounded down, and never the same above 0."""
     taken = np.floor(value / power)
     return value - (one if taken == 0 and value > 0 else taken)
 
 
-@inlined
+@kernel
 def _power(shift):
     return np.int64(1) << np.int64(shift)
 

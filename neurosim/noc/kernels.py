@@ -3,11 +3,12 @@
 Semantics (the readable twin is `neurosim.engine.reference`): input-buffered virtual cut-through.
 
 * A packet of f flits occupies a link for f * cycle from its start T; its head requests at the next router at
-  T + hop; at the end it has arrived at T + eject + (f − 1) * cycle.
+  T + hop; at the end it has arrived at T + hop + (f − 1) * cycle, as it does behind a link between two chips: such a
+  link hands a packet on when the last flit has come.
 * Finite buffers: each link feeds a FIFO of `buffer_packets` slots, each core has an unbounded injection FIFO. Only the
   head of a FIFO requests; it starts when the link is free and the next FIFO has a slot, reserved then and given back
-  `credit` after the packet began to leave. The FIFO reads one flit per cycle, so its next head (or the next branch
-  of a multicast packet) requests f * cycle after the last start.
+  `credit` after the packet began to leave. The FIFO is read at the pace of the link, so its next head (or the next
+  branch of a multicast packet) requests f * cycle after the last start.
 * Unlimited buffers: one unbounded queue per output link; a packet joins all its branches' queues when its head comes.
   Requests of one link in one tick are grouped and sorted by packet id. Where all packets have the same length, links
   between routers serve them at once instead, and a packet that comes later in the same tick with a smaller id changes
@@ -28,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.kernel import inlined, kernel, maker, part
+from neurosim.machine import BETWEEN_CHIPS, EAST, NORTH, SOUTH, WEST
 from neurosim.noc.wheel import EMPTY, Wheel, advance, make_wheel, push, take_slot
 
 
@@ -37,9 +39,10 @@ class NetworkTables(NamedTuple):
     Few wide tables instead of many arrays: Numba's compile time grows with the arrays that a call passes on.
     """
 
-    scalar: NDArray[np.int64]            # N_TILES … UNIFORM
-    route: NDArray[np.uint8]             # [tile, destination tile] direction
+    scalar: NDArray[np.int64]            # N_TILES … CYCLE + kind
+    route: NDArray[np.uint8]             # [tile, destination tile] direction; none in networks too large for it
     link_target: NDArray[np.int64]       # [link]
+    link_kind: NDArray[np.uint8]         # [link]
     core_tile: NDArray[np.int64]         # [core]
     input_start: NDArray[np.int64]       # [router + 1] its input ports in `input_port`
     input_port: NDArray[np.int64]        # link number of the feeding link, or 4 * n_tiles + core for injection
@@ -47,8 +50,10 @@ class NetworkTables(NamedTuple):
     branch: NDArray[np.int64]            # [branch, 3] BRANCH_LINK, BRANCH_CHILD, BRANCH_DESTINATION
 
 
-# NetworkTables.scalar; HOP + direction; UNIFORM is 1 where all packets have the same number of flits
-N_TILES, EJECT, CYCLE, CREDIT, BUFFER_PACKETS, CORE_IN_PACKETS, HOP, UNIFORM = 0, 1, 2, 3, 4, 5, 6, 10
+# NetworkTables.scalar. UNIFORM is 1 where all packets have the same number of flits. HOP + kind of link, CYCLE + kind;
+# within a chip all links have one cycle.
+N_TILES, COLUMNS, ROWS, TORUS, Y_FIRST, CREDIT, BUFFER_PACKETS, CORE_IN_PACKETS, UNIFORM = 0, 1, 2, 3, 4, 5, 6, 7, 8
+HOP, CYCLE = 9, 13
 # NetworkTables.branch
 BRANCH_LINK, BRANCH_CHILD, BRANCH_DESTINATION = 0, 1, 2
 
@@ -83,7 +88,7 @@ class NetworkState(NamedTuple):
     fifo: NDArray[np.uint32]             # [port, slot] buffered flights (ports fed by links)
     slot_free: NDArray[np.int64]         # [link, slot] when the slot behind the link is free again
     lists: NDArray[np.uint32]            # [flight, 3] MARKED (links or flights), FREE_FLIGHT (stack), ARRIVED_NEXT
-    stack: NDArray[np.int64]             # [3] N_FREE (size of that stack), N_USED (first flight never used), QUIET_TIME
+    stack: NDArray[np.int64]             # [5] N_FREE (size of that stack), N_USED (first flight never used), …
 
 
 # NetworkState.flight: where a packet (or a copy of a multicast packet) is and what it needs, in one cache line.
@@ -91,6 +96,7 @@ class NetworkState(NamedTuple):
 # buffers) or the one requested (unlimited); NEXT_REQUEST and BEHIND belong to that request: the next one of the same
 # link by packet id (or, where requests are served at once, the one served before it in the same tick), and the router
 # or node behind the link, or the sink where it ejects.
+# OCCUPANCY is that of a link within a chip.
 POSITION, TILE, EJECT_LINK, OCCUPANCY, PACKET, LINK, NEXT_REQUEST, BEHIND = 0, 1, 2, 3, 4, 5, 6, 7
 N_FLIGHT_COLUMNS = 8
 FRESH, NONE = EMPTY, EMPTY               # POSITION of a packet still at its source; TILE of a multicast packet
@@ -109,7 +115,9 @@ UNKNOWN = np.int64(1) << np.int64(62)    # slot_free of a slot whose packet has 
 C_INJECTED, C_QUEUE, C_SERVER_FREE, C_FIRST, C_LAST = 0, 1, 2, 3, 4
 # NetworkState.lists and stack
 MARKED, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
-N_FREE, N_USED, QUIET_TIME = 0, 1, 2      # QUIET_TIME: when all links are idle and all credits are back
+# QUIET_TIME: when all links are idle and all credits are back. BUSIEST_LINK: the one that was occupied longest in this
+# step, the first of equals (−1: none was), for BUSIEST ticks.
+N_FREE, N_USED, QUIET_TIME, BUSIEST, BUSIEST_LINK = 0, 1, 2, 3, 4
 
 
 @maker
@@ -122,7 +130,7 @@ def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_pac
         make_wheel(n_slots, n_flights + 2 * n_links), np.zeros((n_flights, N_FLIGHT_COLUMNS), np.uint32),
         np.zeros((n_links, 8), np.int64), np.zeros((n_links, 8), np.int64),
         np.zeros((n_cores, 5), np.int64), np.zeros((n_links, depth), np.uint32), np.zeros((n_links, slots), np.int64),
-        np.zeros((max(n_flights, n_links), 3), np.uint32), np.zeros(3, np.int64))
+        np.zeros((max(n_flights, n_links), 3), np.uint32), np.zeros(5, np.int64))
 
 
 @kernel
@@ -159,16 +167,15 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
             links[link, L_GROUP_HEAD] = EMPTY
             start = max(links[link, L_FREE], time)
             while number != EMPTY:
-                occupancy = np.int64(flight[number, OCCUPANCY])
+                occupancy, delay = _crossing(tables, traffic, flight, number, link)
                 following = flight[number, NEXT_REQUEST]
                 links[link, L_PACKETS] += 1
                 links[link, L_BUSY] += occupancy
                 if link < n_links_between:
                     flight[number, POSITION] = flight[number, BEHIND]
-                    push(wheel, time, start + tables.scalar[HOP + (link & 3)], number)
+                    push(wheel, time, start + delay, number)
                 else:
-                    _note_arrival(tables, state, sinks, np.int64(link), flight[number, BEHIND],
-                                  start + tables.scalar[EJECT] + occupancy - tables.scalar[CYCLE])
+                    _note_arrival(tables, state, sinks, np.int64(link), flight[number, BEHIND], start + delay)
                     n_arrived += 1
                     if number >= n_packets:
                         _drop_copy(state, number)
@@ -180,9 +187,12 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
 @part
 def _add_loads(state, loads):
     """Add this step's packets and busy ticks of every link; the network is quiet when the last link is idle."""
+    state.stack[BUSIEST], state.stack[BUSIEST_LINK] = 0, -1
     for link in range(loads.shape[0]):
         loads[link, LOAD_PACKETS] += state.link[link, L_PACKETS]
         loads[link, LOAD_BUSY] += state.link[link, L_BUSY]
+        if state.link[link, L_BUSY] > state.stack[BUSIEST]:
+            state.stack[BUSIEST], state.stack[BUSIEST_LINK] = state.link[link, L_BUSY], link
         state.stack[QUIET_TIME] = max(state.stack[QUIET_TIME], state.link[link, L_FREE])
 
 
@@ -241,6 +251,41 @@ def _place(tables, traffic, flight, packet, core):
         flight[packet, TILE] = NONE
 
 
+@inlined
+def _crossing(tables, traffic, flight, number, link):
+    """Return for how many ticks a flight occupies a link, and after how many it is behind it."""
+    kind = tables.link_kind[link]
+    occupancy, delay = np.int64(flight[number, OCCUPANCY]), tables.scalar[HOP + kind]
+    if kind >= BETWEEN_CHIPS:       # or into a core: the last flit must have come
+        if kind == BETWEEN_CHIPS:
+            occupancy = traffic.packet[flight[number, PACKET], FLITS] * tables.scalar[CYCLE + BETWEEN_CHIPS]
+        delay += occupancy - tables.scalar[CYCLE + kind]
+    return occupancy, delay
+
+
+@inlined
+def next_link(tables, position, tile):
+    """Return the link that leads from router `position` towards `tile`, another one."""
+    if tables.route.shape[0] > 0:
+        return np.uint32(4 * position + tables.route[position, tile])
+    return np.uint32(4 * np.int64(position) + way(tables.scalar, np.int64(position), np.int64(tile)))
+
+
+@part
+def way(scalar, position, tile):
+    """Return the direction from router `position` towards `tile`, another one, out of their coordinates."""
+    columns, rows = scalar[COLUMNS], scalar[ROWS]
+    along_x = tile % columns - position % columns
+    along_y = tile // columns - position // columns
+    if scalar[TORUS] != 0:
+        # From −(n − 1) // 2 to n // 2: the shorter way round, east or south where both are equally long.
+        along_x = (along_x + columns + (columns - 1) // 2) % columns - (columns - 1) // 2
+        along_y = (along_y + rows + (rows - 1) // 2) % rows - (rows - 1) // 2
+    if along_x != 0 and (along_y == 0 or scalar[Y_FIRST] == 0):
+        return EAST if along_x > 0 else WEST
+    return SOUTH if along_y > 0 else NORTH
+
+
 @part
 def _copy(state, number):
     """Return a copy of a flight, for another branch of a multicast packet."""
@@ -279,9 +324,9 @@ def _request_branches(tables, traffic, state, number, time, n_requests):
     if tile != NONE:
         if tile == position:
             sink = np.uint32(traffic.packet[flight[number, PACKET], SINK])
-            return _group(tables, state, number, flight[number, EJECT_LINK], sink, time, n_requests)
-        link = np.uint32(4 * position + tables.route[position, tile])
-        return _group(tables, state, number, link, np.uint32(tables.link_target[link]), time, n_requests)
+            return _group(tables, traffic, state, number, flight[number, EJECT_LINK], sink, time, n_requests)
+        link = next_link(tables, position, tile)
+        return _group(tables, traffic, state, number, link, np.uint32(tables.link_target[link]), time, n_requests)
     packet = flight[number, PACKET]
     first = tables.branch_start[position]
     # Copies first: once the flight itself is served it may carry another packet. Branches take different links.
@@ -291,15 +336,15 @@ def _request_branches(tables, traffic, state, number, time, n_requests):
         if behind < 0:
             behind = _branch_sink(tables, traffic, packet, branch)
         link = np.uint32(tables.branch[branch, BRANCH_LINK])
-        n_requests = _group(tables, state, moved, link, np.uint32(behind), time, n_requests)
+        n_requests = _group(tables, traffic, state, moved, link, np.uint32(behind), time, n_requests)
     return n_requests
 
 
 @inlined
-def _serve_at_once(tables, state, number, link, behind, time):
+def _serve_at_once(tables, traffic, state, number, link, behind, time):
     """Let a flight start across a link between routers; all packets have the same length."""
     flight, links = state.flight, state.link
-    occupancy = np.int64(flight[number, OCCUPANCY])
+    occupancy, delay = _crossing(tables, traffic, flight, number, link)
     start = links[link, L_FREE]
     before = EMPTY
     if start <= time:
@@ -313,7 +358,7 @@ def _serve_at_once(tables, state, number, link, behind, time):
     links[link, L_GROUP_HEAD] = number
     flight[number, NEXT_REQUEST] = before
     flight[number, POSITION] = behind
-    push(state.wheel, time, start + tables.scalar[HOP + (link & 3)], number)
+    push(state.wheel, time, start + delay, number)
     while before != EMPTY and flight[before, PACKET] > flight[number, PACKET]:
         # The two are on the same link and of the same length: they change contents instead of places in the wheel.
         for column in range(PACKET + 1):
@@ -325,10 +370,10 @@ def _serve_at_once(tables, state, number, link, behind, time):
 
 
 @inlined
-def _group(tables, state, number, link, behind, time, n_requests):
+def _group(tables, traffic, state, number, link, behind, time, n_requests):
     """Insert a request into its link's group, which is kept in order of packet id; return the requests."""
     if tables.scalar[UNIFORM] != 0 and link < 4 * tables.scalar[N_TILES]:
-        _serve_at_once(tables, state, number, link, behind, time)
+        _serve_at_once(tables, traffic, state, number, link, behind, time)
         return n_requests
     flight, links = state.flight, state.link
     flight[number, LINK] = link
@@ -460,7 +505,7 @@ def _open_request(tables, traffic, state, port, time, n_marked):
     elif tile == position:
         link = flight[number, EJECT_LINK]
     else:
-        link = np.uint32(4 * position + tables.route[position, tile])
+        link = next_link(tables, position, tile)
     state.port[port, P_HEAD] = number
     state.port[port, P_PACKET] = flight[number, PACKET]
     state.port[port, P_LINK] = link
@@ -514,7 +559,7 @@ def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, tim
     """Start the head of `port` (its due branch) across `link`; return 1 if it leaves the network."""
     flight = state.flight
     number = np.uint32(state.port[port, P_HEAD])
-    occupancy = np.int64(flight[number, OCCUPANCY])
+    occupancy, delay = _crossing(tables, traffic, flight, number, link)
     packet = flight[number, PACKET]
     ejected = link >= 4 * tables.scalar[N_TILES]
     if flight[number, TILE] != NONE:
@@ -534,17 +579,16 @@ def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, port, tim
     state.port[port, P_LINK] = -1
     moved = number if last else _copy(state, number)
     if ejected:
-        arrived = time + tables.scalar[EJECT] + occupancy - tables.scalar[CYCLE]
-        _note_arrival(tables, state, sinks, link, sink, arrived)
+        _note_arrival(tables, state, sinks, link, sink, time + delay)
         if tables.scalar[CORE_IN_PACKETS] >= 0:
-            _reserve_core(tables, state, link, arrived, sinks[sink, SINK_SERVICE])
+            _reserve_core(tables, state, link, time + delay, sinks[sink, SINK_SERVICE])
     else:
         slot = np.uint32(state.link[link, L_RESERVED])
         state.slot_free[link, slot] = UNKNOWN
         state.link[link, L_RESERVED] = 0 if slot + 1 == tables.scalar[BUFFER_PACKETS] else slot + 1
         flight[moved, POSITION] = child
         flight[moved, LINK] = link
-        push(state.wheel, time, time + tables.scalar[HOP + (link & 3)], moved)
+        push(state.wheel, time, time + delay, moved)
     if last:
         _leave_port(tables, traffic, state, queue_peak, port, number, time)
     else:

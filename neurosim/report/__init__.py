@@ -9,6 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from neurosim.report.floorline import Floorline as Floorline
+    from neurosim.report.floorline import floorline_of as floorline_of
+    from neurosim.report.floorline import floorline_text as floorline_text
+    from neurosim.report.floorline_plot import floorline_png as floorline_png
     from neurosim.report.formats import format_table as format_table
     from neurosim.report.render import to_png as to_png
     from neurosim.report.summary import Summary as Summary
@@ -16,7 +20,8 @@ if TYPE_CHECKING:
     from neurosim.report.text import to_text as to_text
 
 _MODULES = {"Summary": "summary", "summarise": "summary", "to_text": "text", "to_png": "render",
-            "format_table": "formats"}
+            "format_table": "formats", "Floorline": "floorline", "floorline_of": "floorline",
+            "floorline_text": "floorline", "floorline_png": "floorline_plot"}
 
 
 def __getattr__(name: str) -> Any:

@@ -50,10 +50,11 @@ def energy_bill(trace: Trace, chip: Chip) -> EnergyBill:
     """Price a run with the figures of `chip`, the recorded one or another.
 
     Ports are no cores: what passes them is priced as `input_packet` and `output_packet`, and nothing they book as a
-    core is. Static power runs over the whole simulated time.
+    core is. Static power runs over the whole simulated time, waiting for ticks included, on every chip in use.
     """
     n_cores = int((trace.header.core_is_port == 0).sum())
-    return price(chip, trace.core_event_totals(), trace.chip_totals, n_cores, ps_to_s(trace.duration_ps))
+    return price(chip, trace.core_event_totals(), trace.chip_totals, n_cores, ps_to_s(trace.duration_ps),
+                 n_chips=trace.header.n_chips)
 
 
 def energy_json(bill: EnergyBill, *, n_samples: int, indicative: bool) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def draw(figure: Figure, place: SubplotSpec, header: RunHeader, core_load: Float
     simulated = bool(np.any(core_load) or np.any(link_load))        # detail `functional` books no times
     whole.set_title("Load of cores and links" + ("" if simulated else " (none simulated)"), pad=24)
     axes = figure.add_subplot(grid[0, :])   # shrinks to the shape of the mesh; the title stays
+    _draw_chips(axes, header)
     cores = _draw_cores(axes, header, 100 * core_load)
     links = _draw_links(axes, header, 100 * link_load)
     axes.set(xlim=(-0.6, header.columns - 0.4), ylim=(header.rows - 0.4, -0.6), aspect="equal")
@@ -48,6 +49,14 @@ def draw(figure: Figure, place: SubplotSpec, header: RunHeader, core_load: Float
         bar.set_label(name, size=10)
         bar.ax.tick_params(labelsize=9)
         bar.outline.set_visible(False)
+
+
+def _draw_chips(axes: Axes, header: RunHeader) -> None:
+    """Draw the edges between chips, where there are several."""
+    for line, length, chip in ((axes.axvline, header.columns, header.chip_columns),
+                               (axes.axhline, header.rows, header.chip_rows)):
+        for place in range(chip, length, chip) if chip else ():
+            line(place - 0.5, color=palette.FAINT, linewidth=1.6 * _width(header), linestyle=(0, (5, 3)))
 
 
 def _draw_cores(axes: Axes, header: RunHeader, load: Float64Array) -> PatchCollection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,11 @@ def to_png(trace: Trace, path: str | Path, chip: Chip | None = None) -> Path:
     OptionError : the path cannot be used
     SimulationError : the file could not be written (disk full); nothing is left of it
     """
+    return draw(lambda: page(trace, chip), path)
+
+
+def draw(figure: Callable[[], Figure], path: str | Path) -> Path:
+    """Draw `figure` in our style into a PNG file; return its path. Raises what `to_png` does."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -43,7 +49,7 @@ def to_png(trace: Trace, path: str | Path, chip: Chip | None = None) -> Path:
     refuse_special(path)
     refuse_special(unfinished)
     with rc_context(palette.STYLE):
-        canvas = FigureCanvasAgg(page(trace, chip))
+        canvas = FigureCanvasAgg(figure())
         try:
             canvas.figure.savefig(unfinished, format="png", dpi=DOTS_PER_INCH)
             os.replace(unfinished, path)

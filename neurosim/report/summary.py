@@ -8,14 +8,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hw_models.costs import EnergyBill
 from hw_models.schema import Chip
 from neurosim.report import activity, timing
 from neurosim.report.activity import Outputs, PacketCheck
 from neurosim.report.assumed import AssumedTime, assumed_times
 from neurosim.report.energy import energy_bill, energy_json, recorded_chip, recorded_name, stored_chip
+from neurosim.report.floorline import Floorline, floorline_of
 from neurosim.report.order import FREE_RUNNING, jitter_ps, order_study
-from neurosim.report.timing import Latency, Load
+from neurosim.report.timing import Latency, Load, Overruns
+from neurosim.traces.schema import RunHeader
 from neurosim.traces.trace import Trace
 from neurosim.units import ps_to_s
 
@@ -47,7 +51,10 @@ class Summary:
     neuron_updates : active and inactive updates of simple and programmed somata
     packets, packets_delivered : injected by cores; accepted by cores, once per destination
     input_packets, output_packets : through the ports of the chip
-    packet_hops : links between routers that packets crossed
+    packet_hops : links between routers that packets crossed; chip_hops: those of them that lead to another chip
+    chips_used : chips in use, those that packets only pass included; cores_per_chip: cores in use on each
+    overruns : time steps that were late on a chip with a clock; None of others
+    floorline : what bounds the time steps; None at detail `functional`
     overflows : values that did not fit their format; 0 in float runs, None where a fixed-point run did not say
     overflows_by_population : those above zero, most first
     energy : see hw_models.costs; `indicative` marks float runs
@@ -81,8 +88,13 @@ class Summary:
     input_packets: int
     output_packets: int
     packet_hops: int
+    chip_hops: int
     packet_check: PacketCheck | None
     cores_used: int
+    chips_used: int
+    cores_per_chip: tuple[int, ...]
+    overruns: Overruns | None
+    floorline: Floorline | None
     overflows: int | None
     overflows_by_population: Mapping[str, int]
     energy: EnergyBill
@@ -137,6 +149,8 @@ class Summary:
         plain["energy_j"] = energy_json(self.energy, n_samples=self.samples, indicative=self.indicative)
         plain["latency_s"] = asdict(self.latency)
         plain["assumed_times"] = list(plain["assumed_times"])
+        plain["cores_per_chip"] = list(self.cores_per_chip)
+        plain["floorline"] = None if self.floorline is None else self.floorline.to_json()
         plain["confusion"] = [list(row) for row in self.confusion] if self.confusion is not None else None
         return {**plain, "binding": self.binding, "per_sample": self.per_sample()}
 
@@ -162,7 +176,9 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
         time_steps=trace.n_steps, simulated_s=ps_to_s(trace.duration_ps), **_counts(trace),
         **_overflows(trace), energy=energy_bill(trace, chip), indicative=header.numbers != "fixed",
         assumed_times=assumed_times(trace, ran_on or chip),
-        latency=timing.latency(trace), utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
+        latency=timing.latency(trace), overruns=timing.overruns(trace, ran_on or chip),
+        floorline=floorline_of(trace, ran_on or chip),
+        utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
         order_dependent=header.schedule == FREE_RUNNING, arrival_jitter_ps=jitter_ps(trace.provenance),
         order_study=order_study(trace), wall_s=_wall_s(trace), **_input_events(trace.provenance))
 
@@ -176,9 +192,17 @@ def _counts(trace: Trace) -> dict[str, Any]:
                                                       "program_inactive")),
         "packets": core["packet_out"], "packets_delivered": core["packet_in"],
         "input_packets": chip["input_packet"], "output_packets": chip["output_packet"],
-        "packet_hops": chip["hop_ew"] + chip["hop_ns"], "packet_check": activity.packet_check(trace),
-        "cores_used": int((trace.header.core_is_port == 0).sum()),
+        "packet_hops": chip["hop_ew"] + chip["hop_ns"] + chip["chip_hop"], "chip_hops": chip["chip_hop"],
+        "packet_check": activity.packet_check(trace), "cores_used": int((trace.header.core_is_port == 0).sum()),
+        "chips_used": trace.header.n_chips, "cores_per_chip": _cores_per_chip(trace.header),
     }
+
+
+def _cores_per_chip(header: RunHeader) -> tuple[int, ...]:
+    columns, rows = header.chip_columns or header.columns, header.chip_rows or header.rows
+    y, x = np.divmod(header.core_tile[header.core_is_port == 0], header.columns)
+    chip = y // rows * (header.columns // columns) + x // columns
+    return tuple(np.bincount(chip, minlength=header.n_chips).tolist())
 
 
 def _input_events(provenance: Mapping[str, str]) -> dict[str, Any]:

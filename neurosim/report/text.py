@@ -8,16 +8,18 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from neurosim.report.assumed import energy_sentence, time_sentence
+from neurosim.report.floorline import Floorline
 from neurosim.report.formats import FormatRow
 from neurosim.report.order import order_notes
 from neurosim.report.quantities import count, percent, shortened, with_prefix
 from neurosim.report.summary import Summary
-from neurosim.report.timing import Spread
+from neurosim.report.timing import Overruns, Spread
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 WIDTH = 108
+MAX_CHIPS = 16                     # whose cores are told one by one
 MAX_NAMED, NAME_LETTERS = 3, 24    # populations named in the row of overflows
 Row = tuple[str, ...]
 
@@ -69,6 +71,7 @@ def _activity(summary: Summary) -> Table:
         "graded values": summary.outputs.graded_values,
         "synaptic events": summary.synaptic_events, "neuron updates": summary.neuron_updates,
         "packets": summary.packets, "packet hops": summary.packet_hops,
+        **({"hops between chips": summary.chip_hops} if summary.chips_used > 1 else {}),
         "input packets": summary.input_packets, "output packets": summary.output_packets,
     }
     for name, number in total.items():
@@ -91,7 +94,19 @@ def _latency(summary: Summary) -> Table:
     for name, spread in spreads.items():
         if spread is not None:
             table.add_row(name, *_durations(spread), count(spread.n))
+    if summary.overruns is not None:
+        table.caption, table.caption_justify = _clock(summary.overruns), "left"
     return table
+
+
+def _clock(overruns: Overruns) -> str:
+    """Return what a chip's clock did to the time steps."""
+    period = with_prefix(overruns.period_s, "s")
+    if not overruns.steps:
+        return f"a tick every {period}; no time step was late"
+    return (f"a tick every {period}; {count(overruns.steps)} of {count(overruns.of_steps)} time steps "
+            f"({percent(overruns.steps / overruns.of_steps)}) were not done when the next tick came, by "
+            f"{with_prefix(overruns.latest_s, 's')} at most")
 
 
 def _durations(spread: Spread) -> Row:
@@ -121,7 +136,11 @@ def _energy(summary: Summary) -> Table:
 
 
 def _resources(summary: Summary) -> Table:
-    table = _table(f"Resources ({summary.cores_used} cores)", ("", "fullest", "mean", "used", "limit"))
+    on_chips = ""
+    if summary.chips_used > 1:
+        per_chip = ", ".join(map(str, summary.cores_per_chip[:MAX_CHIPS]))
+        on_chips = f" on {summary.chips_used} chips: {per_chip}{', …' if summary.chips_used > MAX_CHIPS else ''}"
+    table = _table(f"Resources ({summary.cores_used} cores{on_chips})", ("", "fullest", "mean", "used", "limit"))
     for name, use in sorted(summary.utilisation.items(), key=lambda item: -item[1].max):
         table.add_row(name.replace("_", " "), percent(use.max), percent(use.mean), count(use.used), count(use.limit))
     for name, load in (("core time", summary.core_load), ("link time", summary.link_load)):
@@ -149,6 +168,8 @@ def _notes(summary: Summary) -> list[str]:
     if summary.input_events_dropped:
         notes.append(f"{count(summary.input_events_dropped)} of {count(summary.input_events)} input events came after "
                      "the last token and were dropped.")
+    if summary.floorline is not None and summary.floorline.bottlenecks:
+        notes.append(_floor(summary.floorline))
     if summary.detail == "functional":
         notes.append("Times are nominal: detail `functional` simulates neither cores nor network.")
     if not summary.complete:
@@ -161,6 +182,13 @@ def _notes(summary: Summary) -> list[str]:
     if summary.wall_s is not None:
         notes.append(f"Simulated {with_prefix(summary.simulated_s, 's')} in {with_prefix(summary.wall_s, 's')}.")
     return notes
+
+
+def _floor(found: Floorline) -> str:
+    first = found.bottlenecks[0]
+    named = first.kind if first.name == first.kind else f"{first.kind} ({shortened(first.name, 40)})"
+    return (f"The busiest cores and links account for {percent(found.share)} of the time steps; {named} binds most. "
+            "More, and what to change: --floorline.")
 
 
 def _table(title: str, columns: Row, text: tuple[int, ...] = (0,)) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 from hw_models.schema import Chip
 from neurosim.traces.schema import Float64Array, Int64Array
 from neurosim.traces.trace import Trace
-from neurosim.units import ps_to_s
+from neurosim.units import ns_to_ps, ps_to_s
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,21 @@ class Load:
     n: int
 
 
+@dataclass(frozen=True)
+class Overruns:
+    """Time steps that were not done when the clock ticked for the next one.
+
+    period_s : between two ticks
+    steps : how many, of `of_steps`
+    latest_s : the longest time by which a step's end was behind its tick
+    """
+
+    period_s: float
+    steps: int
+    of_steps: int
+    latest_s: float
+
+
 def spread(latency_ps: Int64Array) -> Spread | None:
     """Return the distribution of durations in picoseconds; None of nothing."""
     if len(latency_ps) == 0:
@@ -68,6 +83,16 @@ def sample_latency_ps(trace: Trace) -> Int64Array:
     """Return the duration of each sample, int64[sample]."""
     ends = np.append(trace.samples.start_time_ps, trace.duration_ps)
     return np.diff(ends[:trace.n_samples + 1])
+
+
+def overruns(trace: Trace, chip: Chip) -> Overruns | None:
+    """Return the time steps that came late; None of a chip without a clock."""
+    if chip.tick is None:
+        return None
+    period_ps = ns_to_ps(chip.tick.period_ns.value)
+    step = np.arange(trace.n_steps) - np.repeat(trace.samples.first_step, trace.samples.n_steps)
+    late_ps = trace.steps("end_ps") - (step + 1) * period_ps
+    return Overruns(ps_to_s(period_ps), int((late_ps > 0).sum()), len(late_ps), ps_to_s(int(late_ps.max(initial=0))))
 
 
 def token_latency_ps(trace: Trace) -> Int64Array:

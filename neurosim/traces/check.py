@@ -85,13 +85,23 @@ def _check_groups(file: Any, path: Path) -> None:
     for name in layout.RUN_ATTRIBUTES:
         if name not in file["run"].attrs:
             raise _fault(path, f"/run, attribute {name}", "missing", "a value")
+    _check_chips(file["run"].attrs, path)
     for name in layout.JSON_TABLES:
         if name not in file["mapping"]:
             raise _fault(path, f"/mapping/{name}", "missing", "JSON")
 
 
+def _check_chips(run: Any, path: Path) -> None:
+    """The mesh is one of whole chips."""
+    for name, length in (("chip_columns", run["columns"]), ("chip_rows", run["rows"])):
+        chip, length = int(run.get(name, 0)), int(length)
+        if chip < 0 or length < 0 or (chip and length % chip):
+            raise _fault(path, f"/run, attribute {name}", chip, f"0, or a divisor of {length}")
+
+
 def _check_columns(file: Any, path: Path) -> None:
-    for name, n_dims in layout.REQUIRED.items():
+    later = {name: 1 for name in layout.LATER_COLUMNS if name in file}
+    for name, n_dims in (layout.REQUIRED | later).items():
         if name not in file:
             raise _fault(path, f"/{name}", "missing", f"a dataset with {n_dims} dimension(s)")
         dataset = file[name]
@@ -157,7 +167,10 @@ def _check_lengths(file: Any, path: Path) -> None:
     tables = [(column.name, n_samples) for column in layout.SAMPLE_COLUMNS]
     tables += [(column.name, n_steps) for column in (*layout.STEP_COLUMNS, layout.CORE_COUNTS, *layout.CORE_TIMES)]
     tables += [(layout.READOUT.name, n_samples)]
+    tables += [(column.name, n_steps) for column in layout.LOAD_COLUMNS]
     for name, n_rows in tables:
+        if name in layout.LATER_COLUMNS and name not in file:
+            continue
         _check_rows(file[name], path, n_rows)
     for group in file.get("spikes", {}).values():
         for column in group:

@@ -60,6 +60,13 @@ STEP_COLUMNS = (
     Column("steps/network_ps", "int64", "ps", "last arrival of the time step, as the engine booked it"),
     *(Column(f"steps/{name}", "int64", "1", f"count of {name} in the time step") for name in CHIP_EVENTS),
 )
+# Absent from traces of earlier versions, and where the engine did not keep them.
+LOAD_COLUMNS = (
+    Column("steps/work_ps", "int64", "ps", "from the start of the time step until its work was done"),
+    Column("steps/link_ps", "int64", "ps", "how long the busiest link was occupied in the time step"),
+    Column("steps/link", "int64", "1", "the busiest link of the time step; -1 where no packet travelled"),
+)
+LATER_EVENTS = ("chip_hop", "flit_chip_hop")    # of CHIP_EVENTS; traces of earlier versions lack them: none happened
 OVERFLOWS = Column("steps/overflows", "int64", "1", "values that did not fit their format [step, population]")
 
 CORE_COUNTS = Column("cores/counts", "uint32", "1", "how often each event happened [step, core, event]")
@@ -94,9 +101,12 @@ PACKET_COLUMNS = (
     Column("packets/arrival_ps", "int64", "ps", "the tail left the ejection link, from the start of the sample"),
 )
 
+# Columns that traces of earlier versions lack.
+LATER_COLUMNS = (*(column.name for column in LOAD_COLUMNS), *(f"steps/{name}" for name in LATER_EVENTS))
 # Columns of the fixed tables that every reader may rely on: name -> number of dimensions.
 REQUIRED: dict[str, int] = {
-    **{column.name: 1 for column in (*SAMPLE_COLUMNS, *STEP_COLUMNS, *LINK_COLUMNS, QUEUE_PEAK)},
+    **{column.name: 1 for column in (*SAMPLE_COLUMNS, *STEP_COLUMNS, *LINK_COLUMNS, QUEUE_PEAK)
+       if column.name not in LATER_COLUMNS},
     **{column.name: 2 for column in (*CORE_TIMES, READOUT)},
     CORE_COUNTS.name: 3,
     "mapping/core_physical": 1,
@@ -105,6 +115,7 @@ REQUIRED: dict[str, int] = {
 }
 RUN_ATTRIBUTES = ("schedule", "interval", "depth", "detail", "numbers", "engine", "columns", "rows",
                   "cores_per_tile", "n_samples")
+LATER_RUN_ATTRIBUTES = ("chip_columns", "chip_rows")    # 0 in traces of earlier versions: one chip
 JSON_TABLES = ("population_names", "population_sizes", "output_names", "output_population", "output_kind",
                "readout_populations", "core_slices", "utilisation")
 

@@ -59,6 +59,21 @@ class PacketTable:
 
 
 @dataclass(frozen=True)
+class StepLoads:
+    """What the time steps of a sample had to do, besides what each core did. Details `analytic` and `event`.
+
+    work_ps : int64[step]   from the start of the step until its work was done, barrier included; where a clock begins
+                            the steps, the rest of the step is waiting
+    link_ps : int64[step]   how long the busiest link was occupied
+    link : int64[step]      which it was (machine.Noc numbering), the first of equals; -1 where no packet travelled
+    """
+
+    work_ps: Int64Array
+    link_ps: Int64Array
+    link: Int64Array
+
+
+@dataclass(frozen=True)
 class SampleResult:
     """One sample, from an empty machine to its last step.
 
@@ -76,6 +91,7 @@ class SampleResult:
     queue_peak : int64[core]                  longest injection queue (packets; event detail)
     overflows : int64[step, population]       values that did not fit their format, inputs included; None in
                                               floating-point runs
+    loads : None where the engine did not keep them
     """
 
     sample: int
@@ -94,6 +110,7 @@ class SampleResult:
     spikes: SpikeTable
     packets: PacketTable | None = None
     overflows: Int64Array | None = None
+    loads: StepLoads | None = None
 
     @property
     def n_steps(self) -> int:
@@ -115,7 +132,8 @@ class RunHeader:
     output_names : such as "layer_1/spike"; output_population, output_kind (0 spike, 1 ternary, 2 graded)
     readout_populations : names, in the order of SampleResult.readout
     core_physical, core_tile, core_is_port : int64[core]
-    columns, rows, cores_per_tile : of the chip
+    columns, rows, cores_per_tile : of the network-on-chip, all chips in use together
+    chip_columns, chip_rows : tiles of one chip; 0: there is one alone
     core_slices : per core, "population[start:stop]" texts
     utilisation : per used core (no ports), resource -> (used, limit)
     """
@@ -142,6 +160,13 @@ class RunHeader:
     detail: str
     numbers: str
     engine: str
+    chip_columns: int = 0
+    chip_rows: int = 0
+
+    @property
+    def n_chips(self) -> int:
+        """Chips in use."""
+        return self.columns // (self.chip_columns or self.columns) * (self.rows // (self.chip_rows or self.rows))
 
 
 class Recorder(Protocol):

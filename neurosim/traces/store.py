@@ -77,7 +77,7 @@ class TraceWriter:
         self._spikes: list[SpikeGroup] = []
         self._links: dict[str, Int64Array] = {}
         self._fixed = header.numbers == "fixed"
-        self._with_tokens = self._with_packets = False
+        self._with_tokens = self._with_packets = self._with_loads = False
         _check_path(self.path, self.partial, force)
         self._group_names = _group_names(header)
         self._open_file()
@@ -192,7 +192,9 @@ class TraceWriter:
     def _create_rows(self, n_core: int, first: SampleResult | None) -> None:
         file, columns = self._file, self._columns
         n_readout = first.readout.size if first else 0
-        for column in (*layout.SAMPLE_COLUMNS, *layout.STEP_COLUMNS):
+        self._with_loads = first is not None and first.loads is not None
+        loads = layout.LOAD_COLUMNS if self._with_loads else ()
+        for column in (*layout.SAMPLE_COLUMNS, *layout.STEP_COLUMNS, *loads):
             columns[column.name] = create_column(file, column)
         if self._fixed:
             shape = (len(self.header.population_names),)
@@ -300,10 +302,11 @@ class TraceWriter:
 
     def _check_optional(self, result: SampleResult) -> None:
         """Every sample records what the first one did."""
-        found = (result.readout_tokens is not None, result.packets is not None)
-        if found != (self._with_tokens, self._with_packets):
-            raise SimulationError(f"sample {result.sample}: read-out tokens and packets are {found}, "
-                                  f"in the first sample they were {(self._with_tokens, self._with_packets)}")
+        found = (result.readout_tokens is not None, result.packets is not None, result.loads is not None)
+        first = (self._with_tokens, self._with_packets, self._with_loads)
+        if found != first:
+            raise SimulationError(f"sample {result.sample}: read-out tokens, packets and loads are {found}, "
+                                  f"in the first sample they were {first}")
 
     def _check_overflows(self, result: SampleResult) -> None:
         """Fixed-point runs count the overflows of every step and population, others none."""
@@ -352,7 +355,7 @@ def _write_header(file: Any, header: RunHeader) -> None:
     for name, text in header.provenance.items():
         _write_text(provenance, name, text)
     run = file.create_group("run")
-    for name in layout.RUN_ATTRIBUTES:
+    for name in (*layout.RUN_ATTRIBUTES, *layout.LATER_RUN_ATTRIBUTES):
         run.attrs[name] = getattr(header, name)
     mapping = file.create_group("mapping")
     for name in ("core_physical", "core_tile", "core_is_port"):

@@ -16,7 +16,7 @@ from neurosim.errors import TraceError
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS, N_CORE_EVENTS
 from neurosim.traces import layout
 from neurosim.traces.check import DAMAGE, check_overflows, check_spikes, check_trace, damaged, reading
-from neurosim.traces.schema import Float64Array, Int32Array, Int64Array, RunHeader
+from neurosim.traces.schema import Float64Array, Int32Array, Int64Array, RunHeader, StepLoads
 
 BLOCK_VALUES = 2**21                    # values read at once: 16 MiB of int64
 
@@ -147,6 +147,7 @@ class Trace:
         """What was known before the first sample."""
         run, mapping = self._file["run"].attrs, self._file["mapping"]
         fields: dict[str, Any] = {name: _python(run[name]) for name in layout.RUN_ATTRIBUTES}
+        fields |= {name: _python(run.get(name, 0)) for name in layout.LATER_RUN_ATTRIBUTES}
         for name in ("core_physical", "core_tile", "core_is_port"):
             fields[name] = mapping[name][:]
         for name in layout.JSON_TABLES:
@@ -212,8 +213,21 @@ class Trace:
 
     def steps(self, column: str, start: int = 0, stop: int | None = None) -> Int64Array:
         """Return rows `start` to `stop` of a column of /steps: `end_ps`, `network_ps` or a chip event, int64[step]."""
+        if column in layout.LATER_EVENTS and f"steps/{column}" not in self._file:
+            return np.zeros(len(range(self.n_steps)[start:stop]), np.int64)
         rows: Int64Array = self._rows(f"steps/{column}", start, stop)
         return rows
+
+    @property
+    def has_loads(self) -> bool:
+        """Whether the time steps tell their work and their busiest link."""
+        return all(column.name in self._file for column in layout.LOAD_COLUMNS)
+
+    def loads(self, start: int = 0, stop: int | None = None) -> StepLoads | None:
+        """Return the loads of steps `start` to `stop`; None where they were not recorded."""
+        if not self.has_loads:
+            return None
+        return StepLoads(*(self._rows(column.name, start, stop) for column in layout.LOAD_COLUMNS))
 
     @cached_property
     def step_latency_ps(self) -> Int64Array:

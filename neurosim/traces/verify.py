@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BLOCK_VALUES = 2**20                    # values read at once
 SIGNED = ("readout/values", "readout/tokens", "value")      # may be anything; times and counts may not be negative
-FROM_MINUS_1 = ("samples/prediction", "samples/label", "mapping/core_physical", "mapping/core_tile")
+FROM_MINUS_1 = ("samples/prediction", "samples/label", "steps/link", "mapping/core_physical", "mapping/core_tile")
 
 
 def verify(trace: Trace, file: Any) -> None:

@@ -102,11 +102,14 @@ def packet_rows(sample: int, packets: PacketTable) -> dict[str, AnyArray]:
 def step_rows(result: SampleResult) -> dict[str, AnyArray]:
     """Return the columns of /steps and /cores for one sample."""
     chip = {column.name: result.chip_counts[:, index] for index, column in enumerate(layout.STEP_COLUMNS[2:])}
+    loads = {} if result.loads is None else {
+        column.name: getattr(result.loads, column.name.removeprefix("steps/")) for column in layout.LOAD_COLUMNS}
     overflows = {} if result.overflows is None else {layout.OVERFLOWS.name: result.overflows}
     return {
         "steps/end_ps": result.step_end_ps,
         "steps/network_ps": result.network_ps,
         **chip,
+        **loads,
         **overflows,
         layout.CORE_COUNTS.name: result.core_counts,
         "cores/soma_ps": result.soma_ps,

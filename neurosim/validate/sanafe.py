@@ -34,6 +34,7 @@ from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
 from neurosim.formats import Coding, Format
 from neurosim.graph import Network, OneToOneWeights, Population, Projection, SparseWeights
 from neurosim.machine import Machine
+from neurosim.validate.data import data_file
 from neurosim.validate.placed import map_to_places
 
 FloatArray = NDArray[np.float64]
@@ -97,16 +98,21 @@ class Counts(NamedTuple):
 
 
 def read_net(folder: Path) -> Net:
-    """Return the recorded network, its input and its spikes."""
-    with np.load(folder / NETWORK, allow_pickle=False) as file:
+    """Return the recorded network, its input and its spikes; raise DataError if the file is another."""
+    with np.load(data_file(folder, NETWORK), allow_pickle=False) as file:
         return Net(file["pre"].astype(np.int64), file["post"].astype(np.int64), file["weight"].astype(np.float64),
                    file["threshold"].astype(np.float64), float(file["leak"]), file["raster"],
                    file["ref_spikes_t"].astype(np.int64), file["ref_spikes_n"].astype(np.int64))
 
 
 def read_results(folder: Path, name: str) -> Recorded:
-    """Return the counts, energies and times that SANA-FE computed; `name` is SIMPLE or DETAILED."""
-    found = json.loads((folder / name).read_text(encoding="utf-8"))
+    """Return the counts, energies and times that SANA-FE computed; `name` is SIMPLE or DETAILED.
+
+    Raises
+    ------
+    DataError  if the file is another
+    """
+    found = json.loads(data_file(folder, name).read_text(encoding="utf-8"))
     column = {key: np.asarray(values, np.float64) for key, values in found["per_step"].items()}
     fired, updated, synapses, hops = (column[key].astype(np.int64) for key in ("fired", "updated", "spikes", "hops"))
     return Recorded(fired, updated, synapses, hops, column["network_energy"], column["total_energy"],

@@ -16,7 +16,7 @@ HEADER = ("target", "quantity", "kind", "predicted", "low", "high", "measured", 
 
 def render(outcomes: Sequence[Outcome], *, notes: bool = True) -> str:
     """Return the table, below it the sum, and what every target and row says besides (unless `notes` is False)."""
-    lines = [HEADER, *(line for outcome in outcomes for line in _lines(outcome))]
+    lines = [HEADER, *(line for outcome in outcomes for line in lines_of(outcome))]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
     right = {HEADER.index(name) for name in ("predicted", "low", "high", "measured", "error")}
     table = ["  ".join(cell.rjust(width) if column in right else cell.ljust(width)
@@ -37,7 +37,8 @@ def misses(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, Row]]:
     return [(outcome, row) for outcome in outcomes for row in outcome.rows if row.verdict == MISS]
 
 
-def _lines(outcome: Outcome) -> list[tuple[str, ...]]:
+def lines_of(outcome: Outcome) -> list[tuple[str, ...]]:
+    """Return the cells of a target's rows, in the order of HEADER."""
     name = outcome.target.name
     if outcome.missing:
         return [(name, f"needs {', '.join(outcome.missing)} (docs/data.md)", *[""] * 7, NEEDS)]

@@ -26,6 +26,25 @@ def test_chips_lists_the_library(program: Program) -> None:
     assert [each["name"] for each in json.loads(program("chips", "--json").out)] == list_chips()
 
 
+def test_chips_tells_what_is_assumed_and_what_is_not_run(program: Program) -> None:
+    rows = {line.split()[0]: line for line in program("chips").out.splitlines()[1:]}
+    assert "no run" in rows["akida"] and "no run" in rows["brainscales2"]
+    listed = {row["name"]: row for row in json.loads(program("chips", "--json").out)}
+    assert listed["akida"]["unpublished"] and listed["loihi"]["unpublished"] is None
+    assumed, known = listed["loihi"]["figures"]["assumed"], sum(listed["loihi"]["figures"].values())
+    assert f" {assumed}/{known} " in rows["loihi"]
+
+
+def test_chips_shows_gaps_capabilities_and_sources(program: Program) -> None:
+    out = program("chips", "seneca").out
+    assert "complex_state: yes (assumed)" in out and "programmable: yes\n" in out
+    assert "tang2023 (first hand): SENECA" in out and "not fabricated" in out
+    assert "\nmissing:\n- " in out and "\nleaves out:\n- " in out
+    assert "maps networks, runs none" in program("chips", "akida").out
+    plain = json.loads(program("chips", "seneca", "--json").out)
+    assert {source["key"]: source["access"] for source in plain["sources"]}["tang2023"] == "first hand"
+
+
 def test_chips_shows_one_with_its_sources(program: Program) -> None:
     out = program("chips", "loihi", "--set", "core.weight_bits=4").out
     assert "core.weight_bits: 4" in out
@@ -73,6 +92,20 @@ def test_report_draws_a_page(program: Program, tiny: tuple[Path, Path], tmp_path
     again = program("report", trace, "--png", page)
     assert again.code == 2 and "exists" in again.err
     assert program("report", trace, "--png", page, "--force").code == 0
+
+
+def test_report_tells_the_floorline(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:
+    trace, page = tmp_path / "run.h5", tmp_path / "floor.png"
+    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--quiet")
+    told = program("report", trace, "--floorline", "--png", page).out
+    assert told.startswith("Floorline: ") and "1. " in told
+    assert page.read_bytes().startswith(b"\x89PNG")
+    found = json.loads(program("report", trace, "--json").out)["floorline"]
+    assert sum(found["bound_by"].values()) == found["steps"] and 0 < found["share"] <= 1
+    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--quiet", "--force", "--detail", "functional")
+    assert program("report", trace, "--floorline").out.startswith("No floorline")
+    outcome = program("report", trace, "--floorline", "--png", page, "--force")
+    assert outcome.code == 2 and "no floorline at detail 'functional'" in outcome.err
 
 
 def test_report_prices_with_another_chip(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:

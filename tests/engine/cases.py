@@ -85,6 +85,9 @@ def make_chip(overrides: dict[str, Any] | None = None) -> Chip:
         place = data
         for key in parents:
             place = place[key]
+        if isinstance(value, dict):     # a whole block, such as `tick`
+            place[last] = value
+            continue
         assert isinstance(last, int) or last in place, path
         if isinstance(place[last], dict):
             figure = place[last]
@@ -297,7 +300,35 @@ def build_chip(choose: Choose) -> dict[str, Any]:
     for name, least in _latencies():
         chip[name] = choose([ps for ps in DURATIONS[style] if ps >= least] or [least]) / 1000
     chip["noc.router_latency_ns"] = max(chip["noc.router_latency_ns"], 0.001 - _shortest_link(chip))
+    chip |= _clock(choose, style) | (_chips(choose, style, chip) if topology == "mesh" else {})
     return chip
+
+
+def _clock(choose: Choose, style: str) -> dict[str, Any]:
+    """Return the options of a tick, or none; periods below and above what steps take."""
+    if not choose((False, False, False, True)):
+        return {}
+    period_ps = choose(DURATIONS[style]) * choose((1, 10, 100, 1000)) or 1
+    return {"sync": "tick", "tick": {"period_ns": figure(period_ps / 1000), "overrun": "late"}}
+
+
+def _chips(choose: Choose, style: str, chip: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a grid of chips, or none."""
+    shape = choose(((0, 0), (0, 0), (2, 1), (3, 2), (1, 4)))
+    if shape == (0, 0):
+        return {}
+    link_ps, cycle_ps = (choose([ps for ps in DURATIONS[style] if ps >= least] or [least]) for least in (0, 1))
+    if chip["noc.router_latency_ns"] + link_ps / 1000 < 0.001:
+        link_ps = 1
+    barrier = [{"chips": chips, "latency_ns": figure(choose((3, 17)))} for chips in choose(((), (2,), (2, 6)))]
+    return {"grid": {"columns": shape[0], "rows": shape[1], "link_latency_ns": figure(link_ps / 1000),
+                     "link_cycle_ns": figure(cycle_ps / 1000), "hop_pj": figure(choose((0, 10))),
+                     "flit_hop_pj": figure(1), "barrier": barrier}}
+
+
+def figure(value: float) -> dict[str, Any]:
+    """Return a figure of an invented chip."""
+    return {"value": float(value), "low": float(value), "high": float(value), "basis": "assumed", "source": "user"}
 
 
 def _latencies() -> list[tuple[str, int]]:

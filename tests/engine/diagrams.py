@@ -36,6 +36,9 @@ TIMES = {
 }
 
 
+BLOCKS = ("grid", "tick", "sync", "barrier")
+
+
 @dataclass(frozen=True)
 class Send:
     """A core on `tile` fires at `inject_ps` and sends one packet of `flits` to the sinks of each of `targets`.
@@ -61,12 +64,16 @@ class Seen(NamedTuple):
 
 def diagram(columns: int, rows: int, sends: list[Send], *, service_ps: int = 0, packet_out_ps: int = 0,
             **chip: Any) -> Machine:
-    """Return the machine; keys such as `buffer_packets` change fields of `noc`, dotted ones any field."""
-    n_tiles = columns * rows
+    """Return the machine; keys such as `buffer_packets` change fields of `noc`, dotted ones any field.
+
+    `columns` and `rows` are of one chip; with a block `grid`, tiles are numbered row by row over all its chips.
+    """
+    chips = (chip["grid"]["columns"], chip["grid"]["rows"]) if "grid" in chip else (1, 1)
+    n_tiles = columns * rows * chips[0] * chips[1]
     options = {**TIMES, "noc.columns": columns, "noc.rows": rows, "noc.multicast": "none", "noc.buffer_packets": 4,
                "noc.cores_per_tile": 1 + max(Counter(send.tile for send in sends).values()),
                "core.costs.packet_out.latency_ns": packet_out_ps / 1000}
-    options |= {key if "." in key else f"noc.{key}": value for key, value in chip.items()}
+    options |= {key if "." in key or key in BLOCKS else f"noc.{key}": value for key, value in chip.items()}
     network = Network("diagram", (
         Population("in", "input", len(sends), attributes={"payload": "spike"}),
         Population("source", "linear", len(sends)), Population("sink", "linear", n_tiles),
@@ -82,7 +89,7 @@ def diagram(columns: int, rows: int, sends: list[Send], *, service_ps: int = 0, 
         used[send.tile] += 1
         physical.append(send.tile * cores_per_tile + used[send.tile])
     physical += [tile * cores_per_tile for tile in range(n_tiles)]
-    return _timed(_lowered(network, options, np.array(physical, np.int64)), sends, service_ps)
+    return _timed(_lowered(network, options, np.array(physical, np.int64), chips), sends, service_ps)
 
 
 def _rows(targets: list[tuple[int, ...]], n_post: int) -> SparseWeights:
@@ -91,7 +98,7 @@ def _rows(targets: list[tuple[int, ...]], n_post: int) -> SparseWeights:
     return SparseWeights(pointer, flat, np.ones(len(flat)), n_post)
 
 
-def _lowered(network: Network, chip_options: dict[str, Any], physical: np.ndarray) -> Machine:
+def _lowered(network: Network, chip_options: dict[str, Any], physical: np.ndarray, chips: tuple[int, int]) -> Machine:
     """Map with a placement of our own."""
     chip, options = make_chip(chip_options), MappingOptions(max_neurons_per_core=1)
     staging = stage_network(network, "pipelined")
@@ -100,7 +107,7 @@ def _lowered(network: Network, chip_options: dict[str, Any], physical: np.ndarra
     partition = partition_network(demand, options)
     assert partition.n_cores == len(physical)
     return lower(demand, partition, axon_table(demand, partition), row_cores(demand, partition),
-                 Placement(physical, 0.0, 0.0), options)
+                 Placement(physical, 0.0, 0.0, chips), options)
 
 
 def _timed(machine: Machine, sends: list[Send], service_ps: int) -> Machine:

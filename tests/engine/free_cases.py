@@ -82,6 +82,7 @@ def build_free_case(choose: Choose, random: np.random.Generator) -> FreeCase:
     has_clock = choose((False, False, True))
     network, advance = _network(choose, random, has_clock)
     chip = build_chip(choose)
+    chip.pop("tick", None)
     style = DURATIONS[choose(tuple(DURATIONS))]
     period = choose((1, 7, 60, 1000, 100_000)) / 1000 * choose((1, 13))
     clock = choose((period, period / 2, 50.0)) if has_clock else None

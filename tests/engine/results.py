@@ -57,8 +57,12 @@ def zero_load_ps(machine: Machine, source: int, target: int, flits: int) -> int:
     wraps = int(noc.link_target[4 * 0 + 1]) >= 0 or int(noc.link_target[4 * 0 + 2]) >= 0    # west or north of tile 0
     along_x = min(abs(x - to_x), noc.columns - abs(x - to_x)) if wraps else abs(x - to_x)
     along_y = min(abs(y - to_y), noc.rows - abs(y - to_y)) if wraps else abs(y - to_y)
-    hops_ps = along_x * int(noc.hop_ps[0]) + along_y * int(noc.hop_ps[2])
-    return hops_ps + noc.eject_ps + (flits - 1) * noc.cycle_ps
+    across_x = abs(x // noc.chip_columns - to_x // noc.chip_columns)
+    across_y = abs(y // noc.chip_rows - to_y // noc.chip_rows)
+    east_west, north_south, chip, eject = noc.hop_ps.tolist()
+    hops_ps = (along_x - across_x) * east_west + (along_y - across_y) * north_south
+    across_ps = (across_x + across_y) * (chip + (flits - 1) * int(noc.cycle_ps[2]))
+    return hops_ps + across_ps + eject + (flits - 1) * int(noc.cycle_ps[3])
 
 
 def check_laws(machine: Machine, result: SampleResult) -> None:
@@ -66,6 +70,7 @@ def check_laws(machine: Machine, result: SampleResult) -> None:
     _check_time(machine, result)
     _check_packets(machine, result)
     check_links(machine, result)
+    _check_steps(machine, result)
 
 
 def _check_time(machine: Machine, result: SampleResult) -> None:
@@ -73,7 +78,7 @@ def _check_time(machine: Machine, result: SampleResult) -> None:
     assert (result.step_end_ps >= step_start + machine.barrier_ps).all(), "time runs back"
     spikes, packets = result.spikes, result.packets
     assert packets is not None
-    last_moment = result.step_end_ps - machine.barrier_ps
+    last_moment = last_moments(machine, result)
     for step, times in ((spikes.step, spikes.time_ps), (packets.step, packets.inject_ps),
                         (packets.step, packets.arrival_ps)):
         assert (times >= step_start[step]).all() and (times <= last_moment[step]).all(), "an event outside its step"
@@ -144,12 +149,54 @@ def check_links(machine: Machine, result: SampleResult) -> None:
     n_between = 4 * machine.noc.n_tiles
     counts = {name: int(result.chip_counts[:, index].sum()) for name, index in CHIP_EVENT_INDEX.items()}
     between, ejected = result.link_packets[:n_between], result.link_packets[n_between:]
-    east_west = int(between[0::4].sum() + between[1::4].sum())
-    assert (east_west, int(between.sum()) - east_west) == (counts["hop_ew"], counts["hop_ns"])
+    crosses = np.array([_leaves_chip(machine, link) for link in range(n_between)], bool)
+    along_row = np.arange(n_between) % 4 < 2
+    packets = [int(between[kind].sum()) for kind in (~crosses & along_row, ~crosses & ~along_row, crosses)]
+    assert packets == [counts["hop_ew"], counts["hop_ns"], counts["chip_hop"]]
     assert int(ejected.sum()) == counts["tile_local"]
-    busy = int(result.link_busy_ps[:n_between].sum())
-    assert busy == (counts["flit_hop_ew"] + counts["flit_hop_ns"]) * machine.noc.cycle_ps
+    busy = [int(result.link_busy_ps[:n_between][kind].sum()) for kind in (~crosses, crosses)]
+    cycle, _, chip_cycle, _ = machine.noc.cycle_ps.tolist()
+    assert busy == [(counts["flit_hop_ew"] + counts["flit_hop_ns"]) * cycle, counts["flit_chip_hop"] * chip_cycle]
     n_barriers = result.n_steps if machine.free is None else 0
-    at_work = result.duration_ps - machine.barrier_ps * n_barriers
+    at_work = int((last_moments(machine, result) - _step_start(result)).sum())
     assert (result.link_busy_ps <= at_work).all(), "a link busier than always"
     assert counts["barrier"] == n_barriers
+
+
+def _leaves_chip(machine: Machine, link: int) -> bool:
+    """Return whether a link between routers leads to another chip, from coordinates alone."""
+    noc = machine.noc
+    y, x = divmod(link // 4, noc.columns)
+    to_x, to_y = (x + (1, -1, 0, 0)[link % 4]), y + (0, 0, -1, 1)[link % 4]
+    chips = [(a // noc.chip_columns, b // noc.chip_rows) for a, b in ((x, y), (to_x, to_y))]
+    return chips[0] != chips[1] and 0 <= to_x < noc.columns and 0 <= to_y < noc.rows
+
+
+def _check_steps(machine: Machine, result: SampleResult) -> None:
+    """The work of a step fills it, or a clock does; the busiest link is within it."""
+    loads = result.loads
+    assert loads is not None
+    duration = np.diff(result.step_end_ps, prepend=0)
+    if machine.tick_ps:
+        due = machine.tick_ps * np.arange(1, result.n_steps + 1)
+        assert np.array_equal(result.step_end_ps, np.maximum(_step_start(result) + loads.work_ps, due))
+        assert (_step_start(result) >= due - machine.tick_ps).all(), "a step before its tick"
+    else:
+        assert np.array_equal(loads.work_ps, duration)
+    assert (loads.link_ps <= loads.work_ps - machine.barrier_ps).all()
+    assert ((loads.link >= 0) == (loads.link_ps > 0)).all()
+    assert loads.link_ps.max() <= result.link_busy_ps.max() <= loads.link_ps.sum()
+    for link in np.unique(loads.link[loads.link >= 0]):
+        assert loads.link_ps[loads.link == link].sum() <= result.link_busy_ps[link]
+
+
+def last_moments(machine: Machine, result: SampleResult) -> np.ndarray:
+    """Return when the work of each step is done but for the barrier."""
+    if machine.free is not None:
+        return result.step_end_ps
+    assert result.loads is not None
+    return _step_start(result) + result.loads.work_ps - machine.barrier_ps
+
+
+def _step_start(result: SampleResult) -> np.ndarray:
+    return np.concatenate([[0], result.step_end_ps[:-1]])

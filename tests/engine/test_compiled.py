@@ -98,7 +98,7 @@ def test_finite_core_inputs_need_finite_router_buffers() -> None:
 def test_a_packet_that_holds_a_link_for_too_long_is_refused() -> None:
     machine = diagram(2, 1, [Send(0, 100, (1,))], buffer_packets=4)
     with pytest.raises(MappingError, match="a packet holds a link for"):
-        prepare(replace(machine, noc=machine.noc._replace(cycle_ps=2**33 + 1)), RunOptions())
+        prepare(replace(machine, noc=machine.noc._replace(cycle_ps=np.full(4, 2**33 + 1))), RunOptions())
 
 
 def test_a_stopped_worker_says_so() -> None:

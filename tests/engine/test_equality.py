@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from neurosim.engine import reference
+from neurosim.engine import reference_network
 from neurosim.engine.contract import DETAILS
+from neurosim.events import CHIP_EVENT_INDEX
 from neurosim.machine import CONVOLUTION, GRADED, UNLIMITED
 from neurosim.traces.schema import SampleResult
 from tests.engine.cases import Case, build_chip, build_mapping, cases, fixed_case, machine_of, make_chip
@@ -64,8 +66,31 @@ def features(case: Case, found: list[SampleResult]) -> set[str]:
         "rests in a loop": _rests_in_a_loop(machine),
         "emptied": bool((machine.populations.reset_period > 1).any()),
         "interval": machine.schedule.interval > 1, "float32": case.numbers == "float32",
+        "clock": machine.tick_ps > 0, "late steps": any(_n_late(machine, result) for result in found),
+        "waits for the tick": any(_waits(machine, result) for result in found),
+        "catches up": any(_catches_up(machine, result) for result in found),
+        "many chips": machine.n_chips > 1,
+        "packets between chips": any(result.chip_counts[:, CHIP_EVENT_INDEX["chip_hop"]].any() for result in found),
+        "flits between chips": any(result.chip_counts[:, CHIP_EVENT_INDEX["flit_chip_hop"]].sum()
+                                   > result.chip_counts[:, CHIP_EVENT_INDEX["chip_hop"]].sum() for result in found),
     }
     return {name for name, value in has.items() if value}
+
+
+def _n_late(machine, result: SampleResult) -> int:
+    """Return how many steps were not done when the next tick came."""
+    due = machine.tick_ps * np.arange(1, result.n_steps + 1)
+    return int((result.step_end_ps > due).sum()) if machine.tick_ps else 0
+
+
+def _waits(machine, result: SampleResult) -> bool:
+    return machine.tick_ps > 0 and bool((result.step_end_ps % machine.tick_ps == 0).any())
+
+
+def _catches_up(machine, result: SampleResult) -> bool:
+    """Return whether a step waited for its tick after an earlier one was late."""
+    late = result.step_end_ps > machine.tick_ps * np.arange(1, result.n_steps + 1)
+    return machine.tick_ps > 0 and bool((late[:-1] & ~late[1:]).any())
 
 
 def _rests_in_a_loop(machine) -> bool:
@@ -110,8 +135,26 @@ def test_engines_agree() -> None:
             ("packets", "finite buffers", "one slot", "finite core input", "multicast", "local delivery",
              "overlapped", "serial", "torus", "yx", "graded packets", "many flits", "1 ps hops", "long delay", "loop",
              "two outputs", "deep queue", "late packets", "rests", "reads out at rest", "rests in a loop", "emptied",
-             "interval", "float32") if seen[name] < 3}
+             "interval", "float32", "clock", "late steps", "waits for the tick", "many chips", "packets between chips",
+             "flits between chips") if seen[name] < 3}
     assert not rare, "the random cases do not exercise this"
+
+
+def test_engines_agree_where_half_of_the_steps_are_late() -> None:
+    """The clock of each case is the median of what its steps take without one."""
+    seen: Counter[str] = Counter()
+    for seed in range(60):
+        case = fixed_case(seed)
+        machine = replace(case.machine, tick_ps=0)
+        work_ps = np.concatenate([result.loads.work_ps for result in results(machine, case.inputs)])
+        machine = replace(machine, tick_ps=max(1, int(np.median(work_ps))))
+        for detail in ("event", "analytic"):
+            compiled, expected = (results(machine, case.inputs, engine=engine, detail=detail)
+                                  for engine in ("compiled", "reference"))
+            assert differences(compiled, expected) == [], seed
+        seen.update(name for name, test in (("late", _n_late), ("waits", _waits), ("catches up", _catches_up))
+                    if any(test(machine, result) for result in expected))
+    assert min(seen[name] for name in ("late", "waits", "catches up")) >= 10
 
 
 @settings(unhurried, max_examples=60)
@@ -166,28 +209,28 @@ def test_fixed_cases_agree() -> None:
 
 
 def test_wrong_tie_break_in_the_reference_engine_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start_highest_packet(link: reference.Link) -> None:
+    def start_highest_packet(link: reference_network.Link) -> None:
         for index, (since, number, *rest) in enumerate(link.requests):
             link.requests[index] = (since, -number, *rest)
         original(link)
         for index, (since, number, *rest) in enumerate(link.requests):
             link.requests[index] = (since, -number, *rest)
 
-    original = reference.Link._start_next
-    monkeypatch.setattr(reference.Link, "_start_next", start_highest_packet)
+    original = reference_network.Link._start_next
+    monkeypatch.setattr(reference_network.Link, "_start_next", start_highest_packet)
     assert any(differences(*both(fixed_case(seed), "event")) for seed in CONTENDED)
 
 
 def test_wrong_order_in_a_fifo_of_the_reference_engine_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    def last_come_first(port: reference.InputPort, flight: reference.Flight) -> None:
+    def last_come_first(port: reference_network.InputPort, flight: reference_network.Flight) -> None:
         if port.fifo and len(port.fifo) > 1:
             port.fifo.insert(1, flight)
             port.peak = max(port.peak, len(port.fifo))
         else:
             original(port, flight)
 
-    original = reference.InputPort.put
-    monkeypatch.setattr(reference.InputPort, "put", last_come_first)
+    original = reference_network.InputPort.put
+    monkeypatch.setattr(reference_network.InputPort, "put", last_come_first)
     assert any(differences(*both(fixed_case(seed), "event")) for seed in CONTENDED)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from neurosim.engine import RunOptions
-from neurosim.engine.reference import ARRIVAL, Chip, phase, run_sample
+from neurosim.engine.reference import Chip, run_sample
+from neurosim.engine.reference_network import ARRIVAL, phase
 from neurosim.errors import SimulationError
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
 from tests.engine.diagrams import Send, diagram, seen
@@ -46,7 +47,7 @@ def test_a_packet_books_its_links(engine: str, routing: str) -> None:
     assert used == {link: (1, 5 * 4) for link in links}
     counts = dict(zip(CHIP_EVENT_INDEX, result.chip_counts[1].tolist(), strict=True))
     assert counts == {"hop_ew": 1, "hop_ns": 1, "flit_hop_ew": 5, "flit_hop_ns": 5, "tile_local": 1, "input_packet": 0,
-                      "output_packet": 0, "barrier": 1}
+                      "output_packet": 0, "barrier": 1, "chip_hop": 0, "flit_chip_hop": 0}
 
 
 @both_engines

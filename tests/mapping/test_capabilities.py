@@ -132,7 +132,5 @@ def test_ungated_chip_warns_where_neurons_stir_before_their_token() -> None:
         check(network, able(gated_update=False))
 
 
-@pytest.mark.parametrize("sync", ["tick"])
-def test_chips_without_barrier_are_refused(sync: str) -> None:
-    with pytest.raises(CapabilityError, match="allowed: barrier"):
-        check(lif_chain(1, 1), make_chip(sync=sync))
+def test_chips_with_a_clock_are_taken() -> None:
+    check(lif_chain(1, 1), make_chip(sync="tick"))

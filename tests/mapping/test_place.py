@@ -126,7 +126,7 @@ def test_kernels_are_plain_python_too() -> None:
         n_in_tile = np.bincount(tile_of[:board.n_cores], minlength=16)
         start = placement_cost(board, np.arange(board.n_cores))
         cost, best = level(slots[0], slots[1], width, np.random.default_rng(1).random(300), 0.5, 2, board.pointer,
-                           board.neighbour, board.weight, board.distance, core_at, tile_of, n_in_tile,
+                           board.neighbour, board.weight, board.x, board.y, *board.ring, core_at, tile_of, n_in_tile,
                            np.zeros(4, np.int64), np.zeros(len(tile_of), np.bool_), core_at.copy(), start, start)
         physical = np.argsort(np.where(core_at >= 0, core_at, 10**6), kind="stable")[:board.n_cores]
         assert cost == pytest.approx(placement_cost(board, physical))
@@ -155,13 +155,13 @@ def test_swap_is_its_own_inverse() -> None:
 def test_edges_between_moved_cores_count_once() -> None:
     """Two cores on tiles 0 and 1, three packets between them."""
     pointer, neighbour, weight = np.array([0, 1, 2]), np.array([1, 0]), np.array([3.0, 3.0])
-    nodes, marked, distance = np.zeros(2, np.int64), np.zeros(2, np.bool_), np.array([[0, 1], [1, 0]])
-    tile_of = np.array([0, 1])
+    nodes, marked, tile_of = np.zeros(2, np.int64), np.zeros(2, np.bool_), np.array([0, 1])
+    where = (np.array([0.0, 1.0]), np.zeros(2), 0.0, 0.0)
     assert collect(0, 1, 1, np.array([0, 1]), nodes, marked) == 2
-    assert local_cost(nodes, 2, marked, pointer, neighbour, weight, tile_of, distance) == 3.0
+    assert local_cost(nodes, 2, marked, pointer, neighbour, weight, tile_of, *where) == 3.0
     marked[:] = False
     assert collect(0, 2, 1, np.array([0, 1, -1]), nodes, marked) == 1
-    assert local_cost(nodes, 1, marked, pointer, neighbour, weight, tile_of, distance) == 3.0
+    assert local_cost(nodes, 1, marked, pointer, neighbour, weight, tile_of, *where) == 3.0
 
 
 def test_placement_never_changes_function() -> None:

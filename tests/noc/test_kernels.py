@@ -89,6 +89,26 @@ def test_unlimited_buffers_have_no_head_of_line_blocking() -> None:
     assert carry(network, packets).arrival.tolist() == [12, 13, 3 + 2 + 1]
 
 
+TWO_CHIPS = replace(LINE, chip=(2, 1), hop_chip=30, cycle_chip=7)     # tiles 0, 1 | 2, 3
+
+
+def test_a_link_between_chips_hands_a_packet_on_when_its_last_flit_has_come() -> None:
+    """Start at 10; router 1 at 13; all three flits at router 2 at 13 + 30 + 2 * 7; router 3 at 60; out 2 + 2 later."""
+    for buffers in (None, 1, 4):
+        network = replace(TWO_CHIPS, buffer_packets=buffers)
+        assert carry(network, [Packet(10, 0, (3,), flits=3)]).arrival.tolist() == [57 + 3 + 2 + 2]
+
+
+def test_a_link_between_chips_is_held_for_its_own_cycles() -> None:
+    """Two packets of 2 flits reach router 1 at 3 and 5: the first holds the link until 17, the second starts then."""
+    for buffers in (None, 2):
+        network = replace(TWO_CHIPS, buffer_packets=buffers)
+        found = carry(network, [Packet(0, 0, (2,), 2), Packet(0, 0, (2,), 2)])
+        assert found.arrival.tolist() == [3 + 30 + 7 + 2 + 1, 17 + 30 + 7 + 2 + 1]
+        link = 4 * 1 + 0
+        assert (found.packets[link], found.busy[link]) == (2, 2 * 2 * 7)
+
+
 CROSS = Network(3, 3, (*range(9), 4), hop_ew=2, hop_ns=2, eject=1, cycle=1, credit=1)     # core 9 is a second one on 4
 
 
@@ -131,9 +151,9 @@ def test_queue_peak_counts_a_packet_until_it_starts() -> None:
 # -- the oracle ----------------------------------------------------------------------------------------------------
 
 
-def check_against_oracle(network: Network, packets: list[Packet], n_wheel_slots: int) -> None:
+def check_against_oracle(network: Network, packets: list[Packet], n_wheel_slots: int, *, by_table: bool = True) -> None:
     expected = oracle.carry(network, packets)
-    found = carry(network, packets, n_wheel_slots)
+    found = carry(network, packets, n_wheel_slots, by_table=by_table)
     times = [expected.arrivals.get((number, core), -1) for number, packet in enumerate(packets)
              for core in packet.targets]
     assert found.arrival.tolist() == times
@@ -154,21 +174,22 @@ def _crossings(network: Network, outcome: oracle.Outcome, link: int) -> int:
 
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
-    columns, rows = draw(st.integers(1, 4)), draw(st.integers(1, 4))
-    torus = draw(st.booleans())
+    chip = (draw(st.integers(1, 3)), draw(st.integers(1, 3))) if draw(st.booleans()) else (0, 0)
+    torus = draw(st.booleans()) and not chip[0]
+    columns, rows = (draw(st.integers(1, 3)) * (length or 1) + (not length) for length in chip)
     cores = draw(st.lists(st.integers(0, columns * rows - 1), min_size=2, max_size=10))
     short, long = st.sampled_from([1, 2, 3]), st.sampled_from([1, 2, 50, 997])
     buffers = None if torus else draw(st.sampled_from([None, 1, 2, 4]))
     return Network(columns, rows, tuple(cores), torus, draw(st.sampled_from(["xy", "yx"])), draw(long), draw(long),
                    draw(st.sampled_from([0, 1, 2, 70])), draw(short), draw(st.sampled_from([1, 2, 40])), buffers,
-                   draw(st.sampled_from([None, 1, 2])) if buffers else None)
+                   draw(st.sampled_from([None, 1, 2])) if buffers else None, chip, draw(long), draw(short))
 
 
 @settings(max_examples=300)
 @given(networks(), st.integers(0, 2**32 - 1), st.integers(1, 80), st.sampled_from([1, 10, 200, 20_000]),
-       st.sampled_from([0.0, 0.3, 1.0]), st.sampled_from([(1, 1, 2, 5), (1,), (3,)]))
+       st.sampled_from([0.0, 0.3, 1.0]), st.sampled_from([(1, 1, 2, 5), (1,), (3,)]), st.booleans())
 def test_kernels_agree_with_the_oracle(network: Network, seed: int, n_packets: int, span: int, spread: float,
-                                       lengths: tuple[int, ...]) -> None:
+                                       lengths: tuple[int, ...], by_table: bool) -> None:
     random = np.random.default_rng(seed)
     n_cores = len(network.core_tile)
     packets = []
@@ -177,7 +198,7 @@ def test_kernels_agree_with_the_oracle(network: Network, seed: int, n_packets: i
         targets = tuple(sorted(random.choice(n_cores, n_targets, replace=False).tolist()))
         packets.append(Packet(inject, int(random.integers(n_cores)), targets, int(random.choice(lengths)),
                               int(random.choice([0, 1, 30]))))
-    check_against_oracle(network, packets, 64)
+    check_against_oracle(network, packets, 64, by_table=by_table)
 
 
 @pytest.mark.parametrize("lengths", [(1, 3), (1,)])
@@ -212,6 +233,23 @@ def test_zero_load_latency_of_every_pair(torus: bool, routing: str, flits: int) 
             if torus:
                 x, y = min(x, 5 - x), min(y, 4 - y)
             assert found.arrival[number] - number * apart == x * 3 + y * 5 + 2 + (flits - 1) * 4
+
+
+@pytest.mark.parametrize("flits", [1, 4])
+@pytest.mark.parametrize("buffers", [None, 1])
+def test_zero_load_latency_across_chips(buffers: int | None, flits: int) -> None:
+    """3 x 2 chips of 2 x 2 tiles: each link between chips takes 20 and, for the flits behind the first, 6 each."""
+    shape = Network(6, 4, tuple(range(24)), hop_ew=3, hop_ns=5, eject=2, cycle=4, credit=1, buffer_packets=buffers,
+                    chip=(2, 2), hop_chip=20, cycle_chip=6)
+    pairs = list(itertools.product(range(24), range(24)))
+    packets = [Packet(number * 10_000, source, (target,), flits) for number, (source, target) in enumerate(pairs)]
+    found = carry(shape, packets)
+    for number, (source, target) in enumerate(pairs):
+        (y, x), (to_y, to_x) = divmod(source, 6), divmod(target, 6)
+        across = abs(x // 2 - to_x // 2) + abs(y // 2 - to_y // 2)
+        within = 3 * (abs(x - to_x) - abs(x // 2 - to_x // 2)) + 5 * (abs(y - to_y) - abs(y // 2 - to_y // 2))
+        latency = within + across * (20 + (flits - 1) * 6) + 2 + (flits - 1) * 4
+        assert found.arrival[number] - number * 10_000 == latency
 
 
 N_CYCLES, WARM_UP = 5000, 1500

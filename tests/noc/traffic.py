@@ -26,7 +26,7 @@ from neurosim.noc.kernels import (
     run_buffered,
     run_unlimited,
 )
-from neurosim.noc.topology import Grid, Tree, link_targets, multicast_tree, route_table
+from neurosim.noc.topology import Grid, Tree, link_kinds, link_targets, multicast_tree
 from tests.oracle.network import Network, Packet
 
 
@@ -49,7 +49,7 @@ def new_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_pack
 
 
 def grid_of(network: Network) -> Grid:
-    return Grid("torus" if network.torus else "mesh", network.routing, network.columns, network.rows)
+    return Grid("torus" if network.torus else "mesh", network.routing, network.columns, network.rows, *network.chip)
 
 
 def tables_of(network: Network, flits: np.ndarray, trees: Trees | None = None) -> NetworkTables:
@@ -57,8 +57,11 @@ def tables_of(network: Network, flits: np.ndarray, trees: Trees | None = None) -
     grid, n_cores = grid_of(network), len(network.core_tile)
     none = np.zeros(0, np.int64)
     noc = SimpleNamespace(
-        n_tiles=grid.n_tiles, route=route_table(grid), link_target=link_targets(grid, n_cores), eject_ps=network.eject,
-        hop_ps=np.array([network.hop_ew, network.hop_ew, network.hop_ns, network.hop_ns]), cycle_ps=network.cycle,
+        n_tiles=grid.n_tiles, columns=grid.columns, rows=grid.rows, chip_columns=network.chip[0],
+        chip_rows=network.chip[1], torus=int(network.torus), y_first=int(network.routing == "yx"),
+        link_target=link_targets(grid, n_cores), link_kind=link_kinds(grid, n_cores),
+        hop_ps=np.array([network.hop_ew, network.hop_ns, network.hop_chip, network.eject]),
+        cycle_ps=np.array([network.cycle, network.cycle, network.cycle_chip, network.cycle]),
         credit_ps=network.credit, buffer_packets=_slots(network.buffer_packets),
         core_in_packets=_slots(network.core_in_packets))
     cores = SimpleNamespace(tile=np.array(network.core_tile, np.int64))
@@ -101,8 +104,8 @@ def run_kernels(network: Network, tables: NetworkTables, traffic: Traffic, sinks
                    queue_peak, int(state.stack[QUIET_TIME]))
 
 
-def carry(network: Network, packets: list[Packet], n_wheel_slots: int = 256) -> Carried:
-    """Carry packets, some with many targets, by the kernels."""
+def carry(network: Network, packets: list[Packet], n_wheel_slots: int = 256, *, by_table: bool = True) -> Carried:
+    """Carry packets, some with many targets, by the kernels; `by_table` False: ways are computed on the way."""
     targets = [target for packet in packets for target in packet.targets]
     first = np.concatenate([[0], np.cumsum([len(packet.targets) for packet in packets])]).astype(np.int64)
     columns = [np.array([getattr(packet, name) for packet in packets], np.int64) for name in ("inject", "core")]
@@ -115,19 +118,22 @@ def carry(network: Network, packets: list[Packet], n_wheel_slots: int = 256) -> 
     sinks = np.zeros((len(targets), N_SINK_COLUMNS), np.int64)
     sinks[:, SINK_ARRIVAL], sinks[:, SINK_CORE] = -1, targets
     sinks[:, SINK_SERVICE] = [packet.service for packet in packets for _ in packet.targets]
-    return run_kernels(network, tables_of(network, traffic.packet[:, 5], trees), traffic, sinks, n_wheel_slots)
+    tables = tables_of(network, traffic.packet[:, 5], trees)
+    if not by_table:
+        tables = tables._replace(route=np.zeros((0, 0), np.uint8))
+    return run_kernels(network, tables, traffic, sinks, n_wheel_slots)
 
 
 def _trees(network: Network, packets: list[Packet], first: np.ndarray) -> tuple[Trees, list[int]]:
     grid = grid_of(network)
-    route, target = route_table(grid), link_targets(grid, len(network.core_tile))
+    target = link_targets(grid, len(network.core_tile))
     columns: list[list[int]] = [[], [0], [], [], []]
     roots = []
     for number, packet in enumerate(packets):
         if len(packet.targets) == 1:
             roots.append(-1)
             continue
-        tree: Tree = multicast_tree(route, target, network.core_tile[packet.core],
+        tree: Tree = multicast_tree(grid, target, network.core_tile[packet.core],
                                     [network.core_tile[core] for core in packet.targets], packet.targets)
         roots.append(len(columns[0]))
         starts = (tree.branch_start[1:] + len(columns[2])).tolist()

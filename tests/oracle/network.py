@@ -20,7 +20,10 @@ STEP = {"east": (1, 0), "west": (-1, 0), "north": (0, -1), "south": (0, 1)}
 
 @dataclass(frozen=True)
 class Network:
-    """Routers and links. `buffer_packets` and `core_in_packets` None: unlimited. Tile = row * columns + column."""
+    """Routers and links. `buffer_packets` and `core_in_packets` None: unlimited. Tile = row * columns + column.
+
+    chip : columns and rows of tiles of each chip; (0, 0): one chip
+    """
 
     columns: int
     rows: int
@@ -34,6 +37,9 @@ class Network:
     credit: int = 1
     buffer_packets: int | None = None
     core_in_packets: int | None = None
+    chip: tuple[int, int] = (0, 0)
+    hop_chip: int = 1
+    cycle_chip: int = 1
 
     def direction(self, tile: int, target: int) -> str | None:
         """Return the way from one tile to another, None where it has been reached."""
@@ -55,6 +61,23 @@ class Network:
         x, y = tile % self.columns + STEP[direction][0], tile // self.columns + STEP[direction][1]
         return y % self.rows * self.columns + x % self.columns
 
+    def leaves_chip(self, tile: int, direction: str) -> bool:
+        """Whether a link leads to another chip."""
+        return self.chip != (0, 0) and self._chip(tile) != self._chip(self.behind(tile, direction))
+
+    def _chip(self, tile: int) -> tuple[int, int]:
+        return tile % self.columns // self.chip[0], tile // self.columns // self.chip[1]
+
+    def hop(self, tile: int, direction: str, flits: int) -> int:
+        """Return the time from the start of a packet until it requests behind the link."""
+        if self.leaves_chip(tile, direction):
+            return self.hop_chip + (flits - 1) * self.cycle_chip      # all of it must have come
+        return self.hop_ew if direction in ("east", "west") else self.hop_ns
+
+    def cycle_of(self, place: Place) -> int:
+        """Return the time of a flit on a link."""
+        return self.cycle_chip if place[0] != "core" and self.leaves_chip(*place) else self.cycle
+
     def hops(self, tile: int, target: int) -> list[tuple[int, str]]:
         """Return the links from one tile to another."""
         links = []
@@ -64,9 +87,12 @@ class Network:
         return links
 
     def zero_load(self, core: int, target: int, flits: int) -> int:
-        """Return the latency without contention: hops * (router + link) + router + eject + (flits - 1) * cycle."""
+        """Return the latency without contention: hops * (router + link) + router + eject + (flits - 1) * cycle.
+
+        Each link between chips adds (flits - 1) of its cycles.
+        """
         links = self.hops(self.core_tile[core], self.core_tile[target])
-        along = sum(self.hop_ew if direction in ("east", "west") else self.hop_ns for _, direction in links)
+        along = sum(self.hop(tile, direction, flits) for tile, direction in links)
         return along + self.eject + (flits - 1) * self.cycle
 
 
@@ -160,7 +186,7 @@ class _Simulation:
         link, targets = ways[branch]
 
         def started(then: int) -> None:
-            read_at = then + flight.packet.flits * self.network.cycle
+            read_at = then + flight.packet.flits * self.network.cycle_of(link)
             if branch + 1 < len(ways):
                 self.at(read_at, lambda time: self.request_head(port, place, branch + 1, time))
                 return
@@ -194,7 +220,7 @@ class _Simulation:
             first = min(link.requests, key=lambda request: request[:2])
             link.requests.remove(first)
             _, _, flight, targets, started = first
-            occupancy = flight.packet.flits * self.network.cycle
+            occupancy = flight.packet.flits * self.network.cycle_of(place)
             link.free_at = now + occupancy
             self.at(link.free_at, lambda _: None)     # the link is looked at again then
             if link.slots is not None:
@@ -215,7 +241,7 @@ class _Simulation:
                 self.at(served + network.credit, lambda _: self.give_back(place))
             return
         tile, direction = place
-        hop = network.hop_ew if direction in ("east", "west") else network.hop_ns
+        hop = network.hop(tile, direction, packet.flits)
         moved = _Flight(flight.number, packet, network.behind(tile, direction), targets)
         self.at(now + hop, lambda time: self.enter(moved, place, time))
 

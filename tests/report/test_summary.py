@@ -124,7 +124,9 @@ def test_counts_follow_their_definitions(summary: Summary, results: list[SampleR
     assert summary.neuron_updates == total("soma_active", "soma_inactive", "program_active", "program_inactive")
     assert summary.packets == total("packet_out")
     assert summary.input_packets == sum(int(r.chip_counts[:, 5].sum()) for r in results)
-    assert summary.packet_hops == sum(int(r.chip_counts[:, :2].sum()) for r in results)
+    assert summary.chip_hops == sum(int(r.chip_counts[:, 8].sum()) for r in results)
+    assert summary.packet_hops == sum(int(r.chip_counts[:, :2].sum()) for r in results) + summary.chip_hops
+    assert (summary.chips_used, summary.cores_per_chip, summary.overruns) == (1, (N_CORES,), None)
     assert summary.cores_used == N_CORES and summary.wall_s == 2.5
     assert summary.per_sample()["packets"] == summary.packets / 3
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from neurosim.errors import OptionError
+from neurosim.errors import DataError, OptionError
 from neurosim.validate import TARGETS, Outcome, Row, Target, as_mapping, render, run_targets
-from neurosim.validate.data import data_folder, missing
+from neurosim.validate.data import DIGESTS, data_file, data_folder, missing
 from neurosim.validate.rows import KINDS, VERDICTS
 from neurosim.validate.table import number, percent
 
@@ -98,6 +98,22 @@ def test_the_folder_is_that_of_the_environment(tmp_path: Path, monkeypatch: pyte
     assert data_folder() == tmp_path
     monkeypatch.setenv("NEUROSIM_TEST_DATA", str(tmp_path / "none"))
     assert data_folder() is None
+
+
+def test_every_file_is_listed_and_checked(tmp_path: Path) -> None:
+    listed = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for name, digest in DIGESTS.items():
+        assert f"{digest}  {name}\n" in listed
+    assert set(DIGESTS) == {name for target in TARGETS for name in target.needs}
+    for name in DIGESTS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"{}")
+    for target in TARGETS:
+        if target.needs:
+            with pytest.raises(DataError, match=r"SHA-256 44136f(.|\n)*docs/data.md"):
+                run_targets([target.name], tmp_path)
+    with pytest.raises(DataError, match=r"none: No such file|none/sanafe"):
+        data_file(tmp_path / "none", "sanafe/net_x1.npz")
 
 
 def test_unknown_targets_are_refused() -> None:

@@ -12,6 +12,7 @@ from hw_models.schema import Chip
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS
 from neurosim.graph import Network
 from neurosim.validate.corners import at_end
+from neurosim.validate.data import data_file
 from neurosim.validate.pilotnet import (
     CONV1,
     CONV2,
@@ -34,14 +35,15 @@ TOLERANCE = 0.05
 CONV2_NOTE = ("in the steps of 107 and 125 µs a conv2 core does 153.6 k operations: 0.70 ns each at most, where conv3 "
               "needs 1.01. No count of a core or link here tells the two apart (conv2 also gets more packets and reads "
               "more words); inner dimension, packing of words or a pipeline that is not public may. Open")
-OWN_NOTE = ("the chip file's time of a convolution's operation was itself read off this log; here conv2 cores bind in "
-            "every second step, and packets take time on arrival: see the conv2 row")
+OWN_NOTE = ("low and high: all durations at their ends; the chip file's time of a convolution's operation was itself "
+            "read off this log; here conv2 cores bind in every second step (see their row), and packets take time on "
+            "arrival")
 
 
 def rows(folder: Path | None) -> tuple[Row, ...]:
     """Return counts before anything is fitted, then the cycle's steps, then energy."""
     assert folder is not None
-    network, chip = silent_network(folder / FILE), load_chip("loihi2")
+    network, chip = silent_network(data_file(folder, FILE)), load_chip("loihi2")
     run = run_silent(network, chip, "analytic")
     return *_counts(run), *_steps(run), *_own_times(run, network, chip), *_energies(run, chip)
 

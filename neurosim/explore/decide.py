@@ -1,0 +1,248 @@
+"""Which of two designs takes less energy, when the figures are known within intervals only.
+
+    sample s of the figures:  E_A(s) = sum over components of count_A x figure_A(s), E_B(s) likewise
+    probability that A wins = share of the samples with E_A(s) < E_B(s), ties counted half
+
+Samples are those of `hw_models.costs.sample_figures`, so figures of a chip move together. Designs of one technology
+share their draws: where both have the same figure it takes the same value, and where a design changed a figure, the
+changed one stands at the same rank of its interval. Designs of different technologies are drawn independently. Two
+chips are of one technology if they have the same name, or a figure in common that was measured, simulated or scaled
+and has an interval.
+
+**What would settle it.** If a figure were measured, one would decide knowing its value. The doubt that is left is the
+mean over its values of the smaller of both chances, given the value; the figure that leaves least is named. Figures
+that neither design spends energy on are left out.
+
+Intervals cover the energy of events and static power. Times are those of the runs, at nominal figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_models.costs import J_PER_PJ, PERCENTILES, W_PER_MW, energy_figures, sample_figures
+from hw_models.schema import Chip, Figure
+from neurosim.errors import DataError, OptionError
+from neurosim.report.energy import recorded_name, stored_chip
+from neurosim.report.timing import latency
+from neurosim.traces.store import Trace
+from neurosim.units import ps_to_s
+
+Float64Array = NDArray[np.float64]
+N_SAMPLES = 20_000
+# Classes of equal size that the values of one figure are put into.
+N_CLASSES = 20
+# A figure settles the matter if the doubt that is left is at most this.
+SETTLED = 0.05
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Design:
+    """A run and the chip that prices it, per sample of the data.
+
+    scales : component -> joules for each unit of its figure (pJ or mW)
+    """
+
+    name: str
+    chip: Chip
+    scales: Mapping[str, float]
+    accuracy: float | None
+    latency_s: float | None
+    samples: int
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """Component -> figure."""
+        return energy_figures(self.chip)
+
+    @property
+    def energy_j(self) -> float:
+        """Nominal energy of one sample."""
+        figures = self.figures
+        return math.fsum(figures[name].value * scale for name, scale in self.scales.items())
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A figure, and what its measurement would do.
+
+    spread_share : its squared correlation with the difference of the designs
+    doubt_left : the chance of choosing wrongly, were it known
+    """
+
+    chip: str
+    figure: str
+    low: float
+    high: float
+    unit: str
+    basis: str
+    source: str
+    spread_share: float
+    doubt_left: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two designs, A and B, in energy per sample.
+
+    probability_a : that A takes less energy; of B one minus that
+    doubt : the chance that the likelier one is the wrong one
+    saving : B's energy over A's, percentiles 5, 50 and 95
+    figures : those whose measurement would leave least doubt, first
+    same_technology : whether the figures were drawn together
+    """
+
+    a: Mapping[str, Any]
+    b: Mapping[str, Any]
+    probability_a: float
+    doubt: float
+    ratio: tuple[float, float, float]
+    same_technology: bool
+    figures: tuple[Doubt, ...]
+
+    @property
+    def likelier(self) -> str:
+        """`a` or `b`: which is likelier to take less energy."""
+        return "a" if self.probability_a >= 0.5 else "b"
+
+    @property
+    def settles(self) -> Doubt | None:
+        """The figure whose measurement would settle it; None where nothing is in doubt, or no single one would."""
+        if self.doubt <= SETTLED or not self.figures or self.figures[0].doubt_left > SETTLED:
+            return None
+        return self.figures[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        settles = self.settles
+        return {**asdict(self), "likelier": self.likelier, "settles": None if settles is None else asdict(settles)}
+
+
+def compare(a: str | Path | Trace | Design, b: str | Path | Trace | Design, *, n_samples: int = N_SAMPLES,
+            seed: int = SEED, most_figures: int = 5) -> Comparison:
+    """Return how two runs compare in energy, the intervals of their figures considered.
+
+    Parameters
+    ----------
+    a, b : traces, their files, or designs
+    n_samples : of the figures, at least 1000
+    most_figures : how many figures to name
+
+    Raises
+    ------
+    OptionError  too few samples
+    TraceError, ConfigError, DataError  a trace cannot be priced
+    """
+    if n_samples < 1000:
+        raise OptionError(f"n_samples = {n_samples}", allowed="integer from 1000")
+    first, second = as_design(a, "A"), as_design(b, "B")
+    same = same_technology(first.chip, second.chip)
+    drawn = [draw(first, n_samples, seed), draw(second, n_samples, seed if same else seed + 1)]
+    energy = [_total(design, figures) for design, figures in zip((first, second), drawn, strict=True)]
+    probability = float(np.mean(energy[0] < energy[1]) + 0.5 * np.mean(energy[0] == energy[1]))
+    ratios = np.percentile(energy[1] / np.maximum(energy[0], 1e-300), (PERCENTILES[0], 50.0, PERCENTILES[1]))
+    doubts = _doubts((first, second), drawn, energy[0] - energy[1], same=same)
+    return Comparison(_described(first, energy[0]), _described(second, energy[1]), probability,
+                      min(probability, 1 - probability), (float(ratios[0]), float(ratios[1]), float(ratios[2])), same,
+                      tuple(doubts[:most_figures]))
+
+
+def as_design(source: str | Path | Trace | Design, name: str = "") -> Design:
+    """Return a run as a design; raise DataError where it has no samples."""
+    if isinstance(source, Design):
+        return source
+    if not isinstance(source, Trace):
+        with Trace.open(source) as opened:
+            return as_design(opened, Path(source).stem)
+    trace = source
+    if trace.n_samples == 0:
+        raise DataError(f"{trace.path}: holds no samples", mend="compare runs that did something")
+    chip = stored_chip(trace)
+    from neurosim.report.activity import accuracy
+
+    spread = latency(trace).per_sample
+    return Design(name or recorded_name(trace), chip, _scales(trace, chip), accuracy(trace),
+                  None if spread is None else spread.mean, trace.n_samples)
+
+
+def _scales(trace: Trace, chip: Chip) -> dict[str, float]:
+    """Return joules per sample for each unit of a figure."""
+    counts = {**trace.core_event_totals(), **trace.chip_totals}
+    n_cores = int((trace.header.core_is_port == 0).sum())
+    time_s = ps_to_s(trace.duration_ps)
+    scales = {name: counts.get(name, 0) * J_PER_PJ for name in energy_figures(chip)}
+    scales |= {"chip_idle": trace.header.n_chips * W_PER_MW * time_s, "core_active": n_cores * W_PER_MW * time_s}
+    return {name: scale / trace.n_samples for name, scale in scales.items()}
+
+
+def same_technology(a: Chip, b: Chip) -> bool:
+    """Whether the figures of two chips are drawn together."""
+    if a.name == b.name:
+        return True
+    others = energy_figures(b)
+    return any(figure.low < figure.high and figure.basis != "assumed" and others.get(name) == figure
+               for name, figure in energy_figures(a).items())
+
+
+def draw(design: Design, n_samples: int, seed: int) -> dict[str, Float64Array]:
+    """Return component -> samples of its figure; a component takes the same ranks for every chip and one seed."""
+    figures = design.figures
+    samples = sample_figures(list(figures.values()), n_samples, seed)
+    return dict(zip(figures, samples, strict=True))
+
+
+def _total(design: Design, figures: Mapping[str, Float64Array]) -> Float64Array:
+    total = np.zeros(len(next(iter(figures.values()))))
+    for name, scale in design.scales.items():
+        total += scale * figures[name]
+    return total
+
+
+def _doubts(designs: tuple[Design, Design], drawn: list[dict[str, Float64Array]], difference: Float64Array, *,
+            same: bool) -> list[Doubt]:
+    """Return the figures that energy is spent on, those first whose measurement leaves least doubt."""
+    found, seen = [], set()
+    for design, samples in zip(designs, drawn, strict=True):
+        for name, figure in design.figures.items():
+            shared = same and name in seen and designs[0].figures.get(name) == figure
+            if design.scales.get(name, 0.0) == 0 or figure.low == figure.high or shared:
+                continue
+            seen.add(name)
+            found.append(Doubt(design.chip.name, name, figure.low, figure.high, unit_of(name), figure.basis,
+                               figure.source, _correlation(samples[name], difference) ** 2,
+                               doubt_left(samples[name], difference)))
+    return sorted(found, key=lambda doubt: (doubt.doubt_left, -doubt.spread_share))
+
+
+def doubt_left(values: Float64Array, difference: Float64Array) -> float:
+    """Return the chance of a wrong choice, were the figure known: the mean over classes of its values."""
+    order = np.argsort(values, kind="stable")
+    parts = np.array_split(difference[order], N_CLASSES)
+    chances = [float(np.mean(part < 0) + 0.5 * np.mean(part == 0)) for part in parts]
+    return float(np.mean([min(chance, 1 - chance) for chance in chances]))
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a component's figure."""
+    return "mW" if name in ("chip_idle", "core_active") else "pJ"
+
+
+def _correlation(a: Float64Array, b: Float64Array) -> float:
+    spread = float(a.std() * b.std())
+    return 0.0 if spread == 0 else float(((a - a.mean()) * (b - b.mean())).mean()) / spread
+
+
+def _described(design: Design, energy: Float64Array) -> dict[str, Any]:
+    low, high = (float(end) for end in np.percentile(energy, PERCENTILES))
+    nominal = design.energy_j
+    return {"name": design.name, "chip": design.chip.name, "samples": design.samples, "accuracy": design.accuracy,
+            "latency_s": design.latency_s, "energy_j": nominal, "low_j": min(low, nominal),
+            "high_j": max(high, nominal)}
