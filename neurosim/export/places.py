@@ -74,6 +74,13 @@ def n_tiles(header: RunHeader) -> int:
     return header.columns * header.rows
 
 
+def port_populations(header: RunHeader) -> set[str]:
+    """Return the populations that sit at a port: the inputs of the network."""
+    slices = [SLICE.fullmatch(text) for core, texts in enumerate(header.core_slices) if header.core_is_port[core]
+              for text in texts]
+    return {found[1] for found in slices if found}
+
+
 def core_of_neurons(header: RunHeader, population: str, size: int) -> Int64Array:
     """Return the core that holds each neuron of a population, int64[neuron]; cores count as in the trace."""
     cores = np.full(size, -1, np.int64)

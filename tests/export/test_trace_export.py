@@ -246,6 +246,37 @@ def test_unfinished_traces_export_what_is_whole(trace_file: Path, tmp_path: Path
     assert export_trace(partial, tmp_path / "a.csv", "csv").n_spikes > 100
 
 
+def without_spikes(trace_file: Path, **provenance: str) -> None:
+    import h5py
+
+    with h5py.File(trace_file, "r+") as file:
+        for group in file["spikes"].values():
+            for column in group.values():
+                column.resize(0, axis=0)
+        for name, text in provenance.items():
+            del file["provenance"][name]
+            file["provenance"].create_dataset(name, data=text, dtype=h5py.string_dtype())
+
+
+def test_what_was_not_recorded_is_not_shown_as_silent(trace_file: Path, tmp_path: Path) -> None:
+    """Inputs never are, graded values only where the run was asked for them."""
+    without_spikes(trace_file, record_graded="False")
+    assert export_trace(trace_file, tmp_path / "a.csv", "csv").groups == ("layer_1", "layer_2.spike")
+    chosen = export_trace(trace_file, tmp_path / "b.csv", "csv", groups=["input"])
+    assert chosen.groups == ("input",) and chosen.n_spikes == 0
+
+
+def test_a_trace_that_recorded_nothing_is_refused(trace_file: Path, tmp_path: Path) -> None:
+    import h5py
+
+    without_spikes(trace_file, record_graded="False")
+    with h5py.File(trace_file, "r+") as file:
+        file["provenance"].create_dataset("record_spikes", data="False", dtype=h5py.string_dtype())
+    with pytest.raises(TraceError, match=r"no spikes were recorded\n.*\n  mend: run again with --record"):
+        export_trace(trace_file, tmp_path / "a.csv", "csv")
+    assert left_over(tmp_path) == []
+
+
 def test_an_open_trace_stays_open(trace_file: Path, tmp_path: Path) -> None:
     with Trace.open(trace_file) as trace:
         export_trace(trace, tmp_path / "a.csv", "csv")
