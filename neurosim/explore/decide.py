@@ -95,7 +95,7 @@ class Comparison:
 
     probability_a : that A takes less energy; of B one minus that
     doubt : the chance that the likelier one is the wrong one
-    saving : B's energy over A's, percentiles 5, 50 and 95
+    ratio : B's energy over A's, percentiles 5, 50 and 95
     figures : those whose measurement would leave least doubt, first
     same_technology : whether the figures were drawn together
     """
@@ -114,9 +114,14 @@ class Comparison:
         return "a" if self.probability_a >= 0.5 else "b"
 
     @property
+    def is_settled(self) -> bool:
+        """Whether so little is in doubt that no measurement is needed."""
+        return self.doubt <= SETTLED
+
+    @property
     def settles(self) -> Doubt | None:
         """The figure whose measurement would settle it; None where nothing is in doubt, or no single one would."""
-        if self.doubt <= SETTLED or not self.figures or self.figures[0].doubt_left > SETTLED:
+        if self.is_settled or not self.figures or self.figures[0].doubt_left > SETTLED:
             return None
         return self.figures[0]
 

@@ -183,6 +183,7 @@
       element("table", {class: "facts"}, ...Object.entries(row.settings).map(([name, value]) => fact(name, value))),
       ...(measured.length ? [element("table", {class: "facts", style: "margin-top:.8rem"}, ...measured)] : []),
       element("p", {class: "muted", style: "margin-top:.8rem"}, "Repeat it: ", button), element("pre", {id: "command"}, row.command));
+    document.getElementById("details").scrollIntoView({block: "nearest"});
     document.querySelectorAll("#points tr.chosen").forEach(each => each.classList.remove("chosen"));
     document.querySelector(`#points tr[data-id="${id}"]`)?.classList.add("chosen");
     front();

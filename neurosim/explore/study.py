@@ -19,6 +19,8 @@ from neurosim.resolve import MAPPING_PREFIX, QUANTIZE_PREFIX, mapping_options, q
 
 CHEAP, DEAR = "analytic", "event"
 INPUT_PREFIX = "input."
+# Parameters whose values are names.
+WORDS = ("chip", "network", "schedule", "numbers")
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,21 @@ def load_study(path: str | Path) -> Study:
     content, located = read_study_file(Path(path))
     parameters = tuple(_parameter(name, spec) for name, spec in content.parameters.items())
     study = Study(Path(path), content, parameters)
+    raise_faults(list(_size_faults(located, study)))        # before anything is written out
     raise_faults([*_name_faults(located, study), *_grid_faults(located, study), *_bound_faults(located, content)])
     return study
+
+
+def _size_faults(located: Located, study: Study) -> Iterator[Fault]:
+    """Yield names that are given as ranges, and ranges of which a grid would take too many values."""
+    is_grid = study.content.search.method == "grid"
+    for item in study.parameters:
+        path = ("parameters", item.name)
+        if item.is_range and item.name in WORDS:
+            yield located.fault(path, "a range", "a list of names", f"write the choices out, as in {item.name}: [a, b]")
+        elif item.is_range and item.steps is None and is_grid and item.n_steps > MAX_POINTS:
+            yield located.fault(path, f"{item.n_steps} values", f"at most {MAX_POINTS} in a grid",
+                                "give a larger step, or a number of `steps`")
 
 
 def _parameter(name: str, spec: ParameterSpec) -> Parameter:
@@ -192,7 +207,6 @@ def _grid_faults(located: Located, study: Study) -> Iterator[Fault]:
     search = study.content.search
     endless = [item for item in study.parameters if item.is_range and item.step is None and item.steps is None
                and (not item.is_integer or item.log)]
-    # Options that name networks and chips are read once each, before the first point.
     if search.method == "grid":
         for item in endless:
             yield located.fault(("parameters", item.name), "a range without steps", "a number of steps, or a step",

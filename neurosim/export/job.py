@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurosim.errors import OptionError, check_choice
+from neurosim.errors import OptionError, TraceError, check_choice
+from neurosim.export.places import port_populations
 from neurosim.export.whole_steps import take, whole_steps
 from neurosim.traces.schema import Float64Array, Int64Array
 from neurosim.traces.trace import Spikes, Trace
 
 BLOCK_ROWS = 2**19              # read at once: 20 MiB
+MAX_NEURONS = 10**8
 NEURON_ROWS = 2**21             # held at once where spikes are put in order of neurons: about 100 MiB
 
 
@@ -162,21 +164,35 @@ def make_job(trace: Trace, groups: Sequence[str] | None = None, samples: int | N
     Raises
     ------
     OptionError     no such group, or a number of samples that the trace does not have
+    TraceError      no spikes were recorded, or more neurons than any chip has
     """
     for group in groups or ():
         check_choice("group", group, trace.spike_groups)
     if samples is not None and (isinstance(samples, bool) or not 1 <= samples <= trace.n_samples):
         raise OptionError(f"samples = {samples!r}", allowed=f"1 to {trace.n_samples}, the samples of {trace.path}")
+    n_neurons = sum(trace.header.population_sizes)
+    if n_neurons > MAX_NEURONS:
+        raise TraceError(f"{trace.path}: /mapping/population_sizes claims {n_neurons} neurons",
+                         allowed=f"up to {MAX_NEURONS}", mend="copy the trace again, or run again")
     chosen = tuple(dict.fromkeys(groups)) if groups else _recorded(trace)
     n_samples = trace.n_samples if samples is None else samples
     return Job(trace, chosen, n_samples) if tell is None else Job(trace, chosen, n_samples, tell)
 
 
 def _recorded(trace: Trace) -> tuple[str, ...]:
-    """Return the groups that were recorded: an empty one of graded values would look as if its neurons were silent."""
-    left_out = trace.provenance.get("record_graded") != "True"
-    return tuple(group for group in trace.spike_groups
-                 if not (left_out and trace.group_kind(group) == "graded" and trace.n_spikes(group) == 0))
+    """Return the groups that were recorded: an empty one of others would look as if its neurons were silent."""
+    graded, spikes = (trace.provenance.get(f"record_{kind}") for kind in ("graded", "spikes"))
+    inputs = port_populations(trace.header)         # data already, which no run records
+
+    def left_out(group: str) -> bool:
+        wanted = graded == "True" if trace.group_kind(group) == "graded" else spikes != "False"
+        return trace.n_spikes(group) == 0 and (not wanted or trace.group_population(group) in inputs)
+
+    found = tuple(group for group in trace.spike_groups if not left_out(group))
+    if not found:
+        raise TraceError(f"{trace.path}: no spikes were recorded", allowed="a trace of a run that records spikes",
+                         mend="run again with --record spikes, packets or all")
+    return found
 
 
 def in_order(blocks: Iterator[Spikes], seen: list[bool]) -> Iterator[Spikes]:

@@ -23,7 +23,7 @@ from neurosim.events import CORE_EVENT_INDEX
 from neurosim.export.job import Job
 from neurosim.export.link_steps import LinkSteps, link_steps
 from neurosim.export.perfetto_stream import Counter, PacketStream, Track
-from neurosim.export.places import core_name, core_of_neurons, link_name, links, router_name
+from neurosim.export.places import check_floor, core_name, core_of_neurons, link_name, links, router_name
 from neurosim.traces.schema import Int64Array
 
 PS_PER_NS = 1000
@@ -34,6 +34,7 @@ CORE_COUNTERS = {"spikes": ("spike_out",), "packets in": ("packet_in",),
 
 def write(job: Job, path: Path) -> None:
     """Write a new Perfetto trace."""
+    check_floor(job.trace.header)
     with open(path, "xb") as file:
         stream = PacketStream(file)
         facts = job.facts()

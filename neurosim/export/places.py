@@ -13,6 +13,7 @@ from neurosim.traces.schema import Int64Array, RunHeader
 SLICE = re.compile(r"(.*)\[(\d+):(\d+)\]", re.DOTALL)
 DIRECTIONS = ("east", "west", "north", "south")
 N_DIRECTIONS = len(DIRECTIONS)
+MAX_TILES = 10**6
 
 
 class Link(NamedTuple):
@@ -20,6 +21,14 @@ class Link(NamedTuple):
 
     number: int
     router: int
+
+
+def check_floor(header: RunHeader) -> None:
+    """Raise TraceError where a core lies on no tile of the chip."""
+    most = n_tiles(header)
+    if most > MAX_TILES or any(not 0 <= int(tile) < most for tile in header.core_tile):
+        raise TraceError(f"/mapping/core_tile has a tile outside of {header.columns} x {header.rows}",
+                         allowed=f"0 to {most - 1}, and at most {MAX_TILES} tiles", mend="run again")
 
 
 def core_name(header: RunHeader, core: int) -> str:
@@ -63,6 +72,13 @@ def link_routers(header: RunHeader, n_links: int) -> Int64Array:
 def n_tiles(header: RunHeader) -> int:
     """Return the tiles of the chip."""
     return header.columns * header.rows
+
+
+def port_populations(header: RunHeader) -> set[str]:
+    """Return the populations that sit at a port: the inputs of the network."""
+    slices = [SLICE.fullmatch(text) for core, texts in enumerate(header.core_slices) if header.core_is_port[core]
+              for text in texts]
+    return {found[1] for found in slices if found}
 
 
 def core_of_neurons(header: RunHeader, population: str, size: int) -> Int64Array:

@@ -110,7 +110,7 @@ def compare(subject: Subject, samples: int, accuracy_samples: int | None) -> Row
     assert summary.latency.per_sample is not None and summary.latency.per_token is not None
     assert classified.summary.accuracy is not None and summary.binding is not None
     energy = summary.energy
-    return Row(subject.label, subject.chip, "", classified.summary.accuracy, summary.cores_used, chip.n_cores,
+    return Row(subject.label, subject.chip, "", classified.summary.accuracy, summary.cores_used, chip.n_grid_cores,
                summary.binding, summary.utilisation[summary.binding].max, summary.packets / samples,
                summary.latency.per_sample.mean, summary.latency.per_token.mean, energy.total_j / samples,
                energy.interval_low_j / samples, energy.interval_high_j / samples, energy.static_j / samples,

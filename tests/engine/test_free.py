@@ -346,7 +346,7 @@ def test_options_that_do_not_suit_the_chip() -> None:
         RunOptions(arrival_jitter_ps=-1)
     with pytest.raises(OptionError, match="most_jobs = 0"):
         RunOptions(most_jobs=0)
-    with pytest.raises(CapabilityError, match=r"'a' \(model lif\): decays or rests"):
+    with pytest.raises(OptionError, match="quantise it first"):
         one(free, [[1]], "compiled", numbers="fixed")
 
 

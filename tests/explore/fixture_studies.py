@@ -12,7 +12,7 @@ source: {network}
 chip: generic-mesh
 input: {data}:inputs
 labels: {data}:labels
-numbers: float64
+numbers: fixed
 parameters:
   mapping.max_neurons_per_core: [1, 2, 5]
   core.max_neurons: [2, 8]

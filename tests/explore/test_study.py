@@ -61,6 +61,8 @@ def test_a_command_repeats_a_point(tmp_path: Path) -> None:
     ("parameters: {seed: [1]}\nsearch: {method: magic}", ("s.yaml:5: search.method = magic",)),
     ("parameters: {noc.link_cycle_ns: {low: 1.0, high: 2.0}}\nsearch: {method: grid}", ("a grid needs `steps`",)),
     ("parameters: {seed: {low: 0, high: 999}}\nsearch: {method: grid, points: 10}", ("more than 10 points",)),
+    ("parameters: {seed: {low: 0, high: 9999999999}}\nsearch: {method: grid}", ("at most 100000 in a grid",)),
+    ("parameters: {numbers: {low: 0, high: 9}}", ("a list of names",)),
     ("parameters: {seed: [1]}\npoints: 4", ("unknown key",)),
 ])
 def test_faults_name_line_field_and_mend(tmp_path: Path, text: str, expected: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import signal
 import sys
 import time
@@ -198,6 +199,40 @@ def test_a_neuron_that_is_none_is_refused(trace_file: Path, tmp_path: Path) -> N
         export_trace(trace_file, tmp_path / "a.nwb", "nwb")
 
 
+@pytest.mark.parametrize("table, entry, value", [
+    ("population_names", 1, 7), ("population_sizes", 1, -1), ("population_sizes", 1, 10**12),
+    ("population_sizes", 2, "x"), ("output_names", 0, {}),
+    ("output_kind", 0, 3), ("output_population", 0, 99), ("core_slices", 0, [5]),
+])
+@pytest.mark.parametrize("name", ["csv", "sonata"])
+def test_headers_that_cannot_be_are_refused(table: str, entry: int, value: object, name: str, trace_file: Path,
+                                            tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(trace_file, "r+") as file:
+        rows_ = json.loads(file[f"mapping/{table}"].asstr()[()])
+        rows_[entry] = value
+        del file[f"mapping/{table}"]
+        file["mapping"].create_dataset(table, data=json.dumps(rows_), dtype=h5py.string_dtype())
+    with pytest.raises(TraceError):
+        export_trace(trace_file, tmp_path / "out", name)
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize("change", [("run", "columns", 0), ("run", "rows", "zz"), ("mapping", "core_tile", 10**12)])
+def test_floors_that_cannot_be_are_refused(change: tuple[str, str, Any], trace_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("perfetto", reason="the extra `export` is not installed")
+    import h5py
+
+    with h5py.File(trace_file, "r+") as file:
+        if change[0] == "run":
+            file["run"].attrs[change[1]] = change[2]
+        else:
+            file[f"mapping/{change[1]}"][3] = change[2]
+    with pytest.raises(TraceError):
+        export_trace(trace_file, tmp_path / "out", "perfetto")
+
+
 def test_unfinished_traces_export_what_is_whole(trace_file: Path, tmp_path: Path) -> None:
     import h5py
 
@@ -209,6 +244,37 @@ def test_unfinished_traces_export_what_is_whole(trace_file: Path, tmp_path: Path
         export_trace(partial.rename(partial.with_name("renamed.h5")), tmp_path / "a.csv", "csv")
     partial = partial.with_name("renamed.h5").rename(partial)
     assert export_trace(partial, tmp_path / "a.csv", "csv").n_spikes > 100
+
+
+def without_spikes(trace_file: Path, **provenance: str) -> None:
+    import h5py
+
+    with h5py.File(trace_file, "r+") as file:
+        for group in file["spikes"].values():
+            for column in group.values():
+                column.resize(0, axis=0)
+        for name, text in provenance.items():
+            del file["provenance"][name]
+            file["provenance"].create_dataset(name, data=text, dtype=h5py.string_dtype())
+
+
+def test_what_was_not_recorded_is_not_shown_as_silent(trace_file: Path, tmp_path: Path) -> None:
+    """Inputs never are, graded values only where the run was asked for them."""
+    without_spikes(trace_file, record_graded="False")
+    assert export_trace(trace_file, tmp_path / "a.csv", "csv").groups == ("layer_1", "layer_2.spike")
+    chosen = export_trace(trace_file, tmp_path / "b.csv", "csv", groups=["input"])
+    assert chosen.groups == ("input",) and chosen.n_spikes == 0
+
+
+def test_a_trace_that_recorded_nothing_is_refused(trace_file: Path, tmp_path: Path) -> None:
+    import h5py
+
+    without_spikes(trace_file, record_graded="False")
+    with h5py.File(trace_file, "r+") as file:
+        file["provenance"].create_dataset("record_spikes", data="False", dtype=h5py.string_dtype())
+    with pytest.raises(TraceError, match=r"no spikes were recorded\n.*\n  mend: run again with --record"):
+        export_trace(trace_file, tmp_path / "a.csv", "csv")
+    assert left_over(tmp_path) == []
 
 
 def test_an_open_trace_stays_open(trace_file: Path, tmp_path: Path) -> None:

@@ -21,17 +21,19 @@ def compare(
     samples: Annotated[int, typer.Option("--samples", metavar="N", help="Samples of the chips' figures.")] = 20_000,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the samples.")] = 0,
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compare two runs under the uncertainty of their chips' figures."""
-    from neurosim.cli.output import print_json
+    from neurosim.cli.output import print_json, progress_bar
     from neurosim.explore import compare as compare_designs
     from neurosim.explore import duty
 
-    found = compare_designs(trace_a, trace_b, n_samples=samples, seed=seed)
-    duties = [] if rate is None else [duty(path, rate, n_samples=samples, seed=seed) for path in (trace_a, trace_b)]
+    with progress_bar("comparing", quiet=quiet):
+        found = compare_designs(trace_a, trace_b, n_samples=samples, seed=seed)
+        duties = [] if rate is None else [duty(path, rate, n_samples=samples, seed=seed) for path in (trace_a, trace_b)]
     if json:
         print_json({**found.to_json(), **({"duty": [each.to_json() for each in duties]} if duties else {})})
-    else:
+    elif not quiet:
         print("\n".join([*_comparison(found), *_duties(duties)]))
 
 
@@ -45,14 +47,16 @@ def _comparison(found: Comparison) -> list[str]:
     likelier = found.likelier.upper()
     drawn = "drawn together: one technology" if found.same_technology else "drawn independently: two technologies"
     low, middle, high = found.ratio
-    sure = percent(max(found.probability_a, 1 - found.probability_a))
+    sure = "more than 99.9 %" if 0 < found.doubt < 1e-3 else percent(1 - found.doubt)
     lines = [table(rows, ["", "run", "chip", "energy", "low", "high", "latency", "accuracy"]), "",
              f"{likelier} takes less energy with probability {sure} (figures {drawn})",
              f"B takes {middle:.3g} times the energy of A, {low:.3g} to {high:.3g} in nine cases of ten"]
     if found.settles is not None:
         lines.append(f"measuring {found.settles.figure} of {found.settles.chip} would settle it: a doubt of "
                      f"{percent(found.doubt)} would become {percent(found.settles.doubt_left)}")
-    elif found.doubt > 0 and found.figures:
+    elif found.is_settled:
+        lines.append("that is settled as it is: no figure needs to be measured for it")
+    elif found.figures:
         first = found.figures[0]
         lines.append(f"the figure that matters most is {first.figure} of {first.chip}: measured, a doubt of "
                      f"{percent(found.doubt)} would become {percent(first.doubt_left)}")
