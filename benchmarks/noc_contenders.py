@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from neurosim.engine.compiled import CompiledMachine, prepare
 from neurosim.engine.contract import RunOptions
-from neurosim.engine.reference import ARRIVAL, Chip, Packet, phase
+from neurosim.engine.reference import Chip
+from neurosim.engine.reference_network import ARRIVAL, Packet, phase
 from neurosim.kernel import driver
 from neurosim.machine import (
     UNLIMITED,

@@ -153,7 +153,7 @@ def price(
     chip_counts : events booked per chip
     n_active_cores : cores in use, 0 to chip.n_cores of each chip
     time_s : duration of the run in seconds
-    n_chips : chips in use, at least 1; each draws `chip_idle`
+    n_chips : chips in use, at least 1; each draws `chip_idle`, and `clock` where it has one
     n_samples : samples of the interval, at least 1
     seed : of the samples; the same figure takes the same draws in every bill, so that bills can be compared
 
@@ -176,7 +176,8 @@ def price(
     for name, n_units in (("chip_idle", n_chips), ("core_active", n_active_cores)):
         quantities[name], scales[name] = n_units, n_units * W_PER_MW * time_s
     if chip.power.clock is not None:
-        quantities["clock"], scales["clock"] = 1, chip.power.clock.frequency_mhz * W_PER_MW * time_s
+        quantities["clock"] = n_chips
+        scales["clock"] = n_chips * chip.power.clock.frequency_mhz * W_PER_MW * time_s
     rows = tuple(_row(name, figure, quantities[name], scales[name]) for name, figure in figures.items())
     totals = np.array([scales[name] for name in figures]) @ sample_figures(list(figures.values()), n_samples, seed)
     low, high = (float(end) for end in np.percentile(totals, PERCENTILES))

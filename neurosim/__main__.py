@@ -1,6 +1,19 @@
-"""`python -m neurosim`: the command line."""
+"""`python -m neurosim`: the command line, as `neurosim` starts it."""
 
-from neurosim.cli.main import main
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Load the program and run it; Ctrl-C ends it cleanly even while it loads."""
+    try:
+        from neurosim.cli.main import main as run
+    except KeyboardInterrupt:
+        print("neurosim: interrupted", file=sys.stderr)
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -231,8 +231,10 @@ def find_calibration(found: Resolved, data: ArrayLike | str | Path | None, label
 def with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
     """Return the network with formats, and where they come from."""
     from neurosim.calibrate import quantized
+    from neurosim.mapping import check_operations
     from neurosim.mapping.rewrite import rewritten
 
+    check_operations(found.network, found.chip, found.mapping)     # plainer than a format that the chip does not have
     network = rewritten(found.network, found.mapping, found.chip)
     if network.is_quantised:
         return found._replace(network=network), "formats of the network file"

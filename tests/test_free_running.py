@@ -71,6 +71,7 @@ def test_from_the_command_line_to_a_trace(program: Program, files: tuple[Path, P
         ends = opened.steps("end_ps").reshape(4, 15)
         assert (ends[:, :-1] == data()["times_ps"][:, 1:]).all()
         assert opened.packet_blocks() and opened.n_packets > 0
+    assert "a free-running chip has no time steps" in program("report", trace, "--floorline").out
     summary = json.loads(program("report", trace, "--json").out)
     assert summary["order_dependent"] is True and summary["order_study"] is None
     assert summary["packet_check"]["conserved"] is True

@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.__main__", "neurosim.warm"),
     ("neurosim.cli",),
     ("neurosim.advisor", "neurosim.explore"),
-    ("neurosim.api", "neurosim.profiling", "neurosim"),
+    ("neurosim.api", "neurosim.doctor", "neurosim.profiling", "neurosim"),
     ("neurosim.run_data",),
     ("neurosim.resolve", "neurosim.calibrate"),
     ("neurosim.scenario",),
@@ -55,7 +55,7 @@ NEVER: dict[str, tuple[str, ...]] = {
 
 # Library -> the modules that may import it.
 EDGES: dict[str, tuple[str, ...]] = {
-    "simpy": ("neurosim.engine.reference",),
+    "simpy": ("neurosim.engine.reference", "neurosim.engine.reference_network"),
     "networkx": ("neurosim.graph", "neurosim.mapping.*", "neurosim.noc.topology"),
     # neurosim.data_files, neurosim.recordings: users keep their data in HDF5, and nothing else reads it at the edge.
     "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.files.*", "importers.netx",

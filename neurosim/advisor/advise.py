@@ -16,7 +16,7 @@ from neurosim import api
 from neurosim.advisor.candidates import Candidate, codings, notes, partitions, rewrites, together
 from neurosim.advisor.measure import Measurement, measure
 from neurosim.advisor.result import Advice, Row, best_first, loses
-from neurosim.errors import InputError, OptionError, check_choice
+from neurosim.errors import MappingError, NeurosimError, OptionError, check_choice
 from neurosim.graph import Network
 from neurosim.mapping.rewrites.sigma_delta import why_not
 from neurosim.resolve import Resolved, resolve
@@ -127,7 +127,9 @@ def _attempt(question: _Question, candidate: Candidate, timed: int, first: Measu
         if question.numbers == "fixed":
             found, _ = api.with_formats(found, question.data)
         return measure(found, candidate, question.data, question.numbers, timed, first)
-    except InputError as error:
+    except NeurosimError as error:
+        if first is None and not isinstance(error, MappingError):       # what was given wrongly is no answer
+            raise
         row = Row(candidate.name, candidate.settings, candidate.changes, False, str(error).splitlines()[0])
         return Measurement(row)
 

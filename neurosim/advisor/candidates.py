@@ -78,7 +78,7 @@ def partitions(network: Network, options: MappingOptions, chip: Chip, given: Row
     found: list[Candidate] = []
     if not given.fits or given.cores is None:
         return found
-    n_more = min(2 * given.cores, chip.n_cores)
+    n_more = min(2 * given.cores, chip.n_grid_cores)
     if options.strategy == "pack" and not options.cores:
         found.append(_EVENED)
     if n_more > given.cores and not options.cores:

@@ -14,7 +14,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from neurosim.cli.commands import check, chips, compare, export, import_, map, quantize, report, run, sweep, validate
+from neurosim.cli.commands import (
+    check,
+    chips,
+    compare,
+    doctor,
+    export,
+    import_,
+    map,
+    quantize,
+    report,
+    run,
+    sweep,
+    validate,
+)
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 # What the user can mend by naming another file; any other OSError (disk full, I/O error) means a failed run.
@@ -43,7 +56,7 @@ class Commands(TyperGroup):
             raise typer.Exit(_exit_code(error)) from None
 
 
-app = typer.Typer(name="neurosim", cls=Commands, no_args_is_help=True, rich_markup_mode=None, add_completion=False,
+app = typer.Typer(name="neurosim", cls=Commands, no_args_is_help=True, rich_markup_mode=None,
                   pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 
 
@@ -67,6 +80,7 @@ def options(
 app.command("chips")(chips.chips)
 app.command("check")(check.check)
 app.command("compare")(compare.compare)
+app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
 app.command("import")(import_.import_network)
 app.command("map")(map.map_network)

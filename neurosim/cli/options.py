@@ -19,3 +19,4 @@ Schedule = Annotated[str | None, typer.Option("--schedule", metavar="NAME", help
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the placement and the engine.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that exists.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no report and no progress.")]

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from neurosim.errors import OptionError
-
 Progress = Callable[[int, int], None]
 
 
@@ -31,40 +29,45 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
 
 def check_output(path: Path | None, *, force: bool) -> None:
     """Raise OptionError if `path` cannot be written, before anything else is done."""
-    from neurosim.traces.guarded_file import refuse_special
+    from neurosim.traces.guarded_file import check_new_file
 
-    if path is None:
-        return
-    if path.is_dir():
-        raise OptionError(f"{path}: is a directory", mend="give the name of a file")
-    refuse_special(path)
-    if not path.parent.is_dir():
-        raise OptionError(f"{path}: the folder {path.parent} does not exist", mend="create it, or give another path")
-    if path.exists() and not force:
-        raise OptionError(f"{path}: exists", allowed="a file that does not exist",
-                          mend="give another path, or overwrite it with --force")
+    if path is not None:
+        check_new_file(path, force=force)
 
 
 @contextmanager
 def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress | None]:
-    """Yield a function to call with (done, in all), or None where nobody looks: quiet, or stderr is no terminal."""
+    """Yield a function to call with (done, in all), or None where nobody looks: quiet, or stderr is no terminal.
+
+    A bar that is never told anything moves to and fro beside the time gone by.
+    """
     if quiet or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
+               TimeElapsedColumn(), TextColumn("{task.fields[left]}"), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None, rate="")
+        task = bar.add_task(label, total=None, count="", left="")
 
         def tell(n_done: int, n_total: int) -> None:
             speed = bar.tasks[task].speed
-            bar.update(task, completed=n_done, total=n_total, rate=f"{speed:.1f}/s" if speed else "")
+            rate = f", {short(speed)}/s" if speed else ""
+            bar.update(task, completed=n_done, total=n_total, count=f"{short(n_done)} of {short(n_total)}{rate}",
+                       left="left")
 
         yield tell
+
+
+def short(number: float) -> str:
+    """Return a count in at most four digits: 950, 12.3k, 4.6M; fractions below ten."""
+    for factor, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if number >= factor:
+            return f"{number / (1e3 if letter == 'k' else factor):.1f}{letter}"
+    return f"{number:.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"
 
 
 def _is_number(cell: str) -> bool:

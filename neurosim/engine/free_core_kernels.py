@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.engine.arrival_kernels import arrival_delay
-from neurosim.engine.free_network_kernels import enter
 from neurosim.engine.free_neuron_kernels import deliver, update_touched
+from neurosim.engine.free_packet_kernels import inject_due, send
 from neurosim.engine.free_state_kernels import (
     A_EXP,
     A_MODE,
@@ -15,23 +14,10 @@ from neurosim.engine.free_state_kernels import (
     A_PS,
     A_READOUT,
     A_SUMMED,
-    ARRIVAL,
     CREDIT,
-    DRAW_KEY,
     F_INPUT_PORT,
-    F_JITTER,
-    F_RECORDS_PACKETS,
-    K_BOOKED,
-    K_CORE,
-    K_FLITS,
-    K_INJECT,
     K_LEFT,
-    K_NEXT,
-    K_ORDINAL,
-    K_PLACE,
     K_ROW,
-    K_TREE,
-    N_ARRIVALS,
     N_IN_FLIGHT,
     N_NEXT,
     N_PACKET,
@@ -41,40 +27,27 @@ from neurosim.engine.free_state_kernels import (
     N_SINK,
     N_SPIKES,
     ON_CREDIT,
-    ON_INJECT,
-    ON_LATE,
     ON_SERVE,
     Q_FIRST,
     Q_FREE,
     Q_LAST,
-    Q_PENDING,
-    Q_PENDING_LAST,
     ROW,
     ROW_NEURON,
     ROW_OUTPUT,
     SERVE,
     give_node,
     give_packet,
-    is_before,
     push,
     row_from,
-    take_node,
-    take_packet,
 )
 from neurosim.engine.tables import (
     C_IS_PORT,
-    C_PACKET_OUT,
     C_SPIKE_OUT,
     D_CONV,
-    D_CORE,
     D_DENSE,
-    D_LOCAL,
     D_SERVICE,
     D_SPARSE,
     D_WORDS,
-    K_HOPS_CHIP,
-    K_HOPS_EW,
-    K_HOPS_NS,
     P_FIRST_OUTPUT,
     P_FIRST_ROW,
     P_INPUT_START,
@@ -88,108 +61,25 @@ from neurosim.engine.tables import (
     S_START,
     S_STOP,
 )
-from neurosim.engine.tables import K_FLITS as TABLE_FLITS
-from neurosim.engine.tables import K_TREE as TABLE_TREE
 from neurosim.engine.time_kernels import (
-    CHIP_HOP,
     DENDRITE,
-    FLIT_CHIP_HOP,
-    FLIT_HOP_EW,
-    FLIT_HOP_NS,
-    HOP_EW,
-    HOP_NS,
-    INPUT_PACKET,
     MODE_UPDATE,
     OUTPUT_PACKET,
     PACKET_IN,
-    PACKET_OUT,
     SPIKE_OUT,
     SYNAPSE_CONV,
     SYNAPSE_DENSE,
     SYNAPSE_READ,
     SYNAPSE_SPARSE,
-    TILE_LOCAL,
 )
 from neurosim.events import CORE_EVENT_INDEX
-from neurosim.kernel import part
+from neurosim.kernel import inlined, part
 from neurosim.machine import TICKED
 from neurosim.noc.kernels import CORE_IN_PACKETS, N_TILES
 from neurosim.noc.kernels import CREDIT as CREDIT_TIME
 
 ADVANCE_EXP, ADVANCE_MULTIPLY = CORE_EVENT_INDEX["advance_exp"], CORE_EVENT_INDEX["advance_multiply"]
 
-
-# --- arrivals --------------------------------------------------------------------------------------------------------
-
-@part
-def arrive(tables, free, state, output, node, now):
-    """A packet is out of the network; it may come late by what is drawn for it."""
-    packet, sink = state.node[node, N_PACKET], state.node[node, N_SINK]
-    if free.scalar[F_JITTER] > 0 and tables.core[tables.destination[sink, D_CORE], C_IS_PORT] == 0:
-        delay = arrival_delay(state.counter[DRAW_KEY], state.packet[packet, K_INJECT], state.packet[packet, K_PLACE],
-                              state.packet[packet, K_ORDINAL], sink, free.scalar[F_JITTER])
-        if delay > 0:
-            push(state.heap, state.counter, now + delay, ARRIVAL, ON_LATE, node)
-            return
-    accept(tables, free, state, output, node, now)
-
-
-@part
-def accept(tables, free, state, output, node, now):
-    """A packet has arrived: it becomes a job of its core."""
-    packet, sink = state.node[node, N_PACKET], state.node[node, N_SINK]
-    row = state.packet[packet, K_BOOKED]
-    started = output.times[row] if row > 0 else np.int64(0)
-    output.network[row] = max(output.network[row], now - started)
-    if free.scalar[F_RECORDS_PACKETS] != 0:
-        at = state.counter[N_ARRIVALS]
-        output.arrival[at, 0], output.arrival[at, 1] = row, state.packet[packet, K_INJECT]
-        output.arrival[at, 2], output.arrival[at, 3] = state.packet[packet, K_PLACE], state.packet[packet, K_ORDINAL]
-        output.arrival[at, 4], output.arrival[at, 5] = state.packet[packet, K_ROW], sink
-        output.arrival[at, 6] = now
-        state.counter[N_ARRIVALS] = at + 1
-    put(state, tables.destination[sink, D_CORE], node, now)
-
-
-@part
-def put(state, core, node, now):
-    """Enter a job of a core, in order of (arrival, ticks and tokens first, packet id)."""
-    nodes, packet = state.node, state.node[node, N_PACKET]
-    nodes[node, N_SINCE] = now
-    before = state.core[core, Q_LAST]
-    while before >= 0 and nodes[before, N_SINCE] == now and _is_job_before(state, packet, nodes[before, N_PACKET]):
-        before = nodes[before, N_PREVIOUS]
-    following = state.core[core, Q_FIRST] if before < 0 else nodes[before, N_NEXT]
-    nodes[node, N_PREVIOUS], nodes[node, N_NEXT] = before, following
-    if before < 0:
-        state.core[core, Q_FIRST] = node
-    else:
-        nodes[before, N_NEXT] = node
-    if following < 0:
-        state.core[core, Q_LAST] = node
-    else:
-        nodes[following, N_PREVIOUS] = node
-    if state.core[core, Q_FREE] <= now:
-        push(state.heap, state.counter, now, SERVE, ON_SERVE, core)
-
-
-@part
-def _is_job_before(state, packet, other):
-    """Return whether a job goes before another one of the same arrival; ticks and tokens have packet -1."""
-    if other < 0:
-        return False
-    return packet < 0 or is_before(state.packet, packet, other)
-
-
-@part
-def put_clock(state, core, number, now):
-    """Enter a tick, or token `number` at the input port."""
-    node = take_node(state.node, state.counter)
-    state.node[node, N_PACKET], state.node[node, N_POSITION] = -1, number
-    put(state, core, node, now)
-
-
-# --- jobs ------------------------------------------------------------------------------------------------------------
 
 @part
 def serve(tables, network, free, fixed, sample, state, output, core, now):
@@ -286,7 +176,7 @@ def _inject_inputs(tables, state, sample, token, now):
         while not 0 <= column - tables.population[population, P_INPUT_START] < _input_size(tables, population):
             population += 1
         row = tables.population[population, P_FIRST_ROW] + column - tables.population[population, P_INPUT_START]
-        clock = _send(tables, state, port, row, sample.value[entry], clock)
+        clock = send(tables, state, port, row, sample.value[entry], clock)
     return clock
 
 
@@ -328,7 +218,7 @@ def _fire(tables, free, state, output, core, index, n, start, clock):
             output.core_counts[booked, core, SPIKE_OUT] += 1
             if free.recorded[first_output + number]:
                 _record(state, output, booked, first_output + number, neuron, clock, value)
-            clock = _send(tables, state, core, first_row + neuron * n_outputs + number, value, clock)
+            clock = send(tables, state, core, first_row + neuron * n_outputs + number, value, clock)
     counts[tables.slice_[index, S_EVENT_ACTIVE]] += n_active
     counts[tables.slice_[index, S_EVENT_INACTIVE]] += n - n_active
     counts[MODE_UPDATE] += n_active * tables.population[population, P_N_MODES]
@@ -337,7 +227,7 @@ def _fire(tables, free, state, output, core, index, n, start, clock):
     return clock
 
 
-@part
+@inlined
 def _read_out(free, output, population, neuron, value, row):
     """Keep what a neuron of a read-out says, or count its spike."""
     column = free.population[population, A_READOUT]
@@ -350,7 +240,7 @@ def _read_out(free, output, population, neuron, value, row):
         output.read[row, column + neuron] = 1
 
 
-@part
+@inlined
 def _record(state, output, row, number, neuron, time, value):
     """Keep an output that fires."""
     at = state.counter[N_SPIKES]
@@ -358,85 +248,3 @@ def _record(state, output, row, number, neuron, time, value):
     output.spike[at, 2], output.spike[at, 3] = neuron, time
     output.value[at] = np.float64(value)
     state.counter[N_SPIKES] = at + 1
-
-
-# --- packets ---------------------------------------------------------------------------------------------------------
-
-@part
-def _send(tables, state, core, row, value, clock):
-    """Make the packets of an output row, one after the other; return when the last one is injected."""
-    ordinal = state.fired[row]
-    state.fired[row] = ordinal + 1
-    for index in range(tables.row_start[row], tables.row_start[row + 1]):
-        clock += tables.core[core, C_PACKET_OUT]
-        packet = take_packet(state.packet, state.counter)
-        made = state.packet[packet]
-        made[K_INJECT], made[K_PLACE], made[K_ORDINAL] = clock, index, ordinal
-        made[K_ROW], made[K_CORE] = row, core
-        made[K_LEFT] = tables.destination_start[index + 1] - tables.destination_start[index]
-        made[K_FLITS], made[K_TREE] = tables.packet[index, TABLE_FLITS], tables.packet[index, TABLE_TREE]
-        made[K_NEXT] = -1
-        state.value[packet] = value
-        if state.core[core, Q_PENDING] < 0:
-            state.core[core, Q_PENDING] = packet
-        else:
-            state.packet[state.core[core, Q_PENDING_LAST], K_NEXT] = packet
-        state.core[core, Q_PENDING_LAST] = packet
-    return clock
-
-
-@part
-def inject_due(tables, network, free, state, output, core, now):
-    """Inject the packets of a core whose time has come, and have the next one wait for its own."""
-    packet = state.core[core, Q_PENDING]
-    while packet >= 0 and state.packet[packet, K_INJECT] <= now:
-        following = state.packet[packet, K_NEXT]
-        state.core[core, Q_PENDING] = following
-        _inject(tables, network, free, state, output, core, packet, now)
-        packet = following
-    if packet >= 0:
-        push(state.heap, state.counter, state.packet[packet, K_INJECT], ARRIVAL, ON_INJECT, core)
-
-
-@part
-def _inject(tables, network, free, state, output, core, packet, now):
-    """Inject a packet: into its own core where that skips the network, and into the router."""
-    index, row = state.packet[packet, K_PLACE], state.counter[ROW]
-    first, stop = tables.destination_start[index], tables.destination_start[index + 1]
-    state.packet[packet, K_BOOKED] = row
-    state.counter[N_IN_FLIGHT] += stop - first
-    n_far, far = np.int64(0), np.int64(-1)
-    for sink in range(first, stop):
-        if not tables.destination[sink, D_LOCAL]:
-            n_far += 1
-            far = sink
-            continue
-        node = take_node(state.node, state.counter)
-        state.node[node, N_PACKET], state.node[node, N_SINK] = packet, sink
-        arrive(tables, free, state, output, node, now)
-    _count_packet(tables, output, core, index, n_far, row)
-    if n_far > 0:
-        node = take_node(state.node, state.counter)
-        state.node[node, N_PACKET], state.node[node, N_SINK] = packet, far
-        tree = state.packet[packet, K_TREE]
-        state.node[node, N_POSITION] = tree if tree >= 0 else network.core_tile[core]
-        enter(network, tables.destination, state, node, 4 * network.scalar[N_TILES] + core, now)
-
-
-@part
-def _count_packet(tables, output, core, index, n_far, row):
-    """Book a packet at its source and on its way."""
-    counts = output.chip_counts[row]
-    if n_far > 0:
-        flits = tables.packet[index, TABLE_FLITS]
-        counts[HOP_EW] += tables.packet[index, K_HOPS_EW]
-        counts[HOP_NS] += tables.packet[index, K_HOPS_NS]
-        counts[FLIT_HOP_EW] += tables.packet[index, K_HOPS_EW] * flits
-        counts[FLIT_HOP_NS] += tables.packet[index, K_HOPS_NS] * flits
-        counts[CHIP_HOP] += tables.packet[index, K_HOPS_CHIP]
-        counts[FLIT_CHIP_HOP] += tables.packet[index, K_HOPS_CHIP] * flits
-        counts[TILE_LOCAL] += n_far
-    if tables.core[core, C_IS_PORT]:
-        counts[INPUT_PACKET] += 1
-    else:
-        output.core_counts[row, core, PACKET_OUT] += 1

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.engine.free_core_kernels import accept, arrive, inject_due, put_clock, serve
+from neurosim.engine.free_core_kernels import serve
 from neurosim.engine.free_network_kernels import enter, grant, read_next, take_credit
+from neurosim.engine.free_packet_kernels import accept, arrive, inject_due, put_clock
 from neurosim.engine.free_state_kernels import (
     ARRIVAL,
     F_INPUT_PORT,

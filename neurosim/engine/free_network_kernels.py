@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
-"""Routers and links of a free-running chip, event by event: the compiled twin of `reference.Routers`.
+"""Routers and links of a free-running chip, event by event: the compiled twin of `reference_network.Routers`.
 
 Slower per hop than `noc.kernels`, which carries all packets of a time step at once: here a packet may leave at any
 moment, whenever a core has done what came before. The semantics are the same, and so are the tables.

@@ -30,7 +30,7 @@ from neurosim.engine.tables import (
     S_START,
     S_STOP,
 )
-from neurosim.kernel import part
+from neurosim.kernel import inlined, part
 from neurosim.machine import (
     CONVOLUTION,
     DENSE,
@@ -54,6 +54,9 @@ from neurosim.models.registry import update
 from neurosim.numbers import shift_right
 
 MAX_OPERATOR = 1
+# What `_place_of` returns: port operator; charge and neuron id of neuron 0; 1 where zero weights are skipped; the job's
+# stamp; of a fixed-point run, conversion of neuron 0 and rounding
+(INTO_OPERATOR, INTO_CHARGE, INTO_NEURON, INTO_SKIPS_ZERO, INTO_STAMP, INTO_CONVERSION, INTO_ROUNDING) = range(7)
 
 
 @part
@@ -81,34 +84,48 @@ def deliver(tables, free, fixed, state, projections, neuron, value, index):
 @part
 def _add_row(tables, free, fixed, state, projection, population, neuron, value, start, stop, n_touched):
     """Add the synapses of one source neuron into target neurons `start` to `stop` - 1; return the touched ones."""
-    size, kind = tables.population[population, P_SIZE], tables.projection[projection, J_KIND]
-    first = tables.projection[projection, J_WEIGHT_START]
+    kind, first = tables.projection[projection, J_KIND], tables.projection[projection, J_WEIGHT_START]
+    into = _place_of(tables, free, fixed, state, projection, population)
     if kind == DENSE:
+        at = first + neuron * tables.population[population, P_SIZE]
         for post in range(start, stop):
-            n_touched = _add(tables, free, fixed, state, projection, population, post,
-                             tables.weights[first + neuron * size + post], value, n_touched)
+            n_touched = _add(fixed, state.charge, state.mark, state.touched, into, post, tables.weights[at + post],
+                             value, n_touched)
     elif kind == SPARSE:
         pointer = tables.projection[projection, J_POINTER_START] + neuron
         for synapse in range(first + tables.row_pointer[pointer], first + tables.row_pointer[pointer + 1]):
             post = np.int64(tables.targets[synapse])
             if start <= post < stop:
-                n_touched = _add(tables, free, fixed, state, projection, population, post, tables.weights[synapse],
+                n_touched = _add(fixed, state.charge, state.mark, state.touched, into, post, tables.weights[synapse],
                                  value, n_touched)
     elif kind == ONE_TO_ONE:
         if start <= neuron < stop:
-            n_touched = _add(tables, free, fixed, state, projection, population, neuron,
+            n_touched = _add(fixed, state.charge, state.mark, state.touched, into, neuron,
                              tables.weights[first + neuron], value, n_touched)
     elif kind == CONVOLUTION:
-        n_touched = _add_taps(tables, free, fixed, state, projection, population, neuron, value, start, stop,
-                              n_touched)
+        geometry = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
+        n_touched = _add_taps(fixed, state.charge, state.mark, state.touched, into, geometry, tables.weights[first:],
+                              neuron, value, start, stop, n_touched)
     return n_touched
 
 
 @part
-def _add_taps(tables, free, fixed, state, projection, population, neuron, value, start, stop, n_touched):
+def _place_of(tables, free, fixed, state, projection, population):
+    """Return what all synapses of a projection have in common, see INTO_…; looked up once, since calls are many."""
+    size, port = tables.population[population, P_SIZE], tables.projection[projection, J_PORT]
+    operator = np.int64(tables.port_operator[tables.population[population, P_PORT_START] + port])
+    conversion, rounding = np.int64(0), np.int64(0)
+    if fixed is not None:
+        conversion = fixed.conversion_start[projection]
+        rounding = fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING]
+    return (operator, tables.population[population, P_CHARGE_START] + port * size,
+            tables.population[population, P_FIRST_NEURON], free.scalar[F_SKIPS_ZERO], state.counter[STAMP], conversion,
+            rounding)
+
+
+@part
+def _add_taps(fixed, charge, mark, touched, into, geometry, weights, neuron, value, start, stop, n_touched):
     """Add what a pixel brings under every tap of a kernel; each neuron lies under one tap at most."""
-    geometry = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
-    first = tables.projection[projection, J_WEIGHT_START]
     n_in = geometry[GEOMETRY_IN_SHAPE] // geometry[GEOMETRY_GROUPS]
     n_out = geometry[GEOMETRY_OUT_SHAPE]
     n_out_group = n_out // geometry[GEOMETRY_GROUPS]
@@ -124,35 +141,33 @@ def _add_taps(tables, free, fixed, state, projection, population, neuron, value,
             if column < 0:
                 continue
             at = row * geometry[GEOMETRY_OUT_STRIDE + 1] + column * geometry[GEOMETRY_OUT_STRIDE + 2]
-            weight = first + ((row_tap * width + column_tap) * n_in + channel % n_in) * n_out
+            weight = ((row_tap * width + column_tap) * n_in + channel % n_in) * n_out
             for out in range(first_out, first_out + n_out_group):
                 post = at + out * geometry[GEOMETRY_OUT_STRIDE]
                 if start <= post < stop:
-                    n_touched = _add(tables, free, fixed, state, projection, population, post,
-                                     tables.weights[weight + out], value, n_touched)
+                    n_touched = _add(fixed, charge, mark, touched, into, post, weights[weight + out], value, n_touched)
     return n_touched
 
 
-@part
-def _add(tables, free, fixed, state, projection, population, post, weight, value, n_touched):
+@inlined
+def _add(fixed, charge, mark, touched, into, post, weight, value, n_touched):
     """Add one synapse; return the touched neurons. In fixed point it is converted to the port's scale by itself."""
-    if weight == 0 and free.scalar[F_SKIPS_ZERO] != 0:
+    if weight == 0 and into[INTO_SKIPS_ZERO] != 0:
         return n_touched
-    size, port = tables.population[population, P_SIZE], tables.projection[projection, J_PORT]
-    operator = tables.port_operator[tables.population[population, P_PORT_START] + port]
+    operator = into[INTO_OPERATOR]
     product = weight * value
     if operator > MAX_OPERATOR:
         product = abs(product)
     if fixed is not None:
-        at = fixed.conversion_start[projection] + post
-        rounding = fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING]
-        product = shift_right(product * fixed.mantissa[at], fixed.shift[at], rounding, np.int64(0), np.int64(0))
-    at = tables.population[population, P_CHARGE_START] + port * size + post
-    state.charge[at] = state.charge[at] + product if operator == SUM else max(state.charge[at], product)
-    at = tables.population[population, P_FIRST_NEURON] + post
-    if state.mark[at] != state.counter[STAMP]:
-        state.mark[at] = state.counter[STAMP]
-        state.touched[n_touched] = post
+        at = into[INTO_CONVERSION] + post
+        product = shift_right(product * fixed.mantissa[at], fixed.shift[at], into[INTO_ROUNDING], np.int64(0),
+                              np.int64(0))
+    at = into[INTO_CHARGE] + post
+    charge[at] = charge[at] + product if operator == SUM else max(charge[at], product)
+    at = into[INTO_NEURON] + post
+    if mark[at] != into[INTO_STAMP]:
+        mark[at] = into[INTO_STAMP]
+        touched[n_touched] = post
         n_touched += 1
     return n_touched
 

@@ -1,7 +1,7 @@
 """The reference engine of free-running chips: SimPy cores that work off what arrives. It specifies order and time.
 
-Routers and links are those of `engine.reference`, and so are the processes that users attach. The rules stand in
-`engine.free_rules`.
+Routers and links are those of `engine.reference_network`; users attach processes as in `engine.reference`. The rules
+stand in `engine.free_rules`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from neurosim.engine.fixed import as_values
 from neurosim.engine.free_function import FreeFunction, Updated
 from neurosim.engine.free_log import FreeLog
 from neurosim.engine.free_rules import last_tick_ps, too_many_jobs
-from neurosim.engine.reference import ARRIVAL, SERVE, Packet, Process, Routers, phase
+from neurosim.engine.reference_network import ARRIVAL, SERVE, Packet, Process, Routers, phase
 from neurosim.errors import SimulationError
 from neurosim.machine import UNLIMITED, FreeRunning, Int64Array, Machine
 from neurosim.numbers import stream_key

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.kernel import part
+from neurosim.kernel import inlined, part
 
 
 class FreeTables(NamedTuple):
@@ -142,7 +142,7 @@ def drop_first(heap, counter):
         heap[parent, column] = heap[size, column]
 
 
-@part
+@inlined
 def take_node(node, counter):
     """Return a free node."""
     taken = counter[FREE_NODE]
@@ -151,7 +151,7 @@ def take_node(node, counter):
     return taken
 
 
-@part
+@inlined
 def give_node(node, counter, number):
     """Give a node back."""
     node[number, N_NEXT] = counter[FREE_NODE]
@@ -159,7 +159,7 @@ def give_node(node, counter, number):
     counter[N_FREE_NODES] += 1
 
 
-@part
+@inlined
 def take_packet(packet, counter):
     """Return a free packet."""
     taken = counter[FREE_PACKET]
@@ -168,7 +168,7 @@ def take_packet(packet, counter):
     return taken
 
 
-@part
+@inlined
 def give_packet(packet, counter, number):
     """Give a packet back that has reached all its sinks."""
     packet[number, K_NEXT] = counter[FREE_PACKET]
@@ -176,7 +176,7 @@ def give_packet(packet, counter, number):
     counter[N_FREE_PACKETS] += 1
 
 
-@part
+@inlined
 def is_before(packet, one, other):
     """Return whether the id of packet `one` is smaller than that of `other`."""
     for column in (K_INJECT, K_PLACE):
@@ -185,7 +185,7 @@ def is_before(packet, one, other):
     return packet[one, K_ORDINAL] < packet[other, K_ORDINAL]
 
 
-@part
+@inlined
 def row_from(times, row, time):
     """Return the row of `time`, not before `row`."""
     while row + 1 < times.size and times[row + 1] <= time:

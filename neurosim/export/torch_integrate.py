@@ -68,6 +68,39 @@ class Lif(Somata):
         return spike, potential, refractory
 
 
+class ScaledLif(Somata):
+    """A leaky potential that a spike takes to 0; in integers its threshold divides nothing."""
+
+    def __init__(self, codings: Codings, width: float) -> None:
+        super().__init__(codings, width)
+        self.kept = codings.format("potential")
+        self.leaked = codings.factor_step("leak")
+        held(codings.product("potential", "leak") * self.leaked + codings.magnitude("input"),
+             f"{codings.where}: potential + input")
+        codings.steps_per("threshold", "potential")
+
+    def integers(self) -> Integers:
+        """Return also the unit of the surrogate's distances."""
+        found = super().integers()
+        return {**found, "level": self.firing_level(found["threshold"], "potential")}
+
+    def start(self, n_samples: int) -> State:
+        """Return potentials."""
+        return (self.zeros(n_samples),)
+
+    def advance(self, integers: Integers, charges: tuple[Tensor, ...], state: State) -> tuple[State, State]:
+        """Return spikes; potentials."""
+        (potential,), fired, threshold = state, [], integers["threshold"]
+        for token in range(charges[0].shape[1]):
+            kept = product(potential, integers["leak"], self.leaked, self.kept.rounding)
+            membrane = fit(kept + charges[0][:, token], self.kept)
+            given = membrane.detach()
+            reached = given >= threshold if self.attributes["comparator"] == ">=" else given > threshold
+            fired.append(spikes((membrane - threshold) / integers["level"], reached, self.width))
+            potential = torch.where(reached, torch.zeros_like(membrane), membrane)
+        return (torch.stack(fired, 1),), (potential,)
+
+
 class Cuba(Lif):
     """With a current, in Loihi's arithmetic: decays toward zero, a potential held within symmetric ends."""
 

@@ -25,7 +25,7 @@ from neurosim.errors import DataError, NetworkError, OptionError
 from neurosim.export.order import evaluation_order, is_loop
 from neurosim.export.scales import Codings, held
 from neurosim.export.torch_gates import Glu, Gsu, Ternary
-from neurosim.export.torch_integrate import Cuba, Lif
+from neurosim.export.torch_integrate import Cuba, Lif, ScaledLif
 from neurosim.export.torch_pass import Pass
 from neurosim.export.torch_somata import Input, Somata, unsupported
 from neurosim.export.torch_state_space import Ssm, SsmHeaviside, SsmLif
@@ -37,6 +37,7 @@ SOMATA: dict[str, Callable[[Codings, float], Somata]] = {
     "linear": Linear, "relu": Linear, "reduce": Linear, "gelu": Gelu, "center": Center, "layer_norm": LayerNorm,
     "integrator": Integrator, "running_mean": RunningMean, "lif": Lif, "cuba": Cuba, "ternary": Ternary, "glu": Glu,
     "gsu": Gsu, "ssm": Ssm, "ssm_heaviside": SsmHeaviside, "ssm_lif": SsmLif,
+    "scaled_lif": ScaledLif,
 }
 # Parameters that shape the past: small changes add up over the tokens.
 SLOW = ("a_real", "a_imag", "b_real", "b_imag", "leak", "current_leak")

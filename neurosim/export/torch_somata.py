@@ -163,7 +163,6 @@ def unsupported(codings: Codings) -> NetworkError:
         "alif": "its threshold moves with its own spikes, for which there is no module here",
         "delta": "what it sends depends on what it sent before, and so would every gradient",
         "mode": "modes as neurons of their own have no module here; `ssm` has",
-        "scaled_lif": "its channel's modes are neurons of their own; `ssm_lif` has a module",
         "bit_shift_lif": "its decays are shifts of whole numbers, for which there is no gradient here",
         "event_mode": "its decay is a table of powers of the interval, for which there is no gradient here",
     }

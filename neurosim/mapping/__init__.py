@@ -29,7 +29,9 @@ from neurosim.mapping.rewrite import rewritten
 from neurosim.mapping.schedule import Staging, stage_free_running, stage_network
 from neurosim.mapping.synapse_lists import Fitted
 
-__all__ = ["MappingOptions", "MappingResult", "describe", "map_network", "map_with_details", "render"]
+__all__ = [
+    "MappingOptions", "MappingResult", "check_operations", "describe", "map_network", "map_with_details", "render",
+]
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,8 @@ def map_network(network: Network, chip: Chip, options: MappingOptions | None = N
 def map_with_details(network: Network, chip: Chip, options: MappingOptions | None = None,
                      rates: Mapping[str, float] | None = None) -> MappingResult:
     """Return what `map_network` does, together with schedule, partition and placement."""
-    core_costs(chip)        # raises where none are published
     options = options or MappingOptions()
-    network = rewritten(network, options, chip)
-    if chip.sync == "free_running":
-        check_free_running(network, chip, options)
-        network = _without_intervals(network, chip, options)
-    staging = _staged(network, chip, options)
-    check_capabilities(network, chip, staging)
+    network, staging = _able(network, chip, options)
     check_formats(network, chip)
     fitted = with_splitters(network, staging, chip, options)
     if fitted.copied:
@@ -87,6 +83,23 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
     placement = place_cores(demand, partition, axons, source_core, options, rates, physical)
     machine = lower(demand, partition, axons, source_core, placement, options, fitted.copied)
     return MappingResult(machine, staging, partition, placement, fitted)
+
+
+def check_operations(network: Network, chip: Chip, options: MappingOptions) -> None:
+    """Raise CapabilityError where the chip cannot compute what the network needs, whatever its formats and limits."""
+    _able(network, chip, options)
+
+
+def _able(network: Network, chip: Chip, options: MappingOptions) -> tuple[Network, Staging]:
+    """Return the network as the chip will compute it, and its schedule; raise where the chip cannot."""
+    core_costs(chip)        # raises where none are published
+    network = rewritten(network, options, chip)
+    if chip.sync == "free_running":
+        check_free_running(network, chip, options)
+        network = _without_intervals(network, chip, options)
+    staging = _staged(network, chip, options)
+    check_capabilities(network, chip, staging)
+    return network, staging
 
 
 def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tuple[Partition, Int64Array | None]:

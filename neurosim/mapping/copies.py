@@ -55,7 +55,10 @@ def make_splitter(network: Network, population: Population, output: str, source:
     if network.is_quantised:
         made = replace(made, codings=_SPIKE_CODINGS if kind == "spike" else
                        _graded_codings(population, output, pairs[:, 0]))
-    return Splitter(replace(made, direction=population.direction, period=population.period), pairs[:, 0], pairs[:, 1])
+    # What comes as changes goes on as changes, every one of them.
+    changes = 0.0 if population.change_threshold is not None and kind == "graded" else None
+    made = replace(made, direction=population.direction, period=population.period, change_threshold=changes)
+    return Splitter(made, pairs[:, 0], pairs[:, 1])
 
 
 def check_copies(splitter: Splitter, name: str, most: int) -> None:

@@ -162,7 +162,8 @@ def _balance(demand: Demand, limits: Limits, packed: Partition, options: Mapping
                           mend=f"the network needs {packed.n_cores} cores")
     n_cores = options.n_cores or packed.n_cores
     best = packed
-    low = max((int(demand.soma_ps[number]) for number in demand.on_cores), default=0)
+    longest = {number: max(blocks.get(demand.network.populations[number].name, [1])) for number in demand.on_cores}
+    low = max((int(demand.soma_ps[number]) * longest[number] for number in demand.on_cores), default=0)
     high = max((_soma_ps(demand, slices) for slices in packed.cores), default=0)
     while low < high:
         middle = (low + high) // 2

@@ -12,6 +12,8 @@ from neurosim.quantity_specs import FAMILY_ROUNDING
 # Role -> (the chip's field, its bits): `mapping.bits.chip_bits`.
 ChipBits = Mapping[str, tuple[str, int]]
 MOST_BITS = 62
+# Of a parameter beside very wide states: what multiplies them must be made to fit by hand.
+LEAST_BITS = 16
 
 Choice = TypeVar("Choice", int, str)
 
@@ -42,13 +44,17 @@ class Rules(NamedTuple):
         CapacityError   if the user asks for more bits than the chip has
         """
         limit, have = self.chip_bits[role]
-        bits = _said(self.options.bits, names, role, min(have, MOST_BITS))
+        bits = _said(self.options.bits, names, role, min(have, self._most_bits(role)))
         if bits > have:
             raise CapacityError(limit, need=bits, have=have, unit="bits", where=where,
                                 mend=f"quantise to {have} bits, or raise {limit} to {bits}")
         quantity = (model, names[-1] if names else "")
         overflow = "lava_wrap" if quantity == ("cuba", "current") else "saturate"
         return Choices(bits, self._rounding(role, names, quantity), _said(self.options.overflow, names, role, overflow))
+
+    def _most_bits(self, role: str) -> int:
+        """Return the bits that go without saying: a parameter times a state, two such products added, fit a word."""
+        return max(LEAST_BITS, MOST_BITS - 1 - self.chip_bits["state"][1]) if role == "parameter" else MOST_BITS
 
     def _rounding(self, role: str, names: tuple[str, ...], quantity: tuple[str, str]) -> str:
         """What is said of all computed values does not reach those whose family has its own rounding."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hw_models.load import barrier_latency_ns
 from hw_models.schema import Chip
+from neurosim.report.order import FREE_RUNNING
 from neurosim.traces.schema import Float64Array, Int64Array, RunHeader
 from neurosim.traces.trace import Trace
 from neurosim.units import ns_to_ps
@@ -76,9 +77,11 @@ class Bounds(NamedTuple):
 def step_bounds(trace: Trace, chip: Chip) -> Bounds | None:
     """Return the bounds of every time step; None where no time was simulated (detail `functional`), or no step taken.
 
+    On a free-running chip there is no time step that work could fill: jobs reach from one token's time into the next.
+
     chip : that the run was on
     """
-    if trace.header.detail == "functional" or trace.n_steps == 0:
+    if trace.header.detail == "functional" or trace.n_steps == 0 or trace.header.schedule == FREE_RUNNING:
         return None
     rows = max(1, BLOCK_VALUES // max(1, trace.n_cores))
     blocks = [_block(trace, chip, start, min(start + rows, trace.n_steps)) for start in range(0, trace.n_steps, rows)]

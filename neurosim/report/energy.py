@@ -9,7 +9,7 @@ from hw_models.costs import EnergyBill, price
 from hw_models.load import from_mapping
 from hw_models.located import ConfigError
 from hw_models.schema import Chip
-from neurosim.errors import TraceError
+from neurosim.errors import OptionError, TraceError
 from neurosim.traces.trace import Trace
 from neurosim.units import ps_to_s
 
@@ -51,10 +51,17 @@ def energy_bill(trace: Trace, chip: Chip) -> EnergyBill:
 
     Ports are no cores: what passes them is priced as `input_packet` and `output_packet`, and nothing they book as a
     core is. Static power runs over the whole simulated time, waiting for ticks included, on every chip in use.
+
+    Raises OptionError where `chip` has too few cores for the run.
     """
     n_cores = int((trace.header.core_is_port == 0).sum())
+    n_chips = trace.header.n_chips
+    if n_cores > chip.n_cores * n_chips:
+        raise OptionError(f"chip {chip.name} has {chip.n_cores} cores, the run used {n_cores} on "
+                          f"{n_chips} chip{'s' * (n_chips > 1)}",
+                          mend="price with a chip whose cores suffice")
     return price(chip, trace.core_event_totals(), trace.chip_totals, n_cores, ps_to_s(trace.duration_ps),
-                 n_chips=trace.header.n_chips)
+                 n_chips=n_chips)
 
 
 def energy_json(bill: EnergyBill, *, n_samples: int, indicative: bool) -> dict[str, Any]:

@@ -196,7 +196,8 @@ def _n_neurons(header: RunHeader, names: str) -> int:
 def floorline_text(found: Floorline | None) -> str:
     """Return the floorline for a terminal."""
     if found is None:
-        return "No floorline: detail `functional` simulates no time, or no time step was taken.\n"
+        return ("No floorline: detail `functional` simulates no time, a free-running chip has no time steps, or none "
+                "was taken.\n")
     loads = found.load_s
     lines = [
         f"Floorline: {count(found.steps)} time steps took {with_prefix(found.time_s, 's')}; by their busiest cores and "

@@ -114,6 +114,7 @@ def _points(axes: Axes, bounds: Bounds, barrier: int, period: int) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: with_prefix(value, "s"))
         axis.set_minor_formatter(_few_labels(axis))
+    axes.tick_params(which="both", length=3, pad=4)     # minor labels on one line with major ones
     axes.grid(axis="both")
     axes.legend(frameon=True, framealpha=1, edgecolor=palette.LINE, fontsize=10, loc="lower right")
     idle = int((work == 0).sum())

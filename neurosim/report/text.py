@@ -95,7 +95,7 @@ def _latency(summary: Summary) -> Table:
         if spread is not None:
             table.add_row(name, *_durations(spread), count(spread.n))
     if summary.overruns is not None:
-        table.caption = _clock(summary.overruns)
+        table.caption, table.caption_justify = _clock(summary.overruns), "left"
     return table
 
 

@@ -32,6 +32,18 @@ def refuse_special(path: Path) -> None:
                           mend="give another path")
 
 
+def check_new_file(path: Path, *, force: bool) -> None:
+    """Raise OptionError where no file can be written at `path`, before anything else is done."""
+    if path.is_dir():
+        raise OptionError(f"{path}: is a directory", mend="give the name of a file")
+    refuse_special(path)
+    if not path.parent.is_dir():
+        raise OptionError(f"{path}: the folder {path.parent} does not exist", mend="create it, or give another path")
+    if path.exists() and not force:
+        raise OptionError(f"{path}: exists", allowed="a file that does not exist",
+                          mend="give another path, or overwrite it with --force")
+
+
 class GuardedFile(io.RawIOBase):
     """A binary file for reading and writing, as h5py's file-object driver wants it.
 

@@ -346,10 +346,14 @@ class Trace:
     def spikes(self, group: str, first_sample: int = 0, stop_sample: int | None = None) -> Spikes:
         """Return the recorded outputs of a group, of samples `first_sample` to `stop_sample` (default: all)."""
         stop_sample = self.n_samples if stop_sample is None else min(stop_sample, self.n_samples)
-        if self.n_spikes(group) == 0:
+        return self.spike_rows(group, *self._bounds(group, first_sample, stop_sample))
+
+    def spike_rows(self, group: str, start: int, stop: int) -> Spikes:
+        """Return rows `start` to `stop` of a group; `n_spikes` says how many there are."""
+        stop = min(stop, self.n_spikes(group))
+        if stop <= start:
             return Spikes(*(np.zeros(0, dtype) for dtype in ("int64", "int64", "int32", "int64", "float64")))
-        table = self._file[f"spikes/{group}"]
-        rows = slice(*self._bounds(group, first_sample, stop_sample))
+        table, rows = self._file[f"spikes/{group}"], slice(start, stop)
         time_ps = np.rint(table["timestamps"][rows] * layout.PS_PER_MS).astype(np.int64)
         value = table["value"][rows] if "value" in table else np.ones(len(time_ps))
         return Spikes(time_ps, table["node_ids"][rows].astype(np.int64), table["step"][rows], table["sample"][rows],

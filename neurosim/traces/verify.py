@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neurosim.traces import layout
 from neurosim.traces.check import damaged
 from neurosim.traces.schema import Int64Array
+from neurosim.traces.verify_header import verify_header
 
 if TYPE_CHECKING:
     from neurosim.traces.trace import Trace
@@ -22,7 +23,7 @@ FROM_MINUS_1 = ("samples/prediction", "samples/label", "steps/link", "mapping/co
 
 def verify(trace: Trace, file: Any) -> None:
     """Raise TraceError at the first value that cannot be; of an unfinished trace, only whole samples count."""
-    _check_header(trace)
+    verify_header(trace)
     names: list[str] = []
     file.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
     for name in names:
@@ -33,23 +34,8 @@ def verify(trace: Trace, file: Any) -> None:
             size = trace.header.population_sizes[trace.header.population_names.index(trace.group_population(group))]
             _check_spikes(trace, f"spikes/{group}", file[f"spikes/{group}"], size)
     if "packets" in file:
+        _check_packets(trace, file["packets"])
         _check_belongs(trace, "packets", file["packets"])
-
-
-def _check_header(trace: Trace) -> None:
-    header, path = trace.header, trace.path
-    n_cores, n_populations = len(header.core_physical), len(header.population_names)
-    lengths = {"population_sizes": (len(header.population_sizes), n_populations),
-               "output_population": (len(header.output_population), len(header.output_names)),
-               "output_kind": (len(header.output_kind), len(header.output_names)),
-               "core_tile": (len(header.core_tile), n_cores), "core_is_port": (len(header.core_is_port), n_cores)}
-    for name, (found, wanted) in lengths.items():
-        if found != wanted:
-            raise damaged(path, f"/mapping/{name} has {found} entries instead of {wanted}")
-    ranges = {"output_population": n_populations, "output_kind": len(layout.KINDS), "core_is_port": 2}
-    for name, stop in ranges.items():
-        if any(not 0 <= int(value) < stop for value in getattr(header, name)):
-            raise damaged(path, f"/mapping/{name} has an entry outside 0 to {stop - 1}")
 
 
 def _check_dataset(trace: Trace, name: str, dataset: Any) -> None:
@@ -87,6 +73,14 @@ def _check_spikes(trace: Trace, name: str, table: Any, size: int) -> None:
     for start, times in _blocks(table["timestamps"], table["timestamps"].shape[0]):
         if not np.all(np.isfinite(times)):
             raise damaged(trace.path, f"/{name}/timestamps, from row {start}: not finite")
+
+
+def _check_packets(trace: Trace, table: Any) -> None:
+    n_rows = table["sample"].shape[0] if "sample" in table else 0
+    for column in layout.PACKET_COLUMNS:
+        name = column.name.removeprefix("packets/")
+        if name not in table or table[name].shape != (n_rows,):
+            raise damaged(trace.path, f"/{column.name} is missing, or not as long as the others")
 
 
 def _check_belongs(trace: Trace, name: str, table: Any) -> None:

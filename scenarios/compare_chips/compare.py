@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import neurosim
+from hw_models import ConfigError
 from hw_models.load import list_chips
 from neurosim.errors import InputError
 
@@ -70,8 +71,8 @@ class Row:
 
 
 SUBJECTS = (
-    Subject("Loihi 2, fused", "loihi2", ()),
-    Subject("Loihi 2, expanded", "loihi2", ("mapping.max_neurons_per_core=24",)),
+    Subject("Loihi 2, fused", "loihi2", ("mapping.ssm=fused",)),
+    Subject("Loihi 2, expanded", "loihi2", ("mapping.ssm=expanded", "mapping.max_neurons_per_core=256")),
     Subject("SpiNNaker", "spinnaker1"),
     Subject("SpiNNaker 2", "spinnaker2"),
     Subject("SENECA", "seneca"),
@@ -101,7 +102,7 @@ def compare(subject: Subject, samples: int, accuracy_samples: int | None) -> Row
         warnings.simplefilter("ignore", UserWarning)
         try:
             timed = neurosim.run(SCENARIO, subject.chip, samples=samples, numbers="fixed", overrides=subject.overrides)
-        except InputError as error:
+        except (InputError, ConfigError) as error:
             return Row(subject.label, subject.chip, missing=str(error), overrides=subject.overrides)
         classified = neurosim.run(SCENARIO, subject.chip, samples=accuracy_samples, numbers="fixed",
                                   detail="functional", overrides=subject.overrides)
@@ -109,7 +110,7 @@ def compare(subject: Subject, samples: int, accuracy_samples: int | None) -> Row
     assert summary.latency.per_sample is not None and summary.latency.per_token is not None
     assert classified.summary.accuracy is not None and summary.binding is not None
     energy = summary.energy
-    return Row(subject.label, subject.chip, "", classified.summary.accuracy, summary.cores_used, chip.n_cores,
+    return Row(subject.label, subject.chip, "", classified.summary.accuracy, summary.cores_used, chip.n_grid_cores,
                summary.binding, summary.utilisation[summary.binding].max, summary.packets / samples,
                summary.latency.per_sample.mean, summary.latency.per_token.mean, energy.total_j / samples,
                energy.interval_low_j / samples, energy.interval_high_j / samples, energy.static_j / samples,

@@ -134,6 +134,11 @@ def test_own_data_without_labels() -> None:
     assert all(row.agreement == 1.0 for row in found.rows if row.changes == "nothing" and row.fits)
 
 
+def test_wrong_settings_are_no_answer() -> None:
+    with pytest.raises(OptionError, match="sigma_delta.nobody: no such population"):
+        advise("digits", samples=2, overrides=["mapping.sigma_delta.nobody=1"])
+
+
 def test_no_data() -> None:
     with pytest.raises(DataError, match="no input data"):
         advise(doubling(), "loihi2")

@@ -94,6 +94,20 @@ def test_report_draws_a_page(program: Program, tiny: tuple[Path, Path], tmp_path
     assert program("report", trace, "--png", page, "--force").code == 0
 
 
+def test_report_tells_the_floorline(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:
+    trace, page = tmp_path / "run.h5", tmp_path / "floor.png"
+    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--quiet")
+    told = program("report", trace, "--floorline", "--png", page).out
+    assert told.startswith("Floorline: ") and "1. " in told
+    assert page.read_bytes().startswith(b"\x89PNG")
+    found = json.loads(program("report", trace, "--json").out)["floorline"]
+    assert sum(found["bound_by"].values()) == found["steps"] and 0 < found["share"] <= 1
+    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--quiet", "--force", "--detail", "functional")
+    assert program("report", trace, "--floorline").out.startswith("No floorline")
+    outcome = program("report", trace, "--floorline", "--png", page, "--force")
+    assert outcome.code == 2 and "no floorline at detail 'functional'" in outcome.err
+
+
 def test_report_prices_with_another_chip(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:
     trace = tmp_path / "run.h5"
     program("run", tiny[0], "--input", tiny[1], "--chip", "loihi", "--trace", trace, "--quiet")

@@ -12,7 +12,13 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from neurosim.engine import free_core_kernels, free_kernels, free_network_kernels, free_neuron_kernels
+from neurosim.engine import (
+    free_core_kernels,
+    free_kernels,
+    free_network_kernels,
+    free_neuron_kernels,
+    free_packet_kernels,
+)
 from neurosim.errors import SimulationError
 from tests.engine.free_cases import FreeCase, fixed_free_case
 from tests.engine.results import differences, results
@@ -20,20 +26,20 @@ from tests.engine.results import differences, results
 MUTANTS: dict[str, tuple[tuple[ModuleType, str, str, str], ...]] = {
     "none": (),
     # jobs of one arrival: the higher packet id first
-    "jobs": ((free_core_kernels, "_is_job_before", "is_before(state.packet, packet, other)",
+    "jobs": ((free_packet_kernels, "_is_job_before", "is_before(state.packet, packet, other)",
               "is_before(state.packet, other, packet)"),),
     # requests of one moment: the higher packet id first
     "links": ((free_network_kernels, "_request",
                "is_before(state.packet, nodes[node, N_PACKET], nodes[before, N_PACKET])",
                "is_before(state.packet, nodes[before, N_PACKET], nodes[node, N_PACKET])"),),
     # ticks after the packets that arrive with them
-    "clock": ((free_core_kernels, "_is_job_before", "packet < 0 or is_before", "packet >= 0 and is_before"),
-              (free_core_kernels, "_is_job_before", "    if other < 0:\n        return False\n",
+    "clock": ((free_packet_kernels, "_is_job_before", "packet < 0 or is_before", "packet >= 0 and is_before"),
+              (free_packet_kernels, "_is_job_before", "    if other < 0:\n        return False\n",
                "    if other < 0:\n        return True\n")),
     # touched neurons as they come, not by number
     "order": ((free_neuron_kernels, "deliver", "_sort(state.touched[:n_touched])", "pass"),),
     # the ordinal of a packet never rises
-    "ordinal": ((free_core_kernels, "_send", "= ordinal + 1", "= ordinal"),),
+    "ordinal": ((free_packet_kernels, "send", "= ordinal + 1", "= ordinal"),),
 }
 
 
@@ -47,7 +53,7 @@ def mutate(name: str) -> None:
         exec(body, vars(module))
         changed = getattr(module, function)
         changed.mutated = body
-        for user in (free_core_kernels, free_kernels, free_network_kernels, free_neuron_kernels):
+        for user in (free_core_kernels, free_kernels, free_network_kernels, free_neuron_kernels, free_packet_kernels):
             if hasattr(user, function):
                 setattr(user, function, changed)
 

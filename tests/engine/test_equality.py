@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from neurosim.engine import reference
+from neurosim.engine import reference_network
 from neurosim.engine.contract import DETAILS
 from neurosim.events import CHIP_EVENT_INDEX
 from neurosim.machine import CONVOLUTION, GRADED, UNLIMITED
@@ -209,28 +209,28 @@ def test_fixed_cases_agree() -> None:
 
 
 def test_wrong_tie_break_in_the_reference_engine_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start_highest_packet(link: reference.Link) -> None:
+    def start_highest_packet(link: reference_network.Link) -> None:
         for index, (since, number, *rest) in enumerate(link.requests):
             link.requests[index] = (since, -number, *rest)
         original(link)
         for index, (since, number, *rest) in enumerate(link.requests):
             link.requests[index] = (since, -number, *rest)
 
-    original = reference.Link._start_next
-    monkeypatch.setattr(reference.Link, "_start_next", start_highest_packet)
+    original = reference_network.Link._start_next
+    monkeypatch.setattr(reference_network.Link, "_start_next", start_highest_packet)
     assert any(differences(*both(fixed_case(seed), "event")) for seed in CONTENDED)
 
 
 def test_wrong_order_in_a_fifo_of_the_reference_engine_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    def last_come_first(port: reference.InputPort, flight: reference.Flight) -> None:
+    def last_come_first(port: reference_network.InputPort, flight: reference_network.Flight) -> None:
         if port.fifo and len(port.fifo) > 1:
             port.fifo.insert(1, flight)
             port.peak = max(port.peak, len(port.fifo))
         else:
             original(port, flight)
 
-    original = reference.InputPort.put
-    monkeypatch.setattr(reference.InputPort, "put", last_come_first)
+    original = reference_network.InputPort.put
+    monkeypatch.setattr(reference_network.InputPort, "put", last_come_first)
     assert any(differences(*both(fixed_case(seed), "event")) for seed in CONTENDED)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from neurosim.engine import free_reference, reference
+from neurosim.engine import free_reference, reference_network
 from neurosim.engine.free_function import FreeFunction
 from neurosim.errors import SimulationError
 from neurosim.events import CORE_EVENT_INDEX
@@ -136,15 +136,15 @@ def test_wrong_order_of_jobs_in_the_reference_engine_shows(monkeypatch: pytest.M
 
 
 def test_wrong_tie_break_of_links_in_the_reference_engine_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start_last_place(link: reference.Link) -> None:
+    def start_last_place(link: reference_network.Link) -> None:
         turned = [(since, (number[0], -number[1], number[2]), *rest) for since, number, *rest in link.requests]
         link.requests[:] = turned
         original(link)
         link.requests[:] = [(since, free_reference.PacketKey(number[0], -number[1], number[2]), *rest)
                             for since, number, *rest in link.requests]
 
-    original = reference.Link._start_next
-    monkeypatch.setattr(reference.Link, "_start_next", start_last_place)
+    original = reference_network.Link._start_next
+    monkeypatch.setattr(reference_network.Link, "_start_next", start_last_place)
     assert any(differences(run_case(fixed_free_case(seed), "compiled"), run_case(fixed_free_case(seed), "reference"))
                for seed in FIXED)
 

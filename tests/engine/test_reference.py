@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from neurosim.engine import RunOptions
-from neurosim.engine.reference import ARRIVAL, Chip, phase, run_sample
+from neurosim.engine.reference import Chip, run_sample
+from neurosim.engine.reference_network import ARRIVAL, phase
 from neurosim.errors import SimulationError
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
 from tests.engine.diagrams import Send, diagram, seen

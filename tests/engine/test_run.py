@@ -84,12 +84,13 @@ def test_ten_neurons(engine: str) -> None:
         "synapse_dense": [[4, 0, 0, 0], [0, 3, 0, 0], none[0]],
         "dendrite": [[4, 0, 0, 0], [0, 3, 0, 0], none[0]],
         "program_active": none, "program_inactive": none, "mode_update": none, "synapse_sparse": none,
-        "synapse_conv": none,
+        "synapse_conv": none, "advance_exp": none, "advance_multiply": none,
     }
     chip = {name: result.chip_counts[:, index].tolist() for name, index in CHIP_EVENT_INDEX.items()}
     assert chip == {
         "hop_ew": [0, 2, 0], "hop_ns": [0, 0, 0], "flit_hop_ew": [0, 2, 0], "flit_hop_ns": [0, 0, 0],
         "tile_local": [2, 2, 1], "input_packet": [2, 0, 0], "output_packet": [0, 0, 1], "barrier": [1, 1, 1],
+        "chip_hop": [0, 0, 0], "flit_chip_hop": [0, 0, 0],
     }
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.export.trace_files import write_trace
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -16,3 +19,11 @@ def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def trace_file(tmp_path: Path) -> Path:
+    """Return a random trace of three samples, with packets, in a folder of its own."""
+    folder = tmp_path / "trace"
+    folder.mkdir()
+    return write_trace(folder)

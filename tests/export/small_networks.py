@@ -16,7 +16,7 @@ from tests.engine.coded import coded
 
 EXACT_ROUNDINGS = tuple(name for name in ROUNDINGS if name != "stochastic")
 MODELS = ("linear", "relu", "gelu", "ssm", "ssm_heaviside", "ssm_lif", "ternary", "gsu", "glu", "reduce", "center",
-          "layer_norm", "integrator", "running_mean", "lif", "cuba")
+          "layer_norm", "integrator", "running_mean", "lif", "cuba", "scaled_lif")
 # Values that are computed; those stored once cannot be wrapped Lava's way.
 COMPUTED = ("charge", "state", "internal", "payload")
 SIZE, N_MODES = 4, 2

@@ -265,7 +265,7 @@ def test_gradients_are_finite_whatever_overflows(model: str) -> None:
 def classifier(model: str, random: np.random.Generator) -> Network:
     """Return two inputs, eight hidden neurons in eight bits, two read-outs."""
     n_modes = 2 if model.startswith("ssm") else 0
-    given: dict[str, Any] = {"leak": 0.8} if model == "lif" else {
+    given: dict[str, Any] = {"leak": 0.8} if model in ("lif", "scaled_lif") else {
         "a_real": random.uniform(0.3, 0.8, (8, 2)), "a_imag": random.uniform(-0.4, 0.4, (8, 2)),
         "c_real": random.normal(size=(8, 2)), "c_imag": random.normal(size=(8, 2))}
     populations = (Population("in", "input", 2), Population("hidden", model, 8, given, n_modes=n_modes),
@@ -277,7 +277,7 @@ def classifier(model: str, random: np.random.Generator) -> Network:
     return replace(wide, projections=tuple(replace(item, coding=few) for item in wide.projections))
 
 
-@pytest.mark.parametrize("model", ["lif", "ssm_lif", "ssm_heaviside"])
+@pytest.mark.parametrize("model", ["lif", "ssm_lif", "ssm_heaviside", "scaled_lif"])
 def test_a_network_of_few_bits_learns(model: str) -> None:
     """Which of two inputs is larger on average."""
     random = np.random.default_rng(0)

@@ -301,7 +301,7 @@ def test_the_sum_of_all_projections_of_a_port_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("model", ["resonator", "sigma_delta", "delta", "brf", "alif", "mode", "event_mode",
-                                   "scaled_lif", "bit_shift_lif"])
+                                   "bit_shift_lif"])
 def test_models_without_a_gradient(model: str) -> None:
     sign = -1 if model == "event_mode" else 1
     parameters = {item.name: sign * 0.5 for item in SPEC_BY_NAME[model].parameters if item.default is None}

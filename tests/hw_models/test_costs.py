@@ -225,3 +225,27 @@ def test_rules_chain_and_a_guess_stays_a_guess():
 def test_factors_out_of_range(call):
     with pytest.raises(ValueError):
         call()
+
+
+def test_a_clock_draws_power_apart_from_leakage_and_events():
+    """ODIN at 75 MHz for 2 s, idle: 27.3 uW and 75 x 1.78 uW, in rows of their own; of two chips twice."""
+    chip = load_chip("odin")
+    rows = {row.component: row for row in price(chip, {}, {}, 1, 2.0).rows}
+    assert rows["chip_idle"].energy_j == pytest.approx(2 * 27.3e-6)
+    assert rows["clock"].energy_j == pytest.approx(2 * 75 * 1.78e-6)
+    assert (rows["clock"].group, rows["clock"].basis) == ("static", "measured")
+    assert price(chip, {}, {}, 1, 2.0, n_chips=2).static_j == pytest.approx(2 * 2 * (27.3 + 75 * 1.78) * 1e-6)
+    assert "clock" not in {row.component for row in price(load_chip("loihi"), {}, {}, 1, 2.0).rows}
+
+
+def test_every_chip_in_use_draws_power():
+    chip = load_chip("loihi2")
+    one, four = (price(chip, {}, {}, 100, 2.0, n_chips=n) for n in (1, 4))
+    idle = {bill: next(row for row in bill.rows if row.component == "chip_idle") for bill in (one, four)}
+    assert idle[one].count == 1 and idle[four].count == 4
+    assert idle[four].energy_j == pytest.approx(4 * idle[one].energy_j)
+    price(chip, {}, {}, 4 * chip.n_cores, 1.0, n_chips=4)
+    with pytest.raises(ValueError, match="n_active_cores = 129: must be 0 to 128"):
+        price(chip, {}, {}, 129, 1.0)
+    with pytest.raises(ValueError, match="n_chips = 0: must be 1 or more"):
+        price(chip, {}, {}, 1, 1.0, n_chips=0)

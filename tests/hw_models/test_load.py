@@ -300,6 +300,16 @@ def test_a_number_of_a_block_that_the_chip_has_not_got(option):
     assert "chip file of your own" in fault.mend
 
 
+def test_a_scaled_figure_keeps_its_original_and_its_rule(tmp_path):
+    before = "barrier_pj: {value: 100, low: 0, high: 1000, basis: assumed, source: assumption}"
+    scaled = "barrier_pj: {value: 1, low: 0, high: 2, basis: scaled, source: user"
+    (fault,) = faults(load_chip, own_chip(tmp_path, (before, f"{scaled}, original: 2}}")))
+    assert (fault.field, fault.value, fault.allowed) == ("barrier_pj.rule", "(missing)", "given with `basis: scaled`")
+    both = faults(load_chip, own_chip(tmp_path, (before, f"{scaled}}}")))
+    assert [fault.field for fault in both] == ["barrier_pj.original", "barrier_pj.rule"]
+    assert load_chip(own_chip(tmp_path, (before, f"{scaled}, original: 2, rule: 'by hand'}}"))).barrier_pj.value == 1
+
+
 def test_options_reach_into_blocks_that_may_be_null():
     assert load_chip("odin", ["power.clock.frequency_mhz=1.3"]).power.clock.frequency_mhz == 1.3
     assert load_chip("truenorth", ["tick.period_ns=47600"]).tick.period_ns.value == 47600
@@ -476,6 +486,51 @@ def test_faults_of_a_stored_chip_have_no_line():
 
 
 # Barrier
+
+
+def figure(value: float) -> dict:
+    return {"value": value, "low": value / 2, "high": value * 2, "basis": "assumed", "source": "user"}
+
+
+def chips_side_by_side(barrier: list[tuple[int, float]], **changes: object):
+    grid = {"columns": 4, "rows": 2, "link_latency_ns": figure(50), "link_cycle_ns": figure(2), "hop_pj": figure(30),
+            "flit_hop_pj": figure(10), "barrier": [{"chips": n, "latency_ns": figure(ns)} for n, ns in barrier]}
+    return from_mapping({**to_mapping(load_chip("generic-mesh")), "grid": {**grid, **changes}})
+
+
+def test_barrier_among_chips():
+    chip = chips_side_by_side([(2, 1000.0), (6, 3000.0)])
+    assert barrier_latency_ns(chip, 1) == barrier_latency_ns(load_chip("generic-mesh"), 1)
+    assert [barrier_latency_ns(chip, 9, n)[0] for n in (2, 3, 6, 8)] == [1000, 1500, 3000, 3000]
+    assert barrier_latency_ns(chip, 9, 2) == (1000, 500, 2000)
+    without = chips_side_by_side([])
+    assert barrier_latency_ns(without, 64, 8) == barrier_latency_ns(without, 64)
+    with pytest.raises(ValueError, match="n_chips = 0"):
+        barrier_latency_ns(chip, 1, 0)
+
+
+def test_cores_of_all_chips():
+    chip = chips_side_by_side([])
+    assert (chip.n_cores, chip.n_chips, chip.n_grid_cores) == (64, 8, 512)
+    assert (load_chip("generic-mesh").n_chips, load_chip("generic-mesh").n_grid_cores) == (1, 64)
+
+
+def test_a_link_between_chips_takes_time():
+    plain = to_mapping(chips_side_by_side([], link_latency_ns=figure(0)))
+    plain["noc"]["router_latency_ns"]["low"] = 0
+    from_mapping(plain)
+    plain["noc"]["router_latency_ns"]["value"] = 0
+    with pytest.raises(ConfigError, match="router and link latency together at least 0.001 ns"):
+        from_mapping(plain)
+
+
+def test_a_clock_takes_time():
+    plain = {**to_mapping(load_chip("generic-mesh")), "sync": "tick"}
+    plain["tick"] = {"period_ns": figure(0), "overrun": "late"}
+    with pytest.raises(ConfigError, match="a clock of no period"):
+        from_mapping(plain)
+    plain["tick"] = {"period_ns": figure(1000), "overrun": "late"}
+    assert from_mapping(plain).tick.period_ns.value == 1000
 
 
 def test_barrier_latency_is_linear_between_entries_and_nearest_outside():

@@ -17,7 +17,7 @@ from neurosim.mapping import MappingOptions, describe, map_with_details, render
 from neurosim.mapping.quantize_options import QuantizeOptions
 from tests.mapping.chips import make_chip
 from tests.mapping.networks import lif, lif_chain, spikes_in
-from tests.mapping.placed import same_outputs, slices, spikes_in_random
+from tests.mapping.placed import both_outputs, same_outputs, slices, spikes_in_random
 from tests.oracle.limits import violations
 
 
@@ -71,6 +71,21 @@ def test_copies_are_shown() -> None:
     network = lif_chain(1, 1, 7)
     machine = map_with_details(network, chip(max_neurons=2, max_fan_out=2)).machine
     assert "splitters: 2 neurons copy l1" in render(describe(machine))
+
+
+def test_changes_go_on_as_changes() -> None:
+    """What is coded as changes is added up by the copies, which send changes again: the same but for rounding."""
+    random = np.random.default_rng(5)
+    network = Network("coded", (spikes_in(4), Population("a", "integrator", 6, change_threshold=0.5),
+                                Population("b", "linear", 6)),
+                      (Projection("in", "a", DenseWeights(random.normal(size=(4, 6)))),
+                       Projection("a", "b", DenseWeights(random.normal(size=(6, 6))))), ("b",))
+    result = map_with_details(network, chip(max_neurons=4, max_fan_out=1), MappingOptions(readout_every_token=True))
+    assert result.fitted.network.population("a.copies").change_threshold == 0
+    found, expected = both_outputs(network, result, spikes_in_random(network))
+    found, expected = ({key: value for key, value in item.items() if key[2] == "b"} for item in (found, expected))
+    assert found.keys() == expected.keys() and len(found) > 50
+    np.testing.assert_allclose([found[key] for key in expected], list(expected.values()), rtol=1e-12, atol=1e-12)
 
 
 @st.composite

@@ -41,8 +41,8 @@ def violations(network: Network, chip: Chip, cores: list[Slices],
                axon_type: dict[str, np.ndarray] | None = None) -> list[str]:
     """Return what is wrong with a partition; nothing where every limit is kept."""
     found = _covers(network, cores)
-    core_of = {(name, neuron): core for core, slices in enumerate(cores) for name, start, stop in slices
-               for neuron in range(start, stop)}
+    place_of = {(name, neuron): (core, place) for core, slices in enumerate(cores)
+                for place, (name, start, stop) in enumerate(slices) for neuron in range(start, stop)}
     axons_in: list[set[Any]] = [set() for _ in cores]
     words = [0] * len(cores)
     fan_in: dict[Any, int] = defaultdict(int)
@@ -55,10 +55,10 @@ def violations(network: Network, chip: Chip, cores: list[Slices],
         for source, target, weight, delay in synapses(projection):
             if weight == 0:
                 continue
-            core = core_of[projection.target, target]
+            core, place = place_of[projection.target, target]
             row = projection.source, source, projection.output
             axons_in[core].add(row)
-            rows[core, source, delay if np.ndim(projection.delay_steps) else 0] += 1
+            rows[core, place, source] += 1
             fan_in[projection.target, target] += 1
             fan_out[row].add(core)
             if network.population(projection.source).model != "input":
@@ -74,8 +74,8 @@ def violations(network: Network, chip: Chip, cores: list[Slices],
                 fan_out[name, neuron, output.name].add(PORT)
     axons_out = [0] * len(cores)
     for (name, neuron, _), targets in fan_out.items():
-        if (name, neuron) in core_of:
-            axons_out[core_of[name, neuron]] += len(targets)
+        if (name, neuron) in place_of:
+            axons_out[place_of[name, neuron][0]] += len(targets)
     if axon_type is not None:
         words = [len(item) for item in axons_in]
         found += [f"{key} has weights {values} for one type" for key, values in crossbar.items() if len(values) > 1]
@@ -109,19 +109,18 @@ def _covers(network: Network, cores: list[Slices]) -> list[str]:
 
 
 def _words(projection: Projection, rows: dict[Any, int], cores: list[Slices], chip: Chip) -> dict[int, int]:
-    """Return the words that one projection takes on each core, with `packing: words`; zero elsewhere."""
+    """Return the words that one projection takes on each core, with `packing: words`; zero elsewhere.
+
+    Each source that reaches a slice has a list of its own there, of all its neurons where the row is dense.
+    """
     memory = chip.core.synapse_memory
     if memory.packing != "words":
         return {}
     dense = isinstance(projection.weights, DenseWeights)
     bits = chip.core.weight_bits if projection.coding is None else projection.coding.format.bits
     taken: dict[int, int] = defaultdict(int)
-    by_row: dict[Any, int] = defaultdict(int)
-    for (core, source, _), count in rows.items():
-        by_row[core, source] += count
-    for (core, _), count in by_row.items():
-        spans = [stop - start for name, start, stop in cores[core] if name == projection.target]
-        parts = spans if dense else [count] if len(spans) == 1 else spans
-        each = bits + memory.delay_bits + (0 if dense else memory.index_bits)
-        taken[core] += sum(-(-part * each // memory.word_bits) for part in parts)
+    for (core, place, _), count in rows.items():
+        _, start, stop = cores[core][place]
+        n_stored, index = (stop - start, 0) if dense else (count, memory.index_bits)
+        taken[core] += -(-n_stored * (bits + memory.delay_bits + index) // memory.word_bits)
     return taken

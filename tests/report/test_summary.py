@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hw_models import from_mapping
-from neurosim.errors import TraceError
+from neurosim.errors import OptionError, TraceError
 from neurosim.events import CHIP_EVENTS, CORE_EVENT_INDEX, CORE_EVENTS
 from neurosim.report import Summary, summarise, to_text
 from neurosim.report.activity import Outputs, input_populations
@@ -371,3 +371,11 @@ def test_recorded_spikes_are_counted_even_where_more_were_recorded_than_sent(tmp
     result.core_counts[:, :, CORE_EVENT_INDEX["spike_out"]] = 0
     spikes = int(np.isin(result.spikes.output, [1, 2]).sum())
     assert summary_of(tmp_path, [result]).outputs == Outputs(spikes, 0, True)
+
+
+def test_a_chip_with_too_few_cores_cannot_price_a_run(tmp_path: Path):
+    small = chip_mapping()
+    small["noc"].update(columns=2, rows=1)
+    small["output_port"]["tile"] = 0
+    with pytest.raises(OptionError, match=r"chip toy has 4 cores, the run used 9 on 1 chip\n"):
+        summary_of(tmp_path, [make_result(0)], chip=from_mapping(small))

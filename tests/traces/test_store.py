@@ -20,7 +20,7 @@ from neurosim.errors import OptionError, SimulationError, TraceError
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS
 from neurosim.traces import MemoryRecorder, TeeRecorder, Trace, TraceWriter
 from neurosim.traces.layout import spike_groups
-from neurosim.traces.schema import RunHeader, SampleResult, SpikeTable
+from neurosim.traces.schema import RunHeader, SampleResult, SpikeTable, StepLoads
 from tests.traces.synthetic import N_CORES, OUTPUTS, SIZES, make_header, make_result
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +100,40 @@ def test_floating_point_runs_count_no_overflows(tmp_path: Path):
     with Trace.open(path) as trace:
         trace.verify()
         assert trace.overflows() is None and trace.overflow_totals is None
+
+
+def with_loads(sample: int) -> SampleResult:
+    result = make_result(sample)
+    work_ps = np.diff(result.step_end_ps, prepend=0)
+    return replace(result, loads=StepLoads(work_ps, work_ps // 3, np.arange(result.n_steps) - 1))
+
+
+def test_loads_come_back(tmp_path: Path):
+    results = [with_loads(sample) for sample in range(2)]
+    with TraceWriter(tmp_path / "run.h5", make_header(2, columns=4, rows=2, chip_columns=2, chip_rows=1)) as writer:
+        for result in results:
+            writer.write(result)
+    with Trace.open(tmp_path / "run.h5") as trace:
+        trace.verify()
+        found = trace.loads()
+        assert trace.has_loads and found is not None
+        for name in ("work_ps", "link_ps", "link"):
+            assert np.array_equal(getattr(found, name), np.concatenate([getattr(r.loads, name) for r in results]))
+        assert np.array_equal(trace.loads(3, 7).work_ps, found.work_ps[3:7])
+        assert (trace.header.chip_columns, trace.header.chip_rows, trace.header.n_chips) == (2, 1, 4)
+
+
+def test_traces_of_before_chips_stood_side_by_side_still_load(path: Path):
+    with h5py.File(path, "r+") as file:
+        for name in ("chip_hop", "flit_chip_hop"):
+            del file[f"steps/{name}"]
+        for name in ("chip_columns", "chip_rows"):
+            del file["run"].attrs[name]
+    with Trace.open(path) as trace:
+        trace.verify()
+        assert trace.chip_totals["chip_hop"] == 0 and trace.chip_totals["hop_ew"] > 0
+        assert len(trace.steps("chip_hop", 2, 5)) == 3 and trace.loads() is None
+        assert trace.header.n_chips == 1
 
 
 def test_a_fixed_point_run_without_overflows_in_its_trace_still_loads(path: Path):
@@ -442,7 +476,8 @@ def _delete(name: str):
 
 def _replace(name: str, shape: tuple[int, ...], dtype: str = "int64"):
     def change(file: h5py.File) -> None:
-        del file[name]
+        if name in file:        # some columns are not in every trace
+            del file[name]
         file.create_dataset(name, data=np.zeros(shape, dtype))
     return change
 
@@ -453,6 +488,11 @@ def _replace(name: str, shape: tuple[int, ...], dtype: str = "int64"):
     (_delete("mapping/core_slices"), "/mapping/core_slices = missing"),
     (lambda file: file["run"].attrs.__delitem__("depth"), "attribute depth = missing"),
     (_delete("steps/hop_ew"), "/steps/hop_ew = missing"),
+    (_replace("steps/chip_hop", (4,)), r"/steps/chip_hop, rows = 4[\s\S]*as the other columns"),
+    (_replace("steps/work_ps", (42, 2)), r"/steps/work_ps, shape = \(42, 2\)[\s\S]*1 dimension"),
+    (_replace("steps/link", (4,)), r"/steps/link, rows = 4[\s\S]*as the other columns"),
+    (lambda file: file["run"].attrs.modify("chip_columns", 3), r"chip_columns = 3[\s\S]*0, or a divisor of \d+"),
+    (lambda file: file["run"].attrs.modify("chip_rows", -1), r"chip_rows = -1[\s\S]*0, or a divisor of \d+"),
     (_replace("steps/end_ps", (4,)), r"/steps/end_ps, rows = 4[\s\S]*allowed: \d+, as the other columns"),
     (_replace("cores/counts", (5, 5)), r"/cores/counts, shape = \(5, 5\)[\s\S]*3 dimension"),
     (_replace("cores/soma_ps", (42, 3)), r"/cores/soma_ps, shape[\s\S]*11 cores"),

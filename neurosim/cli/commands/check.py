@@ -23,18 +23,24 @@ class Verdict(NamedTuple):
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files, of any of these kinds.")],
     json: options.Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print faults alone, and no progress.")] = False,
 ) -> None:
     """Check files: chips, networks, scenarios, weights, traces and input data."""
     import sys
 
-    from neurosim.cli.output import print_json
+    from neurosim.cli.output import print_json, progress_bar
 
-    verdicts = [_verdict(file) for file in files]
+    verdicts = []
+    with progress_bar("files", quiet=quiet or len(files) < 2) as progress:
+        for n_done, file in enumerate(files, 1):
+            verdicts.append(_verdict(file))
+            if progress is not None:
+                progress(n_done, len(files))
     if json:
         print_json([{"file": each.file, "kind": each.kind, "ok": not each.faults, "summary": each.summary,
                      "faults": each.faults} for each in verdicts])
     for each in verdicts:
-        if not each.faults and not json:
+        if not each.faults and not json and not quiet:
             print(f"{each.file}: ok, {each.kind} {each.summary}".rstrip())
         for fault in each.faults:
             print(f"neurosim: {fault}", file=sys.stderr)

@@ -21,17 +21,19 @@ def compare(
     samples: Annotated[int, typer.Option("--samples", metavar="N", help="Samples of the chips' figures.")] = 20_000,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the samples.")] = 0,
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compare two runs under the uncertainty of their chips' figures."""
-    from neurosim.cli.output import print_json
+    from neurosim.cli.output import print_json, progress_bar
     from neurosim.explore import compare as compare_designs
     from neurosim.explore import duty
 
-    found = compare_designs(trace_a, trace_b, n_samples=samples, seed=seed)
-    duties = [] if rate is None else [duty(path, rate, n_samples=samples, seed=seed) for path in (trace_a, trace_b)]
+    with progress_bar("comparing", quiet=quiet):
+        found = compare_designs(trace_a, trace_b, n_samples=samples, seed=seed)
+        duties = [] if rate is None else [duty(path, rate, n_samples=samples, seed=seed) for path in (trace_a, trace_b)]
     if json:
         print_json({**found.to_json(), **({"duty": [each.to_json() for each in duties]} if duties else {})})
-    else:
+    elif not quiet:
         print("\n".join([*_comparison(found), *_duties(duties)]))
 
 

@@ -25,20 +25,21 @@ def import_network(
         "Option of the importer, such as kind=gsu or dt=0.0001. Repeatable."))] = None,
     force: options.Force = False,
     json: options.Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no report.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Import a trained network, and report what was mapped, folded and dropped."""
     from importers import import_network as read
-    from neurosim.cli.output import check_output, print_json
+    from neurosim.cli.output import check_output, print_json, progress_bar
     from neurosim.graph_io import save_network
 
     check_output(output, force=force)
     chosen = _settings(set_ or [])
     if name is not None:
         chosen["name"] = name
-    result = read(source, format_, **chosen)
-    if output is not None:
-        save_network(result.network, output, force=force)
+    with progress_bar("importing", quiet=quiet):
+        result = read(source, format_, **chosen)
+        if output is not None:
+            save_network(result.network, output, force=force)
     if json:
         print_json(to_json(result, output))
     elif not quiet:

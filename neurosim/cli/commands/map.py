@@ -27,13 +27,14 @@ def map_network(
     numbers: Annotated[str | None, typer.Option("--numbers", metavar="NAME", help=(
         "With --advise: float64 (default) or fixed."))] = None,
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Place a network on a chip and show how full each core is."""
-    from neurosim.cli.output import print_json
+    from neurosim.cli.output import print_json, progress_bar
 
     given = {"input": input_, "labels": labels, "samples": samples, "numbers": numbers}
     if advise:
-        _advise(net, chip, network, schedule, set_ or [], seed, given, json=json)
+        _advise(net, chip, network, schedule, set_ or [], seed, given, json=json, quiet=quiet)
         return
     _refuse(given)
     from neurosim.mapping import describe, render
@@ -42,27 +43,35 @@ def map_network(
     from neurosim.resolve import resolve
 
     found = resolve(net, chip, network=network, schedule=schedule, seed=seed, overrides=set_ or [])
-    if found.chip.unpublished is not None:
-        fitted = describe_capacity(found.network, found.chip, found.mapping)
-        print_json(fitted) if json else print(render_capacity(fitted))
-        return
-    machine = place(found.network, found.chip, found.mapping)
-    print_json(describe(machine)) if json else print(render(describe(machine)))
+    with progress_bar("mapping", quiet=quiet):
+        if found.chip.unpublished is not None:
+            fitted = describe_capacity(found.network, found.chip, found.mapping)
+            text = render_capacity(fitted)
+        else:
+            fitted = describe(place(found.network, found.chip, found.mapping))
+            text = render(fitted)
+    if json:
+        print_json(fitted)
+    elif not quiet:
+        print(text)
 
 
 def _advise(net: str, chip: str | None, network: str | None, schedule: str | None, settings: list[str], seed: int,
-            given: dict[str, str | int | None], *, json: bool) -> None:
+            given: dict[str, str | int | None], *, json: bool, quiet: bool) -> None:
     from neurosim.advisor import advise
     from neurosim.advisor.advise import SAMPLES
     from neurosim.advisor.text import to_text
     from neurosim.cli.output import print_json, progress_bar, table
 
     n_samples = SAMPLES if given["samples"] is None else int(given["samples"])
-    with progress_bar("trying", quiet=json) as progress:
+    with progress_bar("trying", quiet=quiet) as progress:
         advice = advise(net, chip, given["input"], given["labels"], network=network, samples=n_samples,
                         numbers=str(given["numbers"] or "float64"), schedule=schedule, seed=seed, overrides=settings,
                         progress=progress)
-    print_json(advice.to_json()) if json else print(to_text(advice, table))
+    if json:
+        print_json(advice.to_json())
+    elif not quiet:
+        print(to_text(advice, table))
 
 
 def _refuse(given: dict[str, str | int | None]) -> None:

@@ -46,7 +46,7 @@ def quantize(
     set_: options.Settings = None,
     force: options.Force = False,
     json: options.Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no report and no progress.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Choose fixed-point formats for a network, and report their errors."""
     from neurosim import api

@@ -19,19 +19,20 @@ def report(
     floorline: Annotated[bool, typer.Option("--floorline", help=(
         "Tell what bounds the time steps, and what to change; --png draws that."))] = False,
     force: options.Force = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no report.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Report on a trace: accuracy, energy by component, latency, load."""
     from neurosim import api
-    from neurosim.cli.output import check_output, print_json
+    from neurosim.cli.output import check_output, print_json, progress_bar
     from neurosim.report import floorline_png, floorline_text, to_text
     from neurosim.traces.store import Trace
 
     check_output(png, force=force)
     with Trace.open(trace, partial=trace.suffix == ".partial") as opened:
-        summary = api.summarise(opened, None if floorline else png, chip)
-        if floorline and png is not None:
-            floorline_png(opened, png)
+        with progress_bar("reporting", quiet=quiet):
+            summary = api.summarise(opened, None if floorline else png, chip)
+            if floorline and png is not None:
+                floorline_png(opened, png)
         if json:
             print_json(summary.to_json())
         elif floorline and not quiet:

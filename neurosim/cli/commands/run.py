@@ -47,7 +47,7 @@ def run(
     seed: options.Seed = 0,
     force: options.Force = False,
     json: options.Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no report and no progress.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Run a network on a chip: accuracy, time, energy."""
     from neurosim import api

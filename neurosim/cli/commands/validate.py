@@ -18,6 +18,7 @@ def validate(
     notes: Annotated[bool, typer.Option("--notes/--no-notes", help=(
         "Print sources, networks and remarks below the table."))] = True,
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Hold predictions against published measurements of silicon and against another simulator."""
     from neurosim.cli.output import print_json, progress_bar
@@ -27,6 +28,9 @@ def validate(
 
     if data is not None and not data.is_dir():
         raise DataError(f"--data {data}: no such folder", allowed="a folder laid out as docs/data.md says")
-    with progress_bar("targets", quiet=json) as tell:
+    with progress_bar("targets", quiet=quiet) as tell:
         outcomes = run_targets(targets or [], data or data_folder(), tell)
-    print_json(as_mapping(outcomes)) if json else print(render(outcomes, notes=notes))
+    if json:
+        print_json(as_mapping(outcomes))
+    elif not quiet:
+        print(render(outcomes, notes=notes))

@@ -35,7 +35,8 @@ def fold_pools(network: Network, sizes: list[int]) -> Network:
 def _is_pool(network: Network, population: Population, into: list[Projection], out: list[Projection],
              sizes: list[int]) -> bool:
     if population.model != "linear" or np.any(population.parameters["bias"] != 0) or len(into) != 1 or not out \
-            or population.name in network.readouts or population.period != 1:
+            or population.name in network.readouts or population.period != 1 \
+            or population.change_threshold is not None:
         return False
     weights = into[0].weights
     return (isinstance(weights, ConvolutionWeights) and _is_sum(weights, sizes)

@@ -96,7 +96,7 @@ def _energies(folder: Path, chip: Chip, counts: Counts) -> tuple[Row, ...]:
 
 def _times(folder: Path, run: _Run, analytic: SampleResult) -> tuple[Row, ...]:
     simple, detailed = (float(read_results(folder, name).time_s.sum()) * 1e3 for name in (SIMPLE, DETAILED))
-    hop = int(run.machine.noc.hop_ps.max())
+    hop = np.full_like(run.machine.noc.cycle_ps, run.machine.noc.hop_ps.max())
     return (
         Row("simple time, level analytic", "predicted", "ms", _duration_ms(analytic), simple, tolerance=1e-9),
         Row("detailed time, level event", "predicted", "ms", _duration_ms(run.at("event")), detailed, shown=True,
