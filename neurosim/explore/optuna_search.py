@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neurosim.errors import DataError, OptionError
 from neurosim.explore.parameters import suggested_point
@@ -24,11 +24,19 @@ if TYPE_CHECKING:
 
 FILE_NAME = "optuna.db"
 # What a trial carries: its place among those that were asked to the end, and its point's settings.
-PLACE, SETTINGS, STATUS = "neurosim:place", "neurosim:settings", "neurosim:status"
+PLACE, SETTINGS = "neurosim:place", "neurosim:settings"
 # What a point without a value is told to be, in every objective: worse than any that has one.
 WORST = 1e30
 # Batches in a row that bring nothing new, after which a space counts as exhausted.
 PATIENCE = 20
+
+
+class _Asked(NamedTuple):
+    """A trial that waits for its outcome; `trial` is None of those that an earlier program asked for."""
+
+    point: Point
+    trial_id: int
+    trial: Any = None
 
 
 class OptunaSearch:
@@ -44,7 +52,7 @@ class OptunaSearch:
         self._optuna = _optuna()
         self.study, self._spec = study, study.content.search
         self._trials = self._open(folder, resume=resume)
-        self._asked: dict[int, optuna.trial.FrozenTrial] = {}       # by place
+        self._asked: dict[int, _Asked] = {}       # by place
         self._seen: set[str] = set()
         self._n_in_vain = 0
         for trial in self._frozen("COMPLETE"):
@@ -54,37 +62,38 @@ class OptunaSearch:
         """Return the points of the next trials: as many as a population, or as the budget leaves."""
         if self._n_in_vain >= PATIENCE:
             return {}
-        self._asked = {trial.user_attrs[PLACE]: trial for trial in self._frozen("RUNNING")}
-        known = self._seen | {_point(trial).key for trial in self._asked.values()}
+        self._asked = {trial.user_attrs[PLACE]: _Asked(_point(trial), trial._trial_id)
+                       for trial in self._frozen("RUNNING")}
+        known = self._seen | {asked.point.key for asked in self._asked.values()}
         n_asked = len(self._frozen("COMPLETE")) + len(self._asked)
         while len(self._asked) < self._spec.population and len(known) < self.study.n_points:
             self._asked[n_asked] = self._ask(n_asked)
-            known.add(_point(self._asked[n_asked]).key)
+            known.add(self._asked[n_asked].point.key)
             n_asked += 1
         self._n_in_vain = 0 if len(known) > len(self._seen) else self._n_in_vain + 1
-        return {place: _point(trial) for place, trial in self._asked.items()}
+        return {place: asked.point for place, asked in self._asked.items()}
 
     def tell(self, outcomes: Mapping[str, Outcome]) -> None:
         """Tell Optuna the outcomes, in the order of the trials."""
-        for place, frozen in sorted(self._asked.items()):
-            outcome = outcomes[_point(frozen).key]
+        for place, asked in sorted(self._asked.items()):
+            outcome = outcomes[asked.point.key]
             self._sample_as(place)
-            trial = self._optuna.Trial(self._trials, frozen._trial_id)
+            trial = asked.trial or self._optuna.Trial(self._trials, asked.trial_id)
+            known = {} if asked.trial else trial.constraints      # told before the program was killed
             for name, value in violations(outcome, self._constraints()).items():
-                if name not in trial.constraints:          # told before the program was killed
+                if name not in known:
                     trial.set_constraint(name, value)
-            trial.set_user_attr(STATUS, outcome.status)
             self._trials.tell(trial, self._values(outcome))
-            self._seen.add(_point(frozen).key)
+            self._seen.add(asked.point.key)
         self._asked = {}
 
-    def _ask(self, place: int) -> optuna.trial.FrozenTrial:
+    def _ask(self, place: int) -> _Asked:
         self._sample_as(place)
         trial = self._trials.ask()
         point = Point(suggested_point(self.study.parameters, trial))
         trial.set_user_attr(PLACE, place)
         trial.set_user_attr(SETTINGS, dict(point.settings))     # last: a trial without it was not asked to the end
-        return self._trials._storage.get_trial(trial._trial_id)
+        return _Asked(point, trial._trial_id, trial)
 
     def _constraints(self) -> dict[str, Any]:
         return {str(name): bound for name, bound in self.study.content.constraints.items()}

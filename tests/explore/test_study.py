@@ -36,7 +36,7 @@ def test_a_command_repeats_a_point(tmp_path: Path) -> None:
     assert words[:3] == ["neurosim", "run", study.content.source]
     assert words[-2:] == ["--set", "core.max_neurons=8"]
     pairs = set(zip(words, words[1:], strict=False))
-    assert {("--detail", "event"), ("--seed", "3"), ("--numbers", "float64")} <= pairs
+    assert {("--detail", "event"), ("--seed", "3"), ("--numbers", "fixed")} <= pairs
 
 
 @pytest.mark.parametrize(("text", "expected"), [
