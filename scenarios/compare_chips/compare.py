@@ -44,7 +44,7 @@ class Row:
 
     missing : why it does not run there; empty where it does, and everything below is then given
     accuracy : share of all test utterances, in the fixed point of the chip
-    fullest, fullest_share : the resource that is fullest on any core, and how full it is
+    fullest, fullest_share : the resource, neurons apart, that is fullest on any core, and how full it is
     latency_s : of one utterance, injection of the first frame to the last read-out; token_s : between two frames
     energy_j, low_j, high_j : of one utterance with static power; interval of the chip's figures
     static_j : part of it that static power takes
@@ -56,7 +56,7 @@ class Row:
     missing: str = ""
     accuracy: float = 0.0
     cores: int = 0
-    cores_of: int = 0
+    chips: int = 0
     fullest: str = ""
     fullest_share: float = 0.0
     packets: float = 0.0
@@ -97,7 +97,6 @@ def compare(subject: Subject, samples: int, accuracy_samples: int | None) -> Row
     samples : utterances whose packets are simulated, for latency and energy
     accuracy_samples : utterances whose class is looked at; all of them where None
     """
-    chip = neurosim.load_chip(subject.chip)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
@@ -108,10 +107,11 @@ def compare(subject: Subject, samples: int, accuracy_samples: int | None) -> Row
                                   detail="functional", overrides=subject.overrides)
     summary = timed.summary
     assert summary.latency.per_sample is not None and summary.latency.per_token is not None
-    assert classified.summary.accuracy is not None and summary.binding is not None
-    energy = summary.energy
-    return Row(subject.label, subject.chip, "", classified.summary.accuracy, summary.cores_used, chip.n_grid_cores,
-               summary.binding, summary.utilisation[summary.binding].max, summary.packets / samples,
+    assert classified.summary.accuracy is not None
+    energy, used = summary.energy, {name: item for name, item in summary.utilisation.items() if name != "neurons"}
+    fullest = max(used, key=lambda name: used[name].max)      # the number of neurons is set, see `SUBJECTS`
+    return Row(subject.label, subject.chip, "", classified.summary.accuracy, summary.cores_used, summary.chips_used,
+               fullest, used[fullest].max, summary.packets / samples,
                summary.latency.per_sample.mean, summary.latency.per_token.mean, energy.total_j / samples,
                energy.interval_low_j / samples, energy.interval_high_j / samples, energy.static_j / samples,
                energy.assumed_share, subject.overrides)

@@ -28,7 +28,7 @@ def draw(rows: Sequence[Row], path: Path) -> Path:
         figure, axes = plt.subplots(1, 4, figsize=(14, height), sharey=True, layout="constrained",
                                     width_ratios=(1, 1, 1.5, 2))
         _accuracy(axes[0], kept)
-        _bars(axes[1], kept, "cores in use", lambda row: row.cores, lambda row: f"{row.cores} of {row.cores_of}", GREEN)
+        _bars(axes[1], kept, "cores in use", lambda row: row.cores, lambda row: _cores(row), GREEN)
         _latency(axes[2], kept)
         _energy(axes[3], kept)
         axes[0].set_yticks(range(len(kept)), [row.label for row in kept])
@@ -55,8 +55,12 @@ def _bars(axis: Any, rows: Sequence[Row], title: str, value: Callable[[Row], flo
     for place, (row, length) in enumerate(zip(rows, lengths, strict=True)):
         axis.annotate(text(row), (length, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
     axis.set_title(title)
-    axis.set_xlim(0, 1.55 * max(lengths, default=1))
+    axis.set_xlim(0, 1.9 * max(lengths, default=1))
     axis.grid(axis="x", color=LINE, linewidth=0.7)
+
+
+def _cores(row: Row) -> str:
+    return f"{row.cores}" if row.chips == 1 else f"{row.cores} on {row.chips} chips"
 
 
 def _latency(axis: Any, rows: Sequence[Row]) -> None:

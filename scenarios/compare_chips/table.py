@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,8 @@ def render(rows: Sequence[Row]) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (row.label, f"{100 * row.accuracy:.1f} %", f"{row.cores} of {row.cores_of}",
+    chips = "1 chip" if row.chips == 1 else f"{row.chips} chips"
+    return (row.label, f"{100 * row.accuracy:.1f} %", f"{row.cores} on {chips}",
             f"{row.fullest.replace('_', ' ')} {100 * row.fullest_share:.0f} %", f"{row.packets:,.0f}".replace(",", " "),
             with_prefix(row.latency_s, "s"), with_prefix(row.token_s, "s"), with_prefix(row.energy_j, "J"),
             f"{with_prefix(row.low_j, 'J')} to {with_prefix(row.high_j, 'J')}",
@@ -33,10 +35,11 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _reasons(message: str) -> Iterator[str]:
-    """Yield each distinct reason of a refusal once: the lines of an error without its populations."""
-    seen: dict[str, None] = {}
-    for line in message.splitlines():
-        if line.startswith("  allowed:") or line.startswith("  mend:"):
-            break
-        seen[line.rpartition("lacks ")[2] if "lacks " in line else line] = None
-    yield from seen
+    """Yield what a refusal names: every missing capability once, or the fault itself."""
+    head = message.partition("\n  allowed:")[0].partition("\n  mend:")[0]
+    missing = dict.fromkeys(name for line in head.splitlines() if "lacks " in line
+                            for name in re.findall(r"(\w+)(?: \([^)]*\))?(?:, |$)", line.rpartition("lacks ")[2]))
+    if missing:
+        yield "lacks " + ", ".join(missing)
+    else:
+        yield head.replace("\n", " ")
