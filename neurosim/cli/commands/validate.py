@@ -20,7 +20,7 @@ def validate(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Hold predictions against published measurements of silicon and against another simulator."""
+    """Hold predictions against measurements on silicon, and against SANA-FE."""
     from neurosim.cli.output import print_json, progress_bar
     from neurosim.errors import DataError
     from neurosim.validate import as_mapping, render, run_targets
