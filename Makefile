@@ -19,7 +19,8 @@ test-kernels: $(VENV)/dev.stamp
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/checked $(BIN)/python -m pytest -q -n 2 tests/models tests/noc \
 		tests/engine/test_reference.py tests/engine/test_compiled.py
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n 2 tests/models tests/noc/test_wheel.py \
-		tests/engine/test_reference.py tests/mapping --ignore tests/models/fixed   # they do both by themselves
+		tests/engine/test_reference.py tests/mapping/test_place.py tests/mapping/test_lower.py \
+		--ignore tests/models/fixed   # they do both by themselves
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
