@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hw_models.costs import EnergyBill, check_costs, price
+    from hw_models.figures import Figure
     from hw_models.load import (
         barrier_latency_ns,
         chip_path,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
         to_mapping,
     )
     from hw_models.located import ConfigError, Fault
-    from hw_models.schema import Chip, Figure
+    from hw_models.schema import Chip
 
 _HOME = {
     "Chip": "schema", "Figure": "schema", "ConfigError": "located", "Fault": "located",

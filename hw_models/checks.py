@@ -10,9 +10,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from hw_models.explain import nearest, validate
+from hw_models.figures import Strict
 from hw_models.located import ConfigError, Fault, KeyPath, Located, dotted, read_located, shown
 from hw_models.rules import CHECKS
-from hw_models.schema import Strict
 from hw_models.view import Problem, UnreadableError, View
 
 SOURCES_PATH = Path(__file__).parent / "sources.yaml"

@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.core_schema import CoreCosts
 from hw_models.explain import nearest
+from hw_models.figures import Figure
 from hw_models.located import ConfigError, Fault
 from hw_models.scaling import scale_energy_by_node, scale_energy_by_voltage, scale_figure
-from hw_models.schema import Chip, CoreCosts, Figure
+from hw_models.schema import Chip
 from hw_models.unpublished import unpublished_fault
 
 __all__ = [

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from hw_models.checks import run_checks
 from hw_models.explain import nearest, schema_of, validate
+from hw_models.figures import Figure
 from hw_models.located import ConfigError, Fault, Located, read_located
 from hw_models.overrides import Overrides, apply_overrides
-from hw_models.schema import Chip, Figure
+from hw_models.schema import Chip
 
 CHIP_FOLDER = Path(__file__).parent / "chips"
 _SUFFIXES = (".yaml", ".yml")

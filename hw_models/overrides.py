@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from hw_models.explain import JsonSchema, known_paths, lookup, nearest
+from hw_models.figures import MAX_FIGURE
 from hw_models.located import ConfigError, Fault, KeyPath, Located, dotted, parse_located, shown
-from hw_models.schema import MAX_FIGURE
 
 Overrides = Mapping[str, object] | Sequence[str]
 # Keys of a figure whose change makes it the user's own.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hw_models.core_schema import Capabilities
 from hw_models.explain import nearest
-from hw_models.schema import Capabilities
 from hw_models.view import Check, Problem, View, path_of
 
 

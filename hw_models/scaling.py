@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 
-from hw_models.schema import Basis, Figure
+from hw_models.figures import Basis, Figure
 
 # Dynamic energy goes as V**2; short-circuit currents and the share of fixed-voltage circuits bend it both ways.
 _VOLTAGE_EXPONENT, _VOLTAGE_EXPONENT_SPREAD = 2.0, 0.5

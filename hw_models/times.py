@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hw_models.schema import Chip, Figure
+from hw_models.figures import Figure
+from hw_models.schema import Chip
 
 
 class TimeFigure(NamedTuple):

@@ -7,8 +7,9 @@ capabilities, so that networks can be fitted on them, and a constant power, whos
 
 from __future__ import annotations
 
+from hw_models.core_schema import CoreCosts
 from hw_models.located import ConfigError, Fault
-from hw_models.schema import Chip, CoreCosts, NocCosts
+from hw_models.schema import Chip, NocCosts
 
 
 def core_costs(chip: Chip) -> CoreCosts:

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.costs import J_PER_PJ, PERCENTILES, W_PER_MW, energy_figures, sample_figures
-from hw_models.schema import Chip, Figure
+from hw_models.figures import Figure
+from hw_models.schema import Chip
 from neurosim.errors import DataError, OptionError
 from neurosim.report.energy import recorded_name, stored_chip
 from neurosim.report.timing import latency

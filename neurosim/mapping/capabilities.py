@@ -9,7 +9,8 @@ import warnings
 
 import numpy as np
 
-from hw_models.schema import Capabilities, Chip
+from hw_models.core_schema import Capabilities
+from hw_models.schema import Chip
 from neurosim.errors import CapabilityError
 from neurosim.graph import Network, Population
 from neurosim.mapping.schedule import Staging

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hw_models.core_schema import CoreCosts
 from hw_models.load import from_mapping, to_mapping
-from hw_models.schema import Chip, CoreCosts, NocCosts
+from hw_models.schema import Chip, NocCosts
 from neurosim.graph import Network
 from neurosim.machine import Machine
 from neurosim.mapping import map_network

@@ -15,7 +15,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.schema import Chip, SynapseMemory
+from hw_models.core_schema import SynapseMemory
+from hw_models.schema import Chip
 from neurosim.graph import (
     ConvolutionWeights,
     DenseWeights,

@@ -3,7 +3,7 @@
 A layer is a population that one convolution or dense projection feeds. Sum pooling belongs to the core that sends: a
 kernel that is constant on blocks of p x p taps, with stride and padding in whole blocks, is a pool of p x p in front of
 a smaller kernel. Cores differ in the size of their memories, so that layers are assigned by matching. The rule of the
-memories: `hw_models.schema.LayerMemory`. Source: sinabs, `validate_memory_speck.py`.
+memories: `hw_models.core_schema.LayerMemory`. Source: sinabs, `validate_memory_speck.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import NamedTuple
 import networkx as nx
 import numpy as np
 
-from hw_models.schema import Chip, LayerMemory
+from hw_models.core_schema import LayerMemory
+from hw_models.schema import Chip
 from neurosim.errors import CapabilityError, CapacityError, OptionError
 from neurosim.graph import ConvolutionWeights, DenseWeights, Network, Population
 from neurosim.machine import Float64Array, Int64Array

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw_models.schema import Chip, Figure
+from hw_models.figures import Figure
+from hw_models.schema import Chip
 from hw_models.unpublished import core_costs
 from neurosim.events import CORE_EVENT_INDEX
 from neurosim.graph import Network

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.schema import Capabilities
+from hw_models.core_schema import Capabilities
 from neurosim.graph import Network, Population
 from neurosim.machine import Int64Array
 

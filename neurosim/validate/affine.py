@@ -6,7 +6,8 @@ holds nowhere else.
 
 from __future__ import annotations
 
-from hw_models.schema import Chip, Figure
+from hw_models.figures import Figure
+from hw_models.schema import Chip
 from hw_models.unpublished import core_costs
 from neurosim.validate.spans import Span
 

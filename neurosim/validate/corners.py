@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, cast
 
 from hw_models.costs import sample_figures
-from hw_models.schema import Chip, Figure, Strict
+from hw_models.figures import Figure, Strict
+from hw_models.schema import Chip
 
 End = Literal["low", "high"]
 

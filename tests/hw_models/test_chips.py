@@ -8,8 +8,9 @@ import yaml
 
 from hw_models import chip_path, list_chips, load_chip, price
 from hw_models.checks import SOURCES_PATH, load_sources, source_key
+from hw_models.figures import Figure
 from hw_models.scaling import RULES, apply_rule
-from hw_models.schema import Chip, Figure
+from hw_models.schema import Chip
 
 CHIPS = list_chips()
 UNITS = ("_pj", "_ns", "_mw", "_mw_per_mhz")

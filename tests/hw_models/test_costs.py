@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hw_models import ConfigError, check_costs, list_chips, load_chip, price
+from hw_models.core_schema import CoreCosts
 from hw_models.costs import (
     _CONDITIONAL,
     _GROUPS,
@@ -16,7 +17,7 @@ from hw_models.costs import (
     scale_energy_by_voltage,
     scale_figure,
 )
-from hw_models.schema import CoreCosts, Figure
+from hw_models.figures import Figure
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS
 
 CHIPS = [name for name in list_chips() if load_chip(name).unpublished is None]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hw_models.schema import Capabilities, Chip, Core, CorePipeline, SynapseMemory
+from hw_models.core_schema import Capabilities, Core, CorePipeline, SynapseMemory
+from hw_models.schema import Chip
 
 
 def figure(value: float) -> dict[str, Any]:

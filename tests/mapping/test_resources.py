@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw_models.schema import Chip, SynapseMemory
+from hw_models.core_schema import SynapseMemory
+from hw_models.schema import Chip
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection, SparseWeights
 from neurosim.mapping.incoming import packed_words
 from neurosim.mapping.profiles import parameter_table
