@@ -42,7 +42,7 @@ class ChipProfile:
     """One chip.
 
     refusal : why the network does not go on it; None where it does, and what follows is known
-    cores, has_cores : in use, on the chip
+    cores, has_cores : in use, on the chips in use
     binding, binding_share : the fullest resource of any core, and how full it is, 0 to 1
     latency_s, step_latency_s : means of a sample and of a time step
     energy_j, low_j, high_j : of one sample, static power included; 5th to 95th percentile

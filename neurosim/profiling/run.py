@@ -87,7 +87,7 @@ def _run_on(chip: Chip, live: LiveNetwork, mapped: Network, options: Mapping[str
     try:
         done = api.run(live.network, chip, live.inputs, **options)
     except MappingError as error:
-        return _Run(ChipProfile(chip.name, str(error), has_cores=chip.n_grid_cores))
+        return _Run(ChipProfile(chip.name, str(error), has_cores=chip.n_cores))
     with done.trace:
         spikes = simulated_spikes(done.trace, mapped, done.summary.schedule, live.inputs.shape[:2])
         return _Run(_chip_profile(done.summary, chip), done.summary, spikes, done.readout)
@@ -189,7 +189,7 @@ def _chip_profile(summary: Summary, chip: Chip) -> ChipProfile:
             unseen[row.group] = unseen.get(row.group, 0.0) + row.energy_j / bill.total_j
     latency = summary.latency
     return ChipProfile(
-        summary.chip, None, summary.cores_used, chip.n_grid_cores, binding,
+        summary.chip, None, summary.cores_used, summary.chips_used * chip.n_cores, binding,
         None if binding is None else summary.utilisation[binding].max,
         latency.per_sample.mean if latency.per_sample else None, latency.per_step.mean if latency.per_step else None,
         bill.total_j / n_samples, bill.interval_low_j / n_samples, bill.interval_high_j / n_samples, unseen)

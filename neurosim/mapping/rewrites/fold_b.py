@@ -30,12 +30,15 @@ def _with_b_in_c(population: Population) -> Population:
     if "b_real" not in parameters:
         return population
     b = np.asarray(parameters["b_real"]) + 1j * np.asarray(parameters["b_imag"])
-    if np.all(b == 1):
+    c = np.asarray(parameters["c_real"]) + 1j * np.asarray(parameters["c_imag"])
+    unread = c == 0         # the gain of what nobody reads is nobody's (channels expanded: the neuron of d x)
+    if np.all((b == 1) | unread):
         return population
     if population.codings:
         raise OptionError(f"mapping.fold_b with population {population.name!r}, which has formats already",
                           allowed="a network that is not quantised, or whose b is 1",
                           mend="quantise the network with fold_b: neurosim quantize --set mapping.fold_b=true")
-    c = (np.asarray(parameters["c_real"]) + 1j * np.asarray(parameters["c_imag"])) * b
-    folded = {"b_real": np.ones_like(b.real), "b_imag": np.zeros_like(b.real), "c_real": c.real, "c_imag": c.imag}
+    c = c * b
+    b = np.where(unread, b, 1)
+    folded = {"b_real": b.real, "b_imag": b.imag, "c_real": c.real, "c_imag": c.imag}
     return replace(population, parameters={**parameters, **folded})

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import neurosim
 from neurosim.engine.batch import BatchPass
 from neurosim.errors import OptionError
 from neurosim.formats import Coding, Format
@@ -54,3 +55,12 @@ def test_formats_of_the_unfolded_network_are_refused() -> None:
     quantised = replace(network, populations=(network.populations[0], population))
     with pytest.raises(OptionError, match="fold_b.*has formats already"):
         rewritten(quantised, MappingOptions(fold_b=True), make_chip())
+
+
+def test_expanded_channels_fold_before_formats_are_chosen() -> None:
+    """Folded, expanded, quantised, and rewritten again by the mapping: the second time there is nothing to fold."""
+    options = ["mapping.ssm=expanded", "mapping.fold_b=true"]
+    plain = neurosim.run("digits", samples=2, numbers="fixed", detail="functional", overrides=options[:1])
+    folded = neurosim.run("digits", samples=2, numbers="fixed", detail="functional", overrides=options)
+    assert np.abs(folded.readout - plain.readout).max() < 0.1 * np.abs(plain.readout).max()
+    assert not np.array_equal(folded.readout, plain.readout)
