@@ -104,7 +104,7 @@ def test_fixed_point_keeps_the_accuracy_that_the_readme_says(case: Case) -> None
     calibration = source.calibration(case.n_columns)
     assert calibration is not None and len(calibration) == 100
     chip = load_chip(source.chip)
-    rewrite = rewritten(network(case), MappingOptions(**source.mapping), chip)
+    rewrite = rewritten(network(case), MappingOptions(**source.mapping, ssm="fused"), chip)    # as the README says
     found = quantized(rewrite, chip, calibration, QuantizeOptions())
     readout = BatchPass(lower_neurons(found), source.inputs(case.n_columns), "fixed").run().readout
     accuracy = 100 * (readout.argmax(axis=1) == labels(case)).mean()
