@@ -146,7 +146,8 @@ def test_ctrl_c_while_the_program_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["quantize", "run"])
 def test_ctrl_c_is_one_line(name: str, tmp_path: Path) -> None:
     """The signal comes at no particular moment, while the command loads or works."""
-    arguments = {"quantize": ["smnist", "--distances", "-o", "net.h5"], "run": ["digits", "--engine", "reference"]}[name]
+    arguments = {"quantize": ["smnist", "--distances", "-o", "net.h5"],
+                 "run": ["digits", "--engine", "reference"]}[name]
     with start(name, *arguments, cwd=tmp_path) as process:
         time.sleep(2.0)
         assert process.poll() is None

@@ -417,7 +417,7 @@ def test_same_inputs_same_machine() -> None:
 
 @pytest.mark.parametrize("name", ["loihi2", "generic-mesh"])
 def test_digits_like_network_on_library_chips(name: str) -> None:
-    machine = map_network(spiking_ssm(), load_chip(name), MappingOptions(max_neurons_per_core=32))
+    machine = map_network(spiking_ssm(), load_chip(name), MappingOptions(max_neurons_per_core=32, ssm="fused"))
     assert machine.n_cores == 11
     assert machine.schedule.interval == 1 and machine.schedule.depth == 7
     operations = int(machine.destinations.dense.sum() + machine.destinations.sparse.sum())
