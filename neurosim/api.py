@@ -234,8 +234,8 @@ def with_formats(found: Resolved, data: Data) -> tuple[Resolved, str]:
     from neurosim.mapping import check_operations
     from neurosim.mapping.rewrite import rewritten
 
-    check_operations(found.network, found.chip, found.mapping)     # plainer than a format that the chip does not have
     network = rewritten(found.network, found.mapping, found.chip)
+    check_operations(network, found.chip, found.mapping)        # plainer than a format that the chip does not have
     if network.is_quantised:
         return found._replace(network=network), "formats of the network file"
     has_own = found.scenario is not None and found.scenario.content.data.calibration is not None

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.documents import make_commands, shell
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Differs from run to run, or with the figures of a chip; words and their order must be as shown.
@@ -46,19 +48,9 @@ def loose(text: str) -> str:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `neurosim` is a command, installed or not."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "bin").mkdir()
-    script = folder / "bin" / "neurosim"
-    script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m neurosim "$@"\n')
-    script.chmod(0o755)
+    make_commands(folder)
     (folder / "scenarios").symlink_to(ROOT / "scenarios")       # commands are shown as from the root of a clone
     return folder
-
-
-def shell(command: str, workplace: Path) -> str:
-    path = f"{workplace / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, shell=True, cwd=workplace, env={**os.environ, "PATH": path}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
-    return done.stdout
 
 
 def test_commands_print_what_the_readme_shows(workplace: Path) -> None:

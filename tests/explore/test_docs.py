@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import environment
-from tests.test_readme import blocks, examples, loose, shell, workplace
+from tests.documents import shell
+from tests.test_readme import blocks, examples, loose, workplace
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "explore.md").read_text(encoding="utf-8")

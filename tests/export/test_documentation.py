@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from neurosim.export.trace_export import FORMATS, format_of
+from tests.documents import make_commands, surroundings
 from tests.export.test_trace_export import LIBRARIES
 
 ROOT = Path(__file__).parents[2]
@@ -50,24 +50,15 @@ def loose(text: str) -> str:
     return " ".join(NUMBER.sub("# ", text).split())
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return an environment in which `neurosim` is a command."""
-    script = folder / "bin" / "neurosim"
-    script.parent.mkdir(exist_ok=True)
-    script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m neurosim "$@"\n')
-    script.chmod(0o755)
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
-
-
 def test_the_examples_do_what_is_shown(tmp_path: Path) -> None:
-    surroundings, absent = environment(tmp_path), set()
+    found_there, absent = surroundings(make_commands(tmp_path)), set()
     assert len(list(examples())) > 15
     for example in examples():
         lacking = {name for name in example.needs if find_spec(name) is None}
         if lacking:
             absent |= lacking
             continue
-        done = subprocess.run(example.command, shell=isinstance(example.command, str), cwd=tmp_path, env=surroundings,
+        done = subprocess.run(example.command, shell=isinstance(example.command, str), cwd=tmp_path, env=found_there,
                               text=True, capture_output=True, timeout=600, check=False)
         assert done.returncode == 0, f"{example.command}\n{done.stderr}"
         if example.output is not None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from hw_models import load_chip
+from tests.documents import make_commands, shell
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "own_chip.md").read_text(encoding="utf-8")
@@ -30,20 +28,7 @@ def loose(text: str) -> str:
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `neurosim` and `python` are those of this test, run once over by all commands of the page."""
-    folder = tmp_path_factory.mktemp("own")
-    for name, what in (("neurosim", f'"{sys.executable}" -m neurosim'), ("python", f'"{sys.executable}"')):
-        script = folder / "bin" / name
-        script.parent.mkdir(exist_ok=True)
-        script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec {what} "$@"\n')
-        script.chmod(0o755)
-    return folder
-
-
-def shell(command: str, workplace: Path) -> str:
-    path = f"{workplace / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, shell=True, cwd=workplace, env={**os.environ, "PATH": path}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
-    return done.stdout
+    return make_commands(tmp_path_factory.mktemp("own"), python=True)
 
 
 def test_commands_print_what_the_page_shows(workplace: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -14,19 +13,11 @@ import pytest
 from neurosim.recordings.binning import Binning, binning_options
 from neurosim.recordings.events import ALIASES, MAX_EVENTS
 from neurosim.resolve import split_settings
+from tests.documents import make_commands, surroundings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(python|console)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Return an environment in which `neurosim` is a command."""
-    script = folder / "bin" / "neurosim"
-    script.parent.mkdir(exist_ok=True)
-    script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m neurosim "$@"\n')
-    script.chmod(0o755)
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def words(text: str) -> str:
@@ -35,15 +26,15 @@ def words(text: str) -> str:
 
 
 def test_the_examples_do_what_is_shown(tmp_path: Path) -> None:
-    surroundings = environment(tmp_path)
+    found_there = surroundings(make_commands(tmp_path))
     assert [language for language, _ in BLOCKS] == ["python", "console", "python"]
     for language, block in BLOCKS:
         if language == "python":
-            subprocess.run([sys.executable, "-c", block], cwd=tmp_path, env=surroundings, check=True, timeout=600)
+            subprocess.run([sys.executable, "-c", block], cwd=tmp_path, env=found_there, check=True, timeout=600)
             continue
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
-            done = subprocess.run(command, shell=True, cwd=tmp_path, env=surroundings, text=True, check=False,
+            done = subprocess.run(command, shell=True, cwd=tmp_path, env=found_there, text=True, check=False,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
             assert words(done.stdout) == words(output), f"$ {command}\n{done.stdout}"
 
