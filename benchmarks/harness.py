@@ -7,6 +7,8 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,50 @@ def _processor() -> str:
 def print_environment(where: dict[str, Any]) -> None:
     """Print what `environment` found."""
     print(", ".join(f"{key} {value}" for key, value in where.items() if value is not None))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure beside its target."""
+
+    workload: str                       # W1 ... W8
+    name: str                           # what was measured, against what
+    value: float
+    unit: str
+    at_least: float | None = None       # targets
+    at_most: float | None = None
+    note: str = ""                      # why it misses, what was skipped
+
+    @property
+    def target(self) -> str:
+        """The target as text, empty where there is none."""
+        bounds = [f">= {self.at_least:g}" if self.at_least is not None else "",
+                  f"<= {self.at_most:g}" if self.at_most is not None else ""]
+        return " ".join(bound for bound in bounds if bound)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None where there is none."""
+        if self.at_least is None and self.at_most is None:
+            return None
+        return ((self.at_least is None or self.value >= self.at_least)
+                and (self.at_most is None or self.value <= self.at_most))
+
+
+def figures_table(figures: Sequence[Figure]) -> str:
+    """Return figures and targets as text."""
+    width = max((len(figure.name) for figure in figures), default=0)
+    verdicts = {None: "", True: "met", False: "missed"}
+    return "\n".join(f"{figure.workload:3} {figure.name:{width}}  {figure.value:>12.4g} {figure.unit:10}"
+                     f"{figure.target:>12} {verdicts[figure.met]:7}{figure.note}".rstrip() for figure in figures)
+
+
+def write_figures(path: Path | None, where: dict[str, Any], command: str, figures: Sequence[Figure]) -> None:
+    """Write figures as JSON, if a file is wanted: the machine, the command that repeats them, a row each."""
+    if path is not None:
+        rows = [{**asdict(figure), "met": figure.met} for figure in figures]
+        path.write_text(json.dumps({"environment": where, "command": command, "figures": rows}, indent=2) + "\n",
+                        encoding="utf-8")
 
 
 class Progress:
