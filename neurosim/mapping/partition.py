@@ -130,19 +130,20 @@ def _pack(demand: Demand, limits: Limits, populations: list[int], blocks: Blocks
     for population in populations:
         item = demand.network.populations[population]
         pieces = list(reversed(blocks.get(item.name, [])))
-        start = 0
+        start = room_before = 0
         while start < item.size:
             piece = Slice(population, start, start + (pieces[-1] if pieces else 1))
-            room = core.room_for(piece) if pieces else core.room(population, start)
+            room = core.room_for(piece) if pieces else core.room(population, start, room_before)
             if room:
+                room_before = 0 if core.slices else room
                 core.add(Slice(population, start, start + room))
                 start += room
                 pieces = pieces[:-1]
-            elif core.slices:
+            if not room and not core.slices:
+                raise _too_large(core, piece)
+            if not room or (start < item.size and not pieces):      # full: the room was as large as possible
                 cores.append(tuple(core.slices))
                 core = CoreFilling(demand, limits)
-            else:
-                raise _too_large(core, piece)
     return Partition((*cores, tuple(core.slices)) if core.slices else tuple(cores))
 
 
