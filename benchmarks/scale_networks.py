@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.graph import Network, OneToOneWeights, Population, Projection, SparseWeights
+from neurosim.graph import (
+    ConvolutionWeights,
+    DenseWeights,
+    Network,
+    OneToOneWeights,
+    Population,
+    Projection,
+    SparseWeights,
+)
 
 _CHUNK = 1 << 16        # neurons whose synapses are drawn at once
 
@@ -36,8 +44,36 @@ def local_synapses(n_neurons: int, fan_out: int, window: int, seed: int = 0, sig
 def local_network(n_neurons: int, fan_out: int, window: int, seed: int = 0, threshold: float = 1.0) -> Network:
     """Return leaky integrate-and-fire neurons with an input each, that excite and inhibit those around them."""
     neurons = Population("neurons", "lif", n_neurons, {"leak": 0.9, "threshold": threshold})
-    drive = OneToOneWeights(np.full(n_neurons, 1.5 * threshold))
+    drive = OneToOneWeights(np.full(n_neurons, 1.5 * threshold, np.float32))
     return Network(
         "local", (Population("drive", "input", n_neurons, attributes={"payload": "spike"}), neurons),
         (Projection("drive", "neurons", drive),
          Projection("neurons", "neurons", local_synapses(n_neurons, fan_out, window, seed), delay_steps=1)))
+
+
+def random_network(n_neurons: int, fan_out: int, seed: int = 0) -> Network:
+    """Return neurons with `fan_out` synapses each to any others."""
+    return local_network(n_neurons, fan_out, n_neurons, seed)
+
+
+def pilotnet_like(seed: int = 0) -> Network:
+    """Return PilotNet's five convolutions and four dense layers as spiking neurons with random weights.
+
+    Source: M. Bojarski et al., "End to end learning for self-driving cars", arXiv:1604.07316, figure 4
+    """
+    random = np.random.default_rng(seed)
+    shape = (3, 66, 200)
+    populations = [Population("input", "input", 3 * 66 * 200, attributes={"payload": "spike"})]
+    projections = []
+    for layer, (channels, kernel, stride) in enumerate(((24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1))):
+        output = (channels, (shape[1] - kernel) // stride + 1, (shape[2] - kernel) // stride + 1)
+        values = random.normal(size=(channels, shape[0], kernel, kernel))
+        weights = ConvolutionWeights(values, shape, output, (stride, stride))
+        populations.append(Population(f"conv{layer}", "lif", weights.shape[1], {"leak": 0.9}))
+        projections.append(Projection(populations[-2].name, populations[-1].name, weights))
+        shape = output
+    for layer, size in enumerate((100, 50, 10, 1)):
+        dense = DenseWeights(random.normal(size=(populations[-1].size, size)))
+        populations.append(Population(f"dense{layer}", "lif", size, {"leak": 0.9}))
+        projections.append(Projection(populations[-2].name, populations[-1].name, dense))
+    return Network("pilotnet-like", tuple(populations), tuple(projections), (populations[-1].name,))

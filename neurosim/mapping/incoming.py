@@ -124,16 +124,16 @@ class ListedIncoming:
         if len(self.sources) >= LEAST_SYNAPSES:
             counts, found = self._scratch
             n_found = count_distinct(cut, counts, found)
-            distinct = np.sort(found[:n_found])
-            of_each = counts[distinct].astype(np.int64)
-            counts[distinct] = 0
-            return distinct.astype(np.int64), of_each
+            sources = np.sort(found[:n_found]).astype(np.int64)
+            of_each = counts[sources].astype(np.int64)
+            counts[sources] = 0
+            return sources, of_each
         if len(cut) > self.n_pre // 8:
-            counts = np.bincount(cut, minlength=self.n_pre)
-            sources = np.flatnonzero(counts)
-            return sources, counts[sources].astype(np.int64)
-        sources, counts = np.unique(cut, return_counts=True)
-        return sources.astype(np.int64), counts.astype(np.int64)
+            by_source = np.bincount(cut, minlength=self.n_pre)
+            sources = np.flatnonzero(by_source)
+            return sources, by_source[sources].astype(np.int64)
+        distinct, of_each = np.unique(cut, return_counts=True)
+        return distinct.astype(np.int64), of_each.astype(np.int64)
 
     @cached_property
     def _scratch(self) -> tuple[Int32Array, Int32Array]:
