@@ -25,10 +25,22 @@ def main() -> None:
     parser.add_argument("--no-cold", action="store_true", help="leave the first run after an installation out")
     arguments = parser.parse_args()
     where, tell = environment(None), Progress()
-    figures = [*_figures("neurosim --help", [_command("--help")], arguments.repeat, tell, 0.2)]
-    _measured(_command(*RUN))           # kernels compiled, files in the cache of the system
-    figures += _figures("digits on loihi2, one sample, warm", [_command(*RUN)], arguments.repeat, tell, 0.8)
-    if not arguments.no_cold:
+    with tempfile.TemporaryDirectory() as bytecode:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = bytecode    # installed packages have bytecode, checkouts maybe not
+        figures = measure(not arguments.no_cold, arguments.repeat, tell)
+    tell.clear()
+    print_environment(where)
+    print(figures_table(figures))
+    write_figures(arguments.json, where, "python benchmarks/w8_startup.py", figures)
+
+
+def measure(cold: bool, repeat: int, tell: Progress) -> list[Figure]:
+    """Return all figures; cold : those of the first run after an installation, too."""
+    _measured(_command(*RUN))           # kernels and bytecode compiled, files in the cache of the system
+    figures = [*_figures("neurosim --help", [_command("--help")], repeat, tell, 0.2)]
+    figures += _figures("digits on loihi2, one sample, warm", [_command(*RUN)], repeat, tell, 0.8)
+    if cold:
         for name, options in (("float64", ()), ("fixed point", ("--numbers", "fixed"))):
             with tempfile.TemporaryDirectory() as cache:
                 figures += _figures(f"digits on loihi2, one sample, {name}: first run after install",
@@ -36,10 +48,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as cache:
             figures += _figures("python -m neurosim.warm (float64 and fixed, a process each)",
                                 [[sys.executable, "-m", "neurosim.warm"]], 1, tell, None, {"NUMBA_CACHE_DIR": cache})
-    tell.clear()
-    print_environment(where)
-    print(figures_table(figures))
-    write_figures(arguments.json, where, "python benchmarks/w8_startup.py", figures)
+    return figures
 
 
 def _command(*arguments: str) -> list[str]:
