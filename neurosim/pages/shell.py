@@ -28,7 +28,7 @@ _POLICY = ("default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-
            "img-src data: blob:; font-src data:")
 
 
-def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str) -> str:
+def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str, style: str = "") -> str:
     """Return the HTML of a page.
 
     Parameters
@@ -37,6 +37,7 @@ def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str)
     body : HTML, of the program's own making; whatever comes from users belongs into `data`
     data : plain data for JSON; NaN and infinity become null
     script : JavaScript, run when the body stands
+    style : CSS, after that of the shell
 
     Raises
     ------
@@ -44,7 +45,7 @@ def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str)
     """
     values = {
         "policy": _POLICY, "title": html.escape(title), "subtitle": html.escape(subtitle),
-        "style": resource("shell.css"), "plotly": plotly_bundle(), "data": embedded_json(data),
+        "style": resource("shell.css") + style, "plotly": plotly_bundle(), "data": embedded_json(data),
         "shell": resource("shell.js"), "body": body, "script": script,
     }
     page = resource("shell.html")
