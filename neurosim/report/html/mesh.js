@@ -1,7 +1,7 @@
 "use strict";
 // The chip from above: cores as fields of their tiles, links between the tiles; the run, or one step after the other.
 (() => {
-  const {$, element, colour, later, plot, select, shades} = panels;
+  const {$, element, colour, later, plot, scaleBar, select, shades} = panels;
   const data = neurosim.data.mesh;
   if (data.without) {
     $("mesh-card").replaceChildren(element("h2", {}, "The chip from above"), element("p", {class: "muted"}, data.without));
@@ -43,8 +43,8 @@
       z[row][column] = loads[core] * (state.measure === "busy" ? 100 : 1);
       text[row][column] = `core ${data.cores.number[core]}, tile ${data.cores.tile[core]}<br>${data.cores.holds[core]}`;
     }
-    return {type: "heatmap", x: edges(data.columns, across), y: edges(data.rows, down), z, text, zmin: 0, zmax: high, colorscale: shades("series-1", "shade"), hoverongaps: false,
-      hovertemplate: `%{text}<br>${measures[state.measure]}: %{z:.3~g}<extra></extra>`, colorbar: {thickness: 10, outlinewidth: 0, x: 1.01, title: {text: `cores: ${measures[state.measure]}`, side: "right"}}};
+    return {type: "heatmap", x: edges(data.columns, across), y: edges(data.rows, down), z, text, zmin: 0, zmax: high, colorscale: shades("series-1", "shade", "shares"), hoverongaps: false,
+      hovertemplate: `%{text}<br>${measures[state.measure]}: %{z:.3~g}<extra></extra>`, colorbar: scaleBar(`cores: ${measures[state.measure]}`)};
   }
 
   function segment(number) {
@@ -68,7 +68,7 @@
       middles.y.push((piece[0][1] + piece[1][1]) / 2);
       middles.text.push(`link from tile ${Math.floor(number / 4)} ${["east", "west", "north", "south"][number % 4]}<br>${(100 * share).toPrecision(3)} % of the time, ${neurosim.number(packets)} packets`);
     }
-    const tones = shades("series-2", "shade");
+    const tones = shades("series-2", "shade", "shares");
     const width = Math.max(1.5, Math.min(6, 60 / Math.max(data.columns, data.rows)));
     const lines = by.map((piece, index) => ({type: "scatter", mode: "lines", ...piece, line: {width, color: tones[Math.min(4, Math.floor(index * 5 / classes) + (index ? 1 : 0))][1]}, hoverinfo: "skip", showlegend: false}));
     return [...lines.filter(line => line.x.length), {type: "scatter", mode: "markers", ...middles, marker: {size: 12, opacity: 0}, hovertemplate: "%{text}<extra></extra>", showlegend: false}];
@@ -96,7 +96,7 @@
 
   async function draw() {
     const [loads, high] = await Promise.all([values(), highest()]);
-    await plot("mesh", () => ({traces: [cores(loads, high), ...(state.frame < 0 ? links() : busiest())], layout: {shapes: shapes(), margin: {l: 10, r: 20, t: 10, b: 10},
+    await plot("mesh", () => ({traces: [cores(loads, high), ...(state.frame < 0 ? links() : busiest())], layout: {shapes: shapes(), margin: {l: 10, r: 20, t: innerWidth < 820 ? 60 : 10, b: 10},
       xaxis: {visible: false, range: [-0.6, data.columns - 0.4], constrain: "domain"}, yaxis: {visible: false, range: [data.rows - 0.4, -0.6], scaleanchor: "x", constrain: "domain"}}}));
     $("mesh").dataset.frame = state.frame;
     $("mesh-note").textContent = `${note()} Framed tiles: input port (solid), output port (dotted).${data.chip_columns < data.columns || data.chip_rows < data.rows ? " Dashed lines part the chips." : ""}`;
@@ -111,7 +111,9 @@
   function note() {
     if (state.frame < 0) {
       const idle = data.simulated ? "" : " Detail functional simulates no times.";
-      return `The whole run: cores in blue, links in orange by the share of time that they were occupied.${idle}`;
+      const top = data.links.reduce((most, link) => Math.max(most, link[1]), 0);
+      const told = data.links.length && data.simulated ? `, links in orange by the share of time that they were occupied: ${(100 * top).toPrecision(3)} % at most` : "";
+      return `The whole run: cores in blue${told}.${idle}`;
     }
     const link = data.frames.link[state.frame];
     const told = link ? ` Of the links the trace keeps the busiest of each step; here most often ${link.name}, occupied for at least ${(100 * link.share).toPrecision(3)} % of the time (orange).` : "";

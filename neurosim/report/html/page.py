@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hw_models.schema import Chip
-from neurosim.pages.shell import render_page, resource, write_page
+from neurosim.pages.shell import plotly_bundle, render_page, resource, write_page
 from neurosim.report.energy import recorded_chip, stored_chip
 from neurosim.report.energy_bars import energy_bars
 from neurosim.report.formats import format_table
@@ -42,6 +42,7 @@ def write_report_page(trace: Trace, path: Path, chip: Chip | None = None) -> Non
     TraceError, ConfigError : as `summarise`
     OptionError, SimulationError : the path cannot be used; the file could not be written
     """
+    plotly_bundle()                         # where there is none, say so before the trace is read
     summary = summarise(trace, chip)
     title = f"{shortened(summary.network or 'network', 60)} on {summary.chip}"
     page = render_page(title=title, subtitle=_subtitle(summary), body=resource("report.html", PACKAGE),

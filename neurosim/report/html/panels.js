@@ -28,6 +28,11 @@ const panels = (() => {
     return {traces, layout: {dragmode: coarse ? false : "zoom", ...layout}};
   });
 
+  // The scale of a heat map: beside it, or above it where there is little room.
+  const scaleBar = text => innerWidth < 820
+    ? {orientation: "h", y: 1.01, yanchor: "bottom", thickness: 8, outlinewidth: 0, title: {text, side: "top"}, nticks: 5}
+    : {thickness: 10, outlinewidth: 0, title: {text, side: "right"}};
+
   const drop = id => $(id).remove();
 
   function button(text, action, title) {
@@ -39,10 +44,11 @@ const panels = (() => {
       ...options.map(([key, text]) => element("option", {value: key, selected: key === value}, text))));
   }
 
-  // From the card's colour to one of the theme: most of the change at small values, where most values are.
-  function shades(name, from = "card") {
+  // From the card's colour to one of the theme. Counts change most at small values, where most of them are.
+  const steps = {counts: [[0, 0], [0.02, 22], [0.1, 42], [0.35, 72], [1, 100]], shares: [[0, 4], [0.25, 30], [0.5, 55], [0.75, 80], [1, 100]]};
+  function shades(name, from = "card", how = "counts") {
     const mix = share => `color-mix(in srgb, ${colour(name)} ${share}%, ${colour(from)})`;
-    return [[0, 0], [0.02, 22], [0.1, 42], [0.35, 72], [1, 100]].map(([at, share]) => [at, rgb(mix(share))]);
+    return steps[how].map(([at, share]) => [at, rgb(mix(share))]);
   }
 
   // Plotly reads plain colours only.
@@ -79,5 +85,5 @@ const panels = (() => {
       button("−", go(0, 4), "farther"), button("All", () => change(whole), "the whole run")];
   }
 
-  return {$, element, colour, onTheme, groups, kinds, later, plot, drop, button, select, shades, onRange, moveButtons};
+  return {$, element, colour, onTheme, groups, kinds, later, plot, scaleBar, drop, button, select, shades, onRange, moveButtons};
 })();

@@ -1,7 +1,7 @@
 "use strict";
 // The raster: counts in fields at first; every spike of a window where the page holds them.
 (() => {
-  const {$, element, colour, later, plot, shades, onRange, moveButtons, button} = panels;
+  const {$, element, colour, later, plot, scaleBar, shades, onRange, moveButtons, button} = panels;
   const data = neurosim.data.raster;
   const most = 2500, columns = 600;
   if (!data) {
@@ -63,7 +63,7 @@
   }
 
   const heat = (x, y, z, text) => ({type: "heatmap", x0: x.start, dx: x.step, y0: y.start, dy: y.step, z, zmin: 0, colorscale: shades("series-1"),
-    hovertemplate: `${text}<extra></extra>`, colorbar: {thickness: 10, outlinewidth: 0, title: {text: "spikes per neuron", side: "right"}}, zsmooth: false});
+    hovertemplate: `${text}<extra></extra>`, colorbar: scaleBar("spikes per neuron"), zsmooth: false});
 
   function binned({found}) {
     const [start, stop] = view.x, [low, high] = view.y;

@@ -1,7 +1,7 @@
 "use strict";
 // Tiles, tables, texts and the charts that need no detail on demand.
 (() => {
-  const {$, element, colour, later, plot, groups, shades, drop} = panels;
+  const {$, element, colour, later, plot, scaleBar, groups, shades, drop} = panels;
   const {data, number} = neurosim;
 
   function tiles() {
@@ -40,7 +40,7 @@
       traces: shown.map(group => {
         const own = bars.filter(bar => bar.group === group);
         return {type: "bar", orientation: "h", name: group, x: own.map(bar => bar.energy_j * scale), y: own.map(bar => bar.name),
-          marker: {color: colour(groups[group] ?? "faint"), pattern: {shape: own.map(bar => bar.assumed ? "/" : ""), fgcolor: colour("card"), size: 7, solidity: 0.3}},
+          marker: {color: colour(groups[group] ?? "faint"), pattern: {shape: own.map(bar => bar.assumed ? "/" : ""), bgcolor: colour(groups[group] ?? "faint"), fgcolor: colour("card"), fgopacity: 0.75, size: 8, solidity: 0.35}},
           error_x: {type: "data", symmetric: false, array: own.map(bar => (bar.high_j - bar.energy_j) * scale), arrayminus: own.map(bar => (bar.energy_j - bar.low_j) * scale), color: colour("ink"), thickness: 1.2, width: 4},
           customdata: own.map(bar => [number(bar.low_j, "J"), number(bar.high_j, "J"), number(bar.energy_j, "J"), bar.assumed ? "assumed figure" : ""]),
           hovertemplate: "%{y}: %{customdata[2]}<br>%{customdata[0]} to %{customdata[1]}<br>%{customdata[3]}<extra></extra>"};
@@ -98,8 +98,8 @@
       const uses = rows(used);
       const text = uses.map((row, kind) => row.map((value, core) => `core ${found.cores[core].number}: ${found.cores[core].holds}<br>${number(value)} of ${number(found.limits[kind])}`));
       await plot("memory", () => ({traces: [{type: "heatmap", x: found.cores.map((_, index) => index), y: found.kinds, z: rows(share).map(row => row.map(value => 100 * value)), text,
-        zmin: 0, zmax: 100, colorscale: shades("series-4", "shade"), xgap: n > 150 ? 0 : 1, ygap: 2, hovertemplate: "%{y}: %{z:.3~g} %<br>%{text}<extra></extra>",
-        colorbar: {thickness: 10, outlinewidth: 0, title: {text: "% of the limit", side: "right"}}}],
+        zmin: 0, zmax: 100, colorscale: shades("series-4", "shade", "shares"), xgap: n > 150 ? 0 : 1, ygap: 2, hovertemplate: "%{y}: %{z:.3~g} %<br>%{text}<extra></extra>",
+        colorbar: scaleBar("% of the limit")}],
         layout: {xaxis: {title: {text: found.together > 1 ? "cores in use, grouped" : "cores in use"}, showgrid: false, zeroline: false}, yaxis: {ticks: "", showgrid: false, type: "category"}}}));
     });
   }
