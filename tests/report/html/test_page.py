@@ -15,8 +15,8 @@ from neurosim.errors import DataError, OptionError
 from neurosim.report import summarise, write_report_page
 from neurosim.report.energy import stored_chip
 from neurosim.report.html import raster
-from neurosim.report.html.page import page_data
 from neurosim.report.html.packing import unpacked
+from neurosim.report.html.page import page_data
 from neurosim.traces import Trace, TraceWriter
 from neurosim.traces.schema import RunHeader, SampleResult
 from tests.report.test_render import idle
