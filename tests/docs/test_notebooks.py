@@ -54,7 +54,7 @@ def test_it_shows_what_it_does(path: Path, tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.delenv("MPLBACKEND", raising=False)       # pictures go into the notebook
-    notebook = nbformat.from_dict(content)
+    notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
     where = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
     for kept, new in zip(cells(content), cells(notebook), strict=True):
