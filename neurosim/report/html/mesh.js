@@ -132,5 +132,5 @@
     oninput: event => show(Number(event.target.value))}) : "";
   $("mesh-controls").append(element("label", {}, "Step ", slider), element("span", {class: "muted", id: "mesh-step"}, "whole run"));
   if (!data.frames) $("mesh-controls").lastElementChild.previousElementSibling.remove();
-  later(draw);
+  later("mesh", draw);
 })();

@@ -171,7 +171,7 @@
     onchange: event => { const sample = Number(event.target.value); if (event.target.value !== "" && samples.start[sample] !== undefined) toSample(sample); }});
   $("raster-controls").append(...moveButtons(() => view.x, whole, x => change(x === whole ? null : x, undefined)));
   if (samples.start.length > 1) $("raster-controls").append(element("label", {}, "Sample ", number), button("First sample", () => toSample(0), "the first sample"));
-  later(async () => {
+  later("raster", async () => {
     await draw();
     onRange("raster", change);
   });

@@ -8,7 +8,7 @@
     const bars = [...data.energy].reverse();
     const {scale, unit} = neurosim.scaleFor(bars.map(bar => bar.high_j), "J");
     const shown = [...new Set(data.energy.map(bar => bar.group))];
-    later(() => plot("energy", () => ({
+    later("energy", () => plot("energy", () => ({
       traces: shown.map(group => {
         const own = bars.filter(bar => bar.group === group);
         return {type: "bar", orientation: "h", name: group, x: own.map(bar => bar.energy_j * scale), y: own.map(bar => bar.name),
@@ -33,7 +33,7 @@
     const right = matrix.reduce((sum, row, index) => sum + row[index], 0), all = totals.reduce((sum, value) => sum + value, 0);
     $("confusion-note").textContent = `${number(right)} of ${number(all)} labelled samples read right.`;
     const classes = matrix.map((_, index) => String(index));
-    later(() => plot("confusion", () => ({
+    later("confusion", () => plot("confusion", () => ({
       traces: [{type: "heatmap", z: matrix.map((row, index) => row.map(value => totals[index] ? 100 * value / totals[index] : null)), x: classes, y: classes,
         text: matrix.map(row => row.map(value => value || "")), texttemplate: matrix.length <= 20 ? "%{text}" : "", zmin: 0, zmax: 100, colorscale: shades("series-3"), xgap: 1, ygap: 1,
         hovertemplate: "class %{y}, read as %{x}: %{text} (%{z:.1f} %)<extra></extra>", showscale: false}],
@@ -47,14 +47,14 @@
     const {populations, phase_steps: together} = data.rates;
     const one = data.mesh.free_running ? "token" : "step";
     $("phase-note").textContent = `Spikes per neuron and ${one}, by ${one} within a sample, mean over all samples${together > 1 ? `; ${together} ${one}s to a point` : ""}.`;
-    later(async () => {
+    later("phase", async () => {
       const lines = await Promise.all(populations.map(each => packed.unpack(each.phase)));
       await plot("phase", () => ({traces: populations.map((each, index) => ({type: "scatter", mode: "lines", name: each.name, x: Array.from(lines[index], (_, at) => (at + (together - 1) / 2) * (together > 1 ? together : 1)),
         y: Array.from(lines[index]), line: {width: 1.8, shape: "hvh"}, visible: index < 12 ? true : "legendonly", hovertemplate: `${each.name}: %{y:.3~g}<extra></extra>`})),
         layout: {xaxis: {title: {text: `${one} within the sample`}}, yaxis: {title: {text: "spikes per neuron"}, rangemode: "tozero"}}}));
     });
     const shown = [...populations].reverse();
-    later(() => plot("rates", () => ({traces: [{type: "bar", orientation: "h", x: shown.map(each => each.mean), y: shown.map(each => each.name), marker: {color: colour("series-1")},
+    later("rates", () => plot("rates", () => ({traces: [{type: "bar", orientation: "h", x: shown.map(each => each.mean), y: shown.map(each => each.name), marker: {color: colour("series-1")},
       customdata: shown.map(each => [number(each.n), number(each.size)]), hovertemplate: "%{y}: %{x:.3~g}<br>%{customdata[0]} spikes, %{customdata[1]} neurons<extra></extra>"}],
       layout: {bargap: 0.3, xaxis: {title: {text: "spikes per neuron and token"}, rangemode: "tozero"}, yaxis: {ticks: ""}}})));
   }
@@ -64,7 +64,7 @@
     if (!found) { drop("memory-card"); return; }
     $("memory-note").textContent = "Share of its limit that each kind of memory of a core takes."
       + (found.together > 1 ? ` Aggregated: ${found.together} cores to a column, the fullest of each kind.` : "");
-    later(async () => {
+    later("memory", async () => {
       const [share, used] = await Promise.all([packed.unpack(found.share), packed.unpack(found.used)]);
       const n = found.cores.length, rows = array => found.kinds.map((_, kind) => Array.from(array.slice(kind * n, (kind + 1) * n)));
       const uses = rows(used);
@@ -83,7 +83,7 @@
     else $("overflow-note").textContent = found.length ? `${number(all)} values did not fit their format, by population:` : "Every value fitted its format.";
     if (!found.length) { drop("overflows"); return; }
     const shown = found.slice(0, 20).reverse();
-    later(() => plot("overflows", () => ({traces: [{type: "bar", orientation: "h", x: shown.map(each => each[1]), y: shown.map(each => each[0]), marker: {color: colour("bad")}, hovertemplate: "%{y}: %{x}<extra></extra>"}],
+    later("overflows", () => plot("overflows", () => ({traces: [{type: "bar", orientation: "h", x: shown.map(each => each[1]), y: shown.map(each => each[0]), marker: {color: colour("bad")}, hovertemplate: "%{y}: %{x}<extra></extra>"}],
       layout: {bargap: 0.3, xaxis: {title: {text: "overflows"}}, yaxis: {ticks: ""}}})));
   }
 

@@ -71,7 +71,7 @@
   }
 
   $("steps-controls").append(...moveButtons(() => view.x, whole, x => change(x === whole ? null : x)));
-  later(async () => {
+  later("steps", async () => {
     await draw();
     onRange("steps", change);
     bottlenecks();
