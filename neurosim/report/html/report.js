@@ -70,7 +70,7 @@
       const uses = rows(used);
       const text = uses.map((row, kind) => row.map((value, core) => `core ${found.cores[core].number}: ${found.cores[core].holds}<br>${number(value)} of ${number(found.limits[kind])}`));
       await plot("memory", () => ({traces: [{type: "heatmap", x: found.cores.map((_, index) => index), y: found.kinds, z: rows(share).map(row => row.map(value => 100 * value)), text,
-        zmin: 0, zmax: 100, colorscale: shades("series-4", "shade", "shares"), xgap: n > 150 ? 0 : 1, ygap: 2, hovertemplate: "%{y}: %{z:.3~g} %<br>%{text}<extra></extra>",
+        zmin: 0, zmax: 100, colorscale: shades("series-4", "shade"), xgap: n > 150 ? 0 : 1, ygap: 2, hovertemplate: "%{y}: %{z:.3~g} %<br>%{text}<extra></extra>",
         colorbar: scaleBar("% of the limit")}],
         layout: {xaxis: {title: {text: found.together > 1 ? "cores in use, grouped" : "cores in use"}, showgrid: false, zeroline: false}, yaxis: {ticks: "", showgrid: false, type: "category"}}}));
     });
