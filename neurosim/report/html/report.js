@@ -27,6 +27,7 @@
     if (without) {
       $("confusion-note").textContent = without;
       drop("confusion");
+      $("result-row").classList.add("one-wide");
       return;
     }
     const totals = matrix.map(row => row.reduce((sum, value) => sum + value, 0));
