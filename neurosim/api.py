@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurosim.connections import connections
 from neurosim.errors import OptionError
 from neurosim.resolve import Resolved, find_source, mapping_options, resolve, run_options
 from neurosim.run_data import Data, find_data, with_sequence_length, with_times
@@ -156,6 +157,7 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     data = with_times(find_data(resolved, inputs, labels, samples), times)
     resolved = with_sequence_length(resolved, data)
     provenance = _provenance(source, resolved, command) | dict(data.notes)
+    provenance["connections"] = json.dumps(connections(resolved.network, data.inputs))
     if options.numbers == "fixed":
         resolved, provenance["calibration"] = with_formats(resolved, data)
     machine = place(resolved.network, resolved.chip, resolved.mapping)

@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.scales",),
     ("neurosim.numbers",),
     ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs",
-     "neurosim.own_models", "neurosim.quantity_specs", "neurosim.formats", "hw_models"),
+     "neurosim.own_models", "neurosim.quantity_specs", "neurosim.formats", "neurosim.connections", "hw_models"),
     ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.hdf5_bytes",
      "neurosim.pages"),
 )
