@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.machine import TICKED, UNLIMITED, Machine
+from neurosim.machine import LAZY, TICKED, TOKEN, UNLIMITED, Machine
 from neurosim.mapping.chip_block import chip_of_tile
 from neurosim.noc.topology import grid_of
 
@@ -65,7 +65,8 @@ def _advance(machine: Machine) -> dict[str, str]:
     if machine.free is None:
         return {}
     is_input = machine.populations.input_start >= 0
-    return {name: "tick" if mode == TICKED else "lazy" for name, mode, given in
+    names = {LAZY: "lazy", TICKED: "tick", TOKEN: "token"}
+    return {name: names[mode] for name, mode, given in
             zip(machine.population_names, machine.free.advance.tolist(), is_input.tolist(), strict=True) if not given}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hw_models.schema import Chip
 from neurosim.graph import Network
+from neurosim.mapping.join import MARKERS
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.rewrites.expand import expand_channels, wants_expansion
 from neurosim.mapping.rewrites.fold_b import fold_b
@@ -33,4 +34,4 @@ def rewritten(network: Network, options: MappingOptions, chip: Chip) -> Network:
         network = fold_pools(network, chip.core.layer_memory.pool_sizes)
     if options.allow_fan_in_split:
         network = split_fan_in(network, chip)
-    return code_changes(network, options.sigma_delta, chip)
+    return code_changes(network, options.sigma_delta, chip, options.join == MARKERS)
