@@ -42,7 +42,11 @@ class PacketKey(NamedTuple):
 
 @dataclass
 class FreePacket(Packet):
-    """A packet of a free-running chip. value : what it carries, in the numbers of the run; token : that it belongs to"""
+    """A packet of a free-running chip.
+
+    value : what it carries, in the numbers of the run
+    token : that it belongs to, where populations wait for whole tokens
+    """
 
     index: int = 0
     ordinal: int = 0

@@ -1,6 +1,6 @@
-"""Self-timed tokens in the reference engine: which slice may take which token, by the markers served. See `mapping.join`.
+"""Self-timed tokens in the reference engine: which slice may take which token, by the markers served.
 
-The compiled twin is `free_token_kernels`.
+Who waits for whom stands in `mapping.join`. The compiled twin is `free_token_kernels`.
 """
 
 from __future__ import annotations

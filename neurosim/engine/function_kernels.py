@@ -62,8 +62,8 @@ from neurosim.machine import (
     SPARSE,
     SUM,
 )
-from neurosim.models.event_mode import INTERVAL
 from neurosim.models.changes import encode_changes, encode_integer_changes, largest_change
+from neurosim.models.event_mode import INTERVAL
 from neurosim.models.fixed.conversion import into_slot
 from neurosim.models.fixed.registry import draws_per_update, update_fixed
 from neurosim.models.registry import INPUT, update

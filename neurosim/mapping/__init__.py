@@ -113,7 +113,7 @@ def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tup
 
 def _without_intervals(network: Network, chip: Chip, options: MappingOptions) -> Network:
     """Return the network of a free-running chip, whose neurons know by themselves how much time has gone by."""
-    staging = _staged(network, chip, options)       # raises where no order can be found, before anything is planned by it
+    staging = _staged(network, chip, options)       # raises where no order can be found, before it is planned by
     try:
         advance = plan_advance(network, chip, options)
     except CapabilityError:

@@ -70,10 +70,13 @@ def check_free_running(network: Network, chip: Chip, options: MappingOptions) ->
     if not joined:
         lines += _of_tokens(network)
     if lines:
+        what = "tokens flow through it in their order" if joined else "knows no tokens"
         raise CapabilityError(
-            f"chip {chip.name} is free-running and knows no {'last token' if joined else 'tokens'}\n" + "\n".join(lines),
+            f"chip {chip.name} is free-running and {what}\n" + "\n".join(lines),
             allowed="populations that take every token forward; delays of 0 or 1, which both mean that a packet is "
-            "served as it comes; with mapping.join=markers any period, reset and delay", mend="use a chip with a barrier")
+            "served as it comes; with mapping.join=markers any period, reset and delay",
+            mend="use a chip with a barrier" + ("" if joined else ", or mapping.join=markers, which has populations "
+                                                "wait for whole tokens"))
 
 
 def _of_tokens(network: Network) -> list[str]:

@@ -8,20 +8,24 @@ between neighbours instead of one for the whole chip, as in self-timed (asynchro
 calls such packets end-of-frame or flush events, in stream processing punctuations.
 
 Who waits: a slice for those that send to its core and whose population feeds its own, by the shortest delay among
-those projections; a slice that nobody feeds without delay for the input port; the input port for the slices for which nobody waits,
-so that a token enters only when the one `tokens_in_flight` before it has left the network. This bounds what has to be
-kept: an accumulator for each port, neuron and token in flight (and token of delay), which counts as memory.
+those projections; a slice that nobody feeds without delay for the input port; the input port for the slices for which
+nobody waits, so that a token enters only when the one `tokens_in_flight` before it has left the network. This bounds
+what has to be kept: an accumulator for each port, neuron and token in flight (and token of delay), which counts as
+memory.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hw_models.schema import Chip
 from neurosim.errors import CapabilityError, OptionError
-from neurosim.machine import Int64Array, Slices, TokenFlow
+from neurosim.graph import Network
+from neurosim.machine import Int64Array, Packets, Slices, TokenFlow
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.connections import Connection
 from neurosim.mapping.options import MappingOptions
@@ -122,8 +126,8 @@ def with_markers(axons: AxonTable, channels: Channels, n_rows: int) -> AxonTable
     none = np.zeros_like(channels.core)
     added = (n_rows + channels.source, channels.core, none, none, none, none)
     columns = (axons.row, axons.core, axons.words, axons.dense, axons.sparse, axons.conv)
-    row, core, *counts = (np.concatenate(pair) for pair in zip(columns, added, strict=True))
-    return AxonTable(row, core, *counts, axons.core_words)
+    row, core, words, dense, sparse, conv = (np.concatenate(pair) for pair in zip(columns, added, strict=True))
+    return AxonTable(row, core, words, dense, sparse, conv, axons.core_words)
 
 
 def token_flow(demand: Demand, axons: AxonTable, slices: Slices, found: tuple[Connection, ...],
@@ -149,3 +153,12 @@ def token_flow(demand: Demand, axons: AxonTable, slices: Slices, found: tuple[Co
         wait_who=channels.wait_who,
         need_start=np.searchsorted(channels.wait_who[by_who], np.arange(n_slices + 2)).astype(np.int64),
         need_channel=channels.wait_channel[by_who], need_delay=channels.wait_delay[by_who])
+
+
+def tokens_in_words(network: Network, slices: Slices, packets: Packets, tokens: TokenFlow) -> dict[str, Any]:
+    """Return the tokens in flight, and by period of the populations that send them the marker packets of one token."""
+    sent: Counter[str] = Counter()
+    for population, count in zip(slices.population.tolist(), np.diff(packets.row_start[tokens.marker_row:]).tolist(),
+                                 strict=True):
+        sent[str(network.populations[population].period)] += count
+    return {"in_flight": tokens.in_flight, "markers": dict(sent)}

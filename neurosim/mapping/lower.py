@@ -14,7 +14,7 @@ from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.chip_block import chip_link_weight
 from neurosim.mapping.connections import connections
-from neurosim.mapping.join import find_channels, token_flow, with_markers
+from neurosim.mapping.join import find_channels, token_flow, tokens_in_words, with_markers
 from neurosim.mapping.layers import layer_use
 from neurosim.mapping.limits import utilisation
 from neurosim.mapping.lower_fixed import formats_of, lower_fixed
@@ -63,7 +63,8 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         late_steps=chip.tick is None or chip.tick.overrun == "late", fixed=lower_fixed(network, found),
         free=lower_free_running(network, chip, options, projections, slices, partition.n_cores + 2,
                                 tokens),
-        provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
+        provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {})
+        | ({} if tokens is None else {"tokens": json.dumps(tokens_in_words(network, slices, traffic.packets, tokens))}),
         utilisation=_utilisation(demand, partition, axons, source_core, placement, options))
 
 

@@ -52,7 +52,7 @@ class Staging:
     def delay_steps(self, source: int, target: int, delay_tokens: int) -> int:
         """Return the machine delay of a projection with logical delay `delay_tokens`, in slots; at least 1."""
         if self.schedule.name == FREE_RUNNING:
-            # A packet is served as it comes: one accumulator, no delay line; or one for each token that may be on its way.
+            # A packet is served as it comes: one accumulator, no delay line; or one for each token under way.
             return self.tokens_in_flight + delay_tokens if self.tokens_in_flight else 1
         return self.schedule.interval * delay_tokens + int(self.stage[target]) - int(self.stage[source])
 

@@ -218,10 +218,11 @@ def _paced(item: Projection, step: int, period: int, random: np.random.Generator
 def _population(name: str, model: str, choose: Choose, random: np.random.Generator) -> Population:
     spec = SPEC_BY_NAME[model]
     size, n_modes = choose((3, 1, 2, 6, 14, 30)), choose((1, 2)) if spec.has_modes else 0
+    modes = (size, max(n_modes, 1)) if spec.has_modes else size
     values = {
         "leak": 0.75, "current_leak": 0.5, "threshold": random.choice([0.25, 0.5, 1.0], size),
-        "bias": random.choice([0.0, 0.0, 0.4], size), "a_real": random.uniform(-0.8, 0.8, (size, max(n_modes, 1))),
-        "a_imag": random.uniform(-0.5, 0.5, (size, max(n_modes, 1))),
+        "bias": random.choice([0.0, 0.0, 0.4], size), "a_real": random.uniform(-0.8, 0.8, modes),
+        "a_imag": random.uniform(-0.5, 0.5, modes),
         "c_real": random.normal(size=(size, max(n_modes, 1))), "c_imag": random.normal(size=(size, max(n_modes, 1))),
         "refractory_steps": random.choice([0.0, 0.0, 2.0], size), "rate_real": random.uniform(-2, 0, size),
         "rate_imag": random.uniform(-3, 3, size),

@@ -22,6 +22,7 @@ from tests.engine.cases import (
     with_periods,
     with_resets,
 )
+from tests.engine.coded import coded
 from tests.engine.free_cases import free_running
 
 TOKEN_MODELS = (*MODELS, "event_mode", "event_mode", "cuba", "sigma_delta", "delta", "resonator")
@@ -79,7 +80,11 @@ def build_token_case(choose: Choose, random: np.random.Generator) -> TokenCase:
                "sigma_delta": choose(("off", "off", 0.1))}
     times = np.cumsum(random.choice([0, 0, 1, 1000, 54_321, 10**6], inputs.shape[:2]), axis=1).astype(np.int64)
     options = {"arrival_jitter_ps": choose((0, 0, 1, 5000, 10**6)), "seed": choose(range(3)),
-               "numbers": choose(("float64", "float64", "float32")), "readout_tokens": choose((False, True))}
+               "numbers": choose(("float64", "float64", "float32", "fixed")), "readout_tokens": choose((False, True))}
+    if options["numbers"] == "fixed" and any(item.model == "event_mode" for item in network.populations):
+        options["numbers"] = "float32"
+    if options["numbers"] == "fixed":
+        network = coded(network, random)
     return TokenCase(network, chip, mapping, inputs, times, options)
 
 
@@ -93,9 +98,11 @@ def with_steps(case: TokenCase) -> tuple[Machine, np.ndarray]:
     kept = [item for item in case.network.projections
             if item.port != "interval" or case.network.population(item.target) not in clocked]
     kept += [Projection("clock", item.name, DenseWeights(np.ones((1, item.size))), "interval") for item in clocked]
-    inputs = [*case.network.inputs, Population("clock", "input", 1, attributes={"payload": "graded"})]
+    clock = [Population("clock", "input", 1, attributes={"payload": "graded"})] if clocked else []
+    inputs = [*case.network.inputs, *clock]
     others = [item for item in case.network.populations if item.model != "input"]
     network = replace(case.network, populations=(*inputs, *others), projections=tuple(kept))
     intervals = np.diff(case.times_ps, prepend=0, axis=1) / free.step_ps
     mapping = {"sigma_delta": case.mapping["sigma_delta"], "readout_every_token": True}
-    return machine_of(network, make_chip(), mapping), np.concatenate([case.inputs, intervals[..., None]], axis=2)
+    columns = np.concatenate([case.inputs, intervals[..., None]], axis=2) if clocked else case.inputs
+    return machine_of(network, make_chip(), mapping), columns
