@@ -52,9 +52,9 @@ def network(tensors: Tensors, **options: Any) -> Network:
     ("async", "mean", "pre", "layer"), ("dirac", "last", "post", "layer"), ("zoh", "timepool", "pre", "batch"),
     ("async", "timepool", "post", "batch")])
 def test_a_whole_network_equals_its_equations(method: str, head: str, place: str, family: str) -> None:
-    tensors = event_ssm(family=family)
+    tensors = event_ssm(family=family, place=place)
     tokens, times = recording(25)
-    inputs, entered = event_inputs(tokens, times, N_SYMBOLS), event_times(times)
+    inputs, entered = event_inputs(tokens, times, N_SYMBOLS), event_times(tokens, times)
     net = network(tensors, discretization=method, pooling=head, norm_place=place)
     expected = run_events(tensors, Form(method, place=place, pooling=head, epsilon=1e-6 if family == "layer" else 1e-5),
                           tokens[:-1], inputs[:, N_SYMBOLS]).output
@@ -72,7 +72,7 @@ def test_a_whole_network_equals_its_equations(method: str, head: str, place: str
 def test_event_pooling(mode: str, stride: int, head: str) -> None:
     tensors = event_ssm()
     tokens, times = recording(31, seed=5)
-    inputs, entered = event_inputs(tokens, times, N_SYMBOLS), event_times(times)
+    inputs, entered = event_inputs(tokens, times, N_SYMBOLS), event_times(tokens, times)
     net = network(tensors, pooling_stride=stride, pooling_mode=mode, pooling=head)
     expected = run_events(tensors, Form("async", stride=stride, mode=mode, pooling=head), tokens[:-1],
                           inputs[:, N_SYMBOLS]).output
@@ -85,7 +85,7 @@ def test_event_pooling(mode: str, stride: int, head: str) -> None:
 
 def test_nothing_hangs_on_order_placement_or_tokens_in_flight() -> None:
     tokens, times = recording(20)
-    inputs, entered = event_inputs(tokens, times, N_SYMBOLS), event_times(times)
+    inputs, entered = event_inputs(tokens, times, N_SYMBOLS), event_times(tokens, times)
     net, found = network(event_ssm()), []
     for options, jitter in (({}, 0), ({"tokens_in_flight": 1}, 0), ({"tokens_in_flight": 9}, 10**6),
                             ({"placement": "random", "max_neurons_per_core": 3}, 10**5)):
@@ -106,12 +106,16 @@ def test_intervals_are_no_packets() -> None:
 
 
 def test_times_of_events() -> None:
-    assert event_times([5, 5, 7, 1007]).tolist() == [0, 2_000_000, 1_002_000_000]
-    assert event_times([5, 6], 3).tolist() == [1_000_000] * 3
-    for times, n_tokens, message in (([1], None, "whole numbers"), ([1, 2.5], None, "whole numbers"),
+    assert event_times([0, 1, 0, 2], [5, 5, 7, 1007]).tolist() == [0, 2_000_000, 1_002_000_000]
+    assert event_times([3, 4], [5, 6], 3).tolist() == [1_000_000] * 3
+    assert event_times([3, -1, 3, 1], [5, 6, 9, 10]).tolist() == [1_000_000, 1_000_000, 2_000_000]
+    tokens, times = recording(40)
+    np.testing.assert_array_equal(np.diff(event_times(tokens, times), prepend=0) / 1e9,
+                                  event_inputs(tokens, times, N_SYMBOLS)[:, N_SYMBOLS])
+    for given, n_tokens, message in (([1], None, "two or more"), ([1, 2.5], None, "whole numbers"),
                                      ([2, 1], None, "do not ascend"), ([1, 2, 3], 1, "2 events for n_tokens = 1")):
         with pytest.raises(DataError, match=message):
-            event_times(times, n_tokens)
+            event_times([0] * len(given), given, n_tokens)
 
 
 # --- from the command line -------------------------------------------------------------------------------------------
@@ -132,14 +136,14 @@ def files(tmp_path: Path) -> tuple[Path, Path, Path]:
     tokens, times = recording(15)
     save_network(network(event_ssm()), tmp_path / "net.h5")
     np.savez(tmp_path / "data.npz", inputs=event_inputs(tokens, times, N_SYMBOLS)[None], labels=[1],
-             times_ps=event_times(times)[None])
+             times_ps=event_times(tokens, times)[None])
     (tmp_path / "chip.yaml").write_text(yaml.safe_dump(to_mapping(chip())))
     return tmp_path / "net.h5", tmp_path / "data.npz", tmp_path / "chip.yaml"
 
 
 def test_from_the_command_line_to_a_trace(program: Program, files: tuple[Path, Path, Path], tmp_path: Path) -> None:
     net, data, described = files
-    trace, page = tmp_path / "run.h5", tmp_path / "page.html"
+    trace, page = tmp_path / "run.h5", tmp_path / "page.png"
     outcome = program("run", net, "--chip", described, "--input", data, "--times", data, "--trace", trace, "--record",
                       "packets", *(f"--set=mapping.{name}={value}" for name, value in OPTIONS.items()))
     assert outcome.code == 0, outcome.err
@@ -148,7 +152,7 @@ def test_from_the_command_line_to_a_trace(program: Program, files: tuple[Path, P
     assert "end-of-token markers" in text
     assert program("report", trace).out == outcome.out
     assert program("check", trace).code == 0
-    assert program("report", trace, "--html", page).code == 0 and page.stat().st_size > 10_000
+    assert program("report", trace, "--png", page).code == 0 and page.stat().st_size > 10_000
     assert "a free-running chip has no time steps" in program("report", trace, "--floorline").out
     summary = json.loads(program("report", trace, "--json").out)
     assert summary["order_dependent"] is False and summary["packet_check"]["conserved"] is True

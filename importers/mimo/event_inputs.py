@@ -61,31 +61,26 @@ def event_inputs(tokens: ArrayLike, times_us: ArrayLike, n_symbols: int, n_token
     return inputs
 
 
-def event_times(times_us: ArrayLike, n_tokens: int | None = None) -> IntArray:
+def event_times(tokens: ArrayLike, times_us: ArrayLike, n_tokens: int | None = None) -> IntArray:
     """Return when the tokens of `event_inputs` enter a chip without time steps; int64[token], in ps.
 
     Token k enters when the event after it comes, since the network decays its state by the interval to that one: time
-    0 is the first event. What fills up to `n_tokens` enters with the last token. The time from token to token is then
-    the interval of `event_inputs`, and one step of the network's decays a millisecond: mapping.step_ns=1000000.
+    0 is the first event. Padding takes no time. The time from token to token is then the interval of `event_inputs`,
+    and one step of the network's decays a millisecond: mapping.step_ns=1000000.
 
     Parameters
     ----------
+    tokens, n_tokens : as in `event_inputs`
     times_us : integer[event], ascending
 
     Raises
     ------
-    DataError       times that are no whole numbers or do not ascend, or more events than `n_tokens`
+    DataError       times that are no whole numbers, or what `event_inputs` refuses
     """
-    times = np.asarray(times_us)
-    if times.ndim != 1 or len(times) < 2 or not np.isfinite(times).all() or np.any(times != np.round(times)):
-        raise DataError(f"times of events have shape {times.shape}", allowed="two or more whole numbers, microseconds",
-                        mend="round them")
-    if np.any(np.diff(times) < 0):
-        raise DataError("times of events do not ascend", allowed="each at least the one before",
-                        mend="sort the events by time")
-    entered = (times[1:] - times[0]).astype(np.int64) * PICOSECONDS
-    n_filled = 0 if n_tokens is None else n_tokens - len(entered)
-    if n_filled < 0:
-        raise DataError(f"{len(entered)} events for n_tokens = {n_tokens}", allowed=f"{len(entered)} or more",
-                        mend="cut the recording")
-    return np.append(entered, np.full(n_filled, entered[-1]))
+    symbols, times = np.asarray(tokens), np.asarray(times_us)
+    filled = event_inputs(symbols, times, max(int(symbols.max(initial=0)), 0) + 1, n_tokens)     # raises
+    if np.any(times != np.round(times)):
+        raise DataError("times of events are no whole numbers", allowed="microseconds", mend="round them")
+    intervals = np.zeros(len(filled), np.int64)
+    intervals[:len(times) - 1] = np.diff(times).astype(np.int64) * (symbols[:-1] != PADDING)
+    return np.cumsum(intervals) * PICOSECONDS

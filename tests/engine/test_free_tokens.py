@@ -205,7 +205,8 @@ def test_the_way_of_a_token(engine: str) -> None:
     core, port, out = 0, 1, 2
     way, back = zero_load_ps(machine, port, core, 1), zero_load_ps(machine, core, port, 1)
     value, marker = 1000 + 5000, 1000 + 10_000
-    begins = max(value + way + 3000 + 1500, marker + way) + 3000
+    carried = zero_load_ps(machine, port, core, 2)      # with a payload, in two flits
+    begins = max(value + carried + 3000 + 1500, marker + way) + 3000
     said = begins + 7000 + 2000
     assert found.spikes.time_ps.tolist() == [said]
     assert found.packets is not None
