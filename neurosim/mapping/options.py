@@ -23,8 +23,8 @@ EVERY = "*"         # in `advance`: the populations that are not named
 
 @dataclass(frozen=True)
 class MappingOptions:
-    """Choices of the mapping; none of them changes a spike, except rewrites: `fold_b` and `max` round differently,
-    `sigma_delta` with a threshold loses small changes, `glu` computes something else.
+    """Choices of the mapping; none of them changes a spike, except rewrites: `fold_b`, `fold_norms` and `max` round
+    differently, `sigma_delta` with a threshold loses small changes, `glu` computes something else.
 
     strategy : `pack` fills core after core in stage order; `balanced` uses as many cores (or `n_cores`) and evens
         out their soma time
@@ -47,6 +47,8 @@ class MappingOptions:
         least change; see `mapping.rewrites.sigma_delta`
     fold_b : fold the input gain of state-space channels into their read-out; see
         `mapping.rewrites.fold_b`
+    fold_norms : fold gains and shifts of norms into the weights and biases of their neighbours; see
+        `mapping.rewrites.fold_norms`
     advance : population (`*`: all others) -> how it is updated on a free-running chip, `lazy`, `tick` or `auto`; see
         `mapping.advance`
     join : `off`, or `markers`: on a free-running chip, populations wait until all that feeds them has sent what belongs
@@ -74,6 +76,7 @@ class MappingOptions:
     glu: GateForm = "keep"
     sigma_delta: float | Literal["off"] | Mapping[str, float] = "off"
     fold_b: bool = False
+    fold_norms: bool = False
     advance: Mapping[str, AdvanceName] = field(default_factory=dict)
     join: JoinName = "off"
     tokens_in_flight: int = 4

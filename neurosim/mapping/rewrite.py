@@ -8,6 +8,7 @@ from neurosim.mapping.join import MARKERS
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.rewrites.expand import expand_channels, wants_expansion
 from neurosim.mapping.rewrites.fold_b import fold_b
+from neurosim.mapping.rewrites.fold_norms import fold_norms
 from neurosim.mapping.rewrites.fold_pools import fold_pools
 from neurosim.mapping.rewrites.max_tree import grow_trees
 from neurosim.mapping.rewrites.relu_gates import rectify_gates
@@ -22,6 +23,8 @@ def rewritten(network: Network, options: MappingOptions, chip: Chip) -> Network:
     ------
     OptionError            if a rewrite would leave formats behind that were made for another network
     """
+    if options.fold_norms:
+        network = fold_norms(network)
     if options.fold_b:
         network = fold_b(network)
     if wants_expansion(network, options.ssm, chip):
