@@ -158,7 +158,7 @@ def test_from_the_command_line_to_a_trace(program: Program, files: tuple[Path, P
     assert summary["order_dependent"] is False and summary["packet_check"]["conserved"] is True
     assert 0 < summary["markers"] < summary["packets"] + summary["input_packets"]
     with neurosim.Trace.open(trace) as opened:
-        found = opened.readout()[0]
+        found = opened.readout[0]
     given = np.load(data)
     tokens, times = recording(15)
     expected = run_events(event_ssm(), Form("async"), tokens[:-1], given["inputs"][0, :, N_SYMBOLS]).output
