@@ -143,7 +143,7 @@ def files(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 def test_from_the_command_line_to_a_trace(program: Program, files: tuple[Path, Path, Path], tmp_path: Path) -> None:
     net, data, described = files
-    trace, page = tmp_path / "run.h5", tmp_path / "page.png"
+    trace, picture, page = tmp_path / "run.h5", tmp_path / "page.png", tmp_path / "page.html"
     outcome = program("run", net, "--chip", described, "--input", data, "--times", data, "--trace", trace, "--record",
                       "packets", *(f"--set=mapping.{name}={value}" for name, value in OPTIONS.items()))
     assert outcome.code == 0, outcome.err
@@ -152,7 +152,9 @@ def test_from_the_command_line_to_a_trace(program: Program, files: tuple[Path, P
     assert "end-of-token markers" in text
     assert program("report", trace).out == outcome.out
     assert program("check", trace).code == 0
-    assert program("report", trace, "--png", page).code == 0 and page.stat().st_size > 10_000
+    assert program("report", trace, "--png", picture).code == 0 and picture.stat().st_size > 10_000
+    assert program("report", trace, "--html", page).code == 0
+    assert "Self-timed: every population waited" in page.read_text(encoding="utf-8")
     assert "a free-running chip has no time steps" in program("report", trace, "--floorline").out
     summary = json.loads(program("report", trace, "--json").out)
     assert summary["order_dependent"] is False and summary["packet_check"]["conserved"] is True
