@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 
 from neurosim.errors import NetworkError, nearest
 from neurosim.formats import Coding
 from neurosim.model_specs import SPEC_BY_NAME, ModelSpec
+from neurosim.own_models import load_own_models
 from neurosim.quantity_specs import MODEL_QUANTITIES
 from neurosim.weights import (
     ConvolutionWeights,
@@ -26,6 +26,9 @@ from neurosim.weights import (
     SparseWeights,
     Weights,
 )
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = ["ConvolutionWeights", "DenseWeights", "FloatArray", "IntArray", "Network", "OneToOneWeights", "Population",
            "Projection", "SparseWeights", "Weights"]
@@ -125,6 +128,8 @@ class Population:
     @property
     def spec(self) -> ModelSpec:
         """The model's declaration."""
+        if self.model not in SPEC_BY_NAME:
+            load_own_models()
         if self.model not in SPEC_BY_NAME:
             raise NetworkError(f"{self.name}: model = {self.model!r}", allowed=", ".join(SPEC_BY_NAME),
                                mend=nearest(self.model, list(SPEC_BY_NAME)))
@@ -258,6 +263,8 @@ class Network:
 
     def topology(self) -> nx.MultiDiGraph:
         """Return populations as nodes and projections as edges (key = index, attribute `delay_steps` = smallest)."""
+        import networkx as nx
+
         graph = nx.MultiDiGraph()
         graph.add_nodes_from(population.name for population in self.populations)
         for index, projection in enumerate(self.projections):
