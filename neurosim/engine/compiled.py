@@ -149,12 +149,16 @@ def _buffered_outputs(machine: Machine) -> NDArray[np.bool_]:
 
 def _function_state(compiled: CompiledMachine, n_tokens: int) -> FunctionState:
     """Return an empty state for one worker and samples of `n_tokens`."""
-    populations = compiled.machine.populations
-    ring_depth = np.where(_buffered_outputs(compiled.machine), n_tokens, compiled.ring_depth)
+    return empty_function(compiled.machine, dtype_of(compiled.options.numbers),
+                          np.where(_buffered_outputs(compiled.machine), n_tokens, compiled.ring_depth))
+
+
+def empty_function(machine: Machine, dtype: np.dtype[Any], ring_depth: NDArray[np.int64]) -> FunctionState:
+    """Return neurons without a past; ring_depth [output]: how many tokens of each output are kept."""
+    populations = machine.populations
     ring_depth = np.concatenate([ring_depth, populations.change_threshold >= 0])      # what packets hold
-    dtype = dtype_of(compiled.options.numbers)
     size = populations.size
-    ring_sizes = ring_depth * np.tile(size[compiled.machine.output_population], 2)
+    ring_sizes = ring_depth * np.tile(size[machine.output_population], 2)
     starts = np.concatenate(([0], np.cumsum(ring_sizes))).astype(np.int64)
     count_starts = np.concatenate(([0], np.cumsum(ring_depth))).astype(np.int64)
     return FunctionState(
@@ -165,7 +169,7 @@ def _function_state(compiled: CompiledMachine, n_tokens: int) -> FunctionState:
         np.ascontiguousarray(np.stack([ring_depth, starts[:-1], count_starts[:-1]], axis=1)),
         np.zeros(int(count_starts[-1]), np.int64), np.zeros(int(starts[-1]), np.int32),
         np.zeros(int(starts[-1]), dtype), np.zeros(int(size.max(initial=0)), dtype), np.zeros(len(size), np.int64),
-        np.zeros(int((populations.n_outputs * size).sum()), dtype))
+        np.zeros(int((populations.n_outputs * size).sum()), dtype), np.full(len(size), -1.0))
 
 
 class Worker:
