@@ -128,7 +128,7 @@ class Compiled(Contender):
         self.compiled: CompiledMachine = prepare(machine, RunOptions())
         self.traffic = _traffic(trace)
         self.state = _make_state(n_links, N_TILES, n_packets, self.compiled.n_wheel_slots, buffer_packets)
-        self.sinks = np.zeros((n_packets, kernels.N_SINK_COLUMNS), np.int64)
+        self.sinks = np.zeros((kernels.N_SINK_COLUMNS, n_packets), np.int64).T
         self.loads = np.zeros((n_links, 2), np.int64)
         self.queue_peak = np.zeros(N_TILES, np.int64)
 
@@ -151,7 +151,7 @@ class Compiled(Contender):
 def _traffic(trace: Trace) -> kernels.Traffic:
     """Return the packets as the kernels want them: a list per core."""
     n_packets = len(trace.inject)
-    packet = np.zeros((n_packets, kernels.N_PACKET_COLUMNS), np.int64)
+    packet = np.zeros((kernels.N_PACKET_COLUMNS, n_packets), np.int64).T
     packet[:, kernels.INJECT] = trace.inject
     packet[:, kernels.CORE] = trace.source
     packet[:, kernels.TARGET] = trace.target

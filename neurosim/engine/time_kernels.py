@@ -117,8 +117,8 @@ SPIKE_OUTPUT, SPIKE_NEURON, SPIKE_TIME = 0, 1, 2
 @maker
 def make_time_state(n_cores, n_packets, n_sinks, n_spikes):
     """Return scratch for up to `n_packets` packets with `n_sinks` destinations and `n_spikes` records per step."""
-    traffic = Traffic(np.zeros((n_packets, N_PACKET_COLUMNS), np.int64), np.full(n_cores, -1, np.int64))
-    return TimeState(traffic, np.zeros((n_packets, 2), np.int64), np.zeros((n_sinks, N_SINK_COLUMNS), np.int64),
+    traffic = Traffic(np.zeros((N_PACKET_COLUMNS, n_packets), np.int64).T, np.full(n_cores, -1, np.int64))
+    return TimeState(traffic, np.zeros((n_packets, 2), np.int64), np.zeros((N_SINK_COLUMNS, n_sinks), np.int64).T,
                      np.zeros((n_cores, 5), np.int64), np.zeros((n_spikes, 3), np.int64),
                      np.zeros(n_spikes, np.float64), np.zeros(MAX_OUTPUTS, np.int64),
                      np.zeros(MAX_OUTPUTS, np.int64))

@@ -81,6 +81,7 @@ class Words(NamedTuple):
     word: NDArray[np.int64]              # slots of the wheel one behind the other, then three parts of one per flight
     filled: NDArray[np.int64]            # [slot] words in it
     road: NDArray[np.int64]              # [link, 8] R_FREE … R_DELAY
+    entry: NDArray[np.int64]             # [core, 4] E_WORD … E_FOLLOWING
     served: NDArray[np.int64]            # [request of this tick, 2] V_PLACE, V_BEFORE
     time: NDArray[np.int64]              # [ejected in this tick] its arrival
 
@@ -114,8 +115,11 @@ MARKED, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
 N_FREE, N_USED, QUIET_TIME, BUSIEST, BUSIEST_LINK = 0, 1, 2, 3, 4
 # Words.road: end of the last occupation, the last request that it served, packets of this step, `link_word`,
 # ticks that a packet holds it, ticks until it is behind it.
+# Words.entry: the packet that a core injects at its event; when it injects the next one (-1: never), its word, and the
+# packet after that.
 # Words.served: where the packet is now, the request that the same link served before it in this tick (−1: none).
 R_FREE, R_LAST, R_PACKETS, R_STEP, R_OCCUPANCY, R_DELAY = 0, 1, 2, 3, 4, 5
+E_WORD, E_NEXT_TIME, E_NEXT_WORD, E_FOLLOWING = 0, 1, 2, 3
 V_PLACE, V_BEFORE = 0, 1
 _MOST_SLOT_WORDS = 2**18                 # 2 MiB of slots: what finds no place there goes round by the linked lists
 
@@ -130,15 +134,16 @@ def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_pac
         make_wheel(n_slots, n_flights + 2 * n_links), np.zeros((n_flights, N_FLIGHT_COLUMNS), np.uint32),
         np.zeros((n_links, 8), np.int64), np.zeros((n_links, 8), np.int64),
         np.zeros((n_cores, 5), np.int64), np.zeros((n_links, depth), np.uint32), np.zeros((n_links, slots), np.int64),
-        np.zeros((max(n_flights, n_links), 3), np.uint32), np.zeros(5, np.int64),
-        _make_words(n_links, n_slots, 0 if buffer_packets >= 0 else n_flights))
+        np.zeros((3, max(n_flights, n_links)), np.uint32).T, np.zeros(5, np.int64),
+        _make_words(n_links, n_cores, n_slots, 0 if buffer_packets >= 0 else n_flights))
 
 
 @maker
-def _make_words(n_links, n_slots, n_flights):
+def _make_words(n_links, n_cores, n_slots, n_flights):
     """Return room for the words of `n_flights` packets and copies."""
     # Slots need no more room than there are links, each of which sends one packet at a time. Eight words more put the
     # beginnings of slots in different lines of the cache.
     room = min(n_links, max(8, _MOST_SLOT_WORDS // n_slots)) + 8 if n_flights > 0 else 0
     return Words(np.zeros(n_slots * room + 3 * n_flights, np.int64), np.zeros(n_slots, np.int64),
-                 np.zeros((n_links, 8), np.int64), np.zeros((n_flights, 2), np.int64), np.zeros(n_flights, np.int64))
+                 np.zeros((n_links, 8), np.int64), np.zeros((n_cores, 4), np.int64), np.zeros((n_flights, 2), np.int64),
+                 np.zeros(n_flights, np.int64))

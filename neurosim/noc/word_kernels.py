@@ -24,10 +24,12 @@ from neurosim.noc.state_kernels import (
     BUSIEST,
     BUSIEST_LINK,
     C_FIRST,
-    C_INJECTED,
-    CORE,
     CORE_SHIFT,
     CYCLE,
+    E_FOLLOWING,
+    E_NEXT_TIME,
+    E_NEXT_WORD,
+    E_WORD,
     FLITS,
     FREE_FLIGHT,
     FROM_CORE,
@@ -133,9 +135,23 @@ def _clear(tables, traffic, flits, state):
     for core in range(traffic.first_of_core.size):
         first = traffic.first_of_core[core]
         state.core[core, C_FIRST] = -1
-        state.core[core, C_INJECTED] = first
         if first >= 0:
+            _fetch(tables, traffic, state, core, first)
+            state.words.entry[core, E_WORD] = state.words.entry[core, E_NEXT_WORD]
+            _fetch(tables, traffic, state, core, traffic.packet[first, NEXT])
             push(state.wheel, np.int64(0), traffic.packet[first, INJECT], np.uint32(core))
+
+
+@inlined
+def _fetch(tables, traffic, state, core, packet):
+    """Read the packet that a core injects next but one: it is far away in memory, and is not waited for."""
+    entry = state.words.entry
+    if packet < 0:
+        entry[core, E_NEXT_TIME] = -1
+        return
+    entry[core, E_NEXT_TIME] = traffic.packet[packet, INJECT]
+    entry[core, E_NEXT_WORD] = _word_of(tables, traffic, packet, core)
+    entry[core, E_FOLLOWING] = traffic.packet[packet, NEXT]
 
 
 @inlined
@@ -152,14 +168,17 @@ def _enter(tables, traffic, state, time, today):
     while event != EMPTY:
         following = wheel.next_event[event]
         if event < n_cores:
-            packet = state.core[event, C_INJECTED]
-            while packet >= 0 and traffic.packet[packet, INJECT] == time:
-                words.word[today + np.uint64(n_entered)] = _word_of(tables, traffic, packet)
+            words.word[today + np.uint64(n_entered)] = words.entry[event, E_WORD]
+            n_entered += 1
+            while words.entry[event, E_NEXT_TIME] == time:
+                words.word[today + np.uint64(n_entered)] = words.entry[event, E_NEXT_WORD]
                 n_entered += 1
-                packet = traffic.packet[packet, NEXT]
-            state.core[event, C_INJECTED] = packet
-            if packet >= 0:
-                push(wheel, time, traffic.packet[packet, INJECT], event)
+                _fetch(tables, traffic, state, event, words.entry[event, E_FOLLOWING])
+            next_time = words.entry[event, E_NEXT_TIME]
+            if next_time >= 0:
+                words.entry[event, E_WORD] = words.entry[event, E_NEXT_WORD]
+                _fetch(tables, traffic, state, event, words.entry[event, E_FOLLOWING])
+                push(wheel, time, next_time, event)
         else:
             held = np.uint64(event - n_cores)
             words.word[today + np.uint64(n_entered)] = words.word[spilled + held]
@@ -171,12 +190,11 @@ def _enter(tables, traffic, state, time, today):
 
 
 @inlined
-def _word_of(tables, traffic, packet):
+def _word_of(tables, traffic, packet, core):
     """Return the word of a packet at the router of its source core."""
     target, shift = traffic.packet[packet, TARGET], tables.scalar[ID_SHIFT]
     if target < 0:
         return packet << shift | _ONE << (shift - 1) | traffic.packet[packet, TREE]
-    core = traffic.packet[packet, CORE]
     return (packet << shift) + tables.core_word[target, TO_CORE] + tables.core_word[core, FROM_CORE]
 
 
