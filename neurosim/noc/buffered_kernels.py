@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
 """Packets through routers with finite input FIFOs: back-pressure.
 
 The requests of a link are a list in the order in which they will start: by time, in one tick by packet id. A port has

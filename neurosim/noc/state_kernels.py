@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
 """Tables of the network-on-chip and what a run of it keeps: few wide arrays, whose columns have names.
 
 Numba's compile time grows with the arrays that a call passes on. Times are ticks from the start of the time step.

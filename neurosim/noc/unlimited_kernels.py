@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
 """Packets through unbounded output queues: the ways of all lengths of packets.
 
 Packets of one length travel as words (`word_kernels`). Where lengths differ, who comes first in a tick decides when the

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
 """Packets of one length through unbounded output queues: a packet is one word, which goes from slot to slot.
 
 A word holds, from the highest bit down, the packet's id, its destination core, the tile it is at, and the place to go:
