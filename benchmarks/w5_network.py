@@ -12,9 +12,10 @@ from neurosim.validate.sanafe import Net, read_net
 N_STEPS, FAN_OUT = 1000, 100
 LAYERS = (1024, 3072, 3072, 1024)               # inputs first
 THRESHOLDS = (0, 380, 613, 2000)
-# (from, to, part of the synapses, least weight, most weight): means and spreads of the recorded network's.
-PATHS = ((0, 1, 1.0, 20, 60), (1, 1, 0.5, -45, 60), (1, 2, 0.5, -30, 60), (2, 2, 0.5, -45, 60), (2, 3, 0.5, -30, 60),
+# (from, to, part of the synapses, least weight, most weight) as in the recorded network.
+PATHS = ((0, 1, 1.0, 20, 60), (1, 1, 0.5, -45, 25), (1, 2, 0.5, 20, 60), (2, 2, 0.5, -45, 25), (2, 3, 0.5, 20, 60),
          (3, 3, 1.0, -45, 25))
+
 
 
 def network(folder: Path | None, seed: int) -> tuple[Net, str]:
