@@ -31,7 +31,7 @@ docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html docs docs/_build/html
 
 bench: $(VENV)/run.stamp
-	$(BIN)/python benchmarks/noc.py
+	$(BIN)/python benchmarks/w4_noc.py
 	$(BIN)/python benchmarks/neurons.py
 
 clean:

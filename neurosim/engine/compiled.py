@@ -42,8 +42,9 @@ from neurosim.engine.tables import MachineTables, machine_tables
 from neurosim.errors import MappingError, SimulationError
 from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
 from neurosim.machine import EJECTION, UNLIMITED, Machine
-from neurosim.noc.kernels import LOAD_BUSY, LOAD_PACKETS, NetworkTables
-from neurosim.noc.topology import grid_of, route_table
+from neurosim.noc.kernels import HERE, LOAD_BUSY, LOAD_PACKETS, NetworkTables
+from neurosim.noc.topology import grid_of, route_table, turn_table
+from neurosim.noc.words import packet_words
 from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable, StepLoads
 
 _DETAIL = {"functional": FUNCTIONAL, "analytic": ANALYTIC, "event": EVENT}
@@ -77,24 +78,18 @@ def _wheel_slots(machine: Machine, tick: int) -> int:
 def network_tables(machine: Machine, tick: int) -> NetworkTables:
     """Return routers and links for `noc.kernels`, in ticks."""
     noc, cores = machine.noc, machine.cores
-    n_cores = len(cores.tile)
-    ports: list[list[int]] = [[] for _ in range(noc.n_tiles)]
-    for link, router in enumerate(noc.link_target[:4 * noc.n_tiles].tolist()):
-        if router >= 0:
-            ports[router].append(link)
-    for core in range(n_cores):
-        ports[int(cores.tile[core])].append(4 * noc.n_tiles + core)
-    starts = np.cumsum([0] + [len(of_router) for of_router in ports]).astype(np.int64)
-    flat = np.array([port for of_router in ports for port in of_router], np.int64)
+    core_word, link_word, bits = packet_words(grid_of(noc), noc.link_target, cores.tile, len(machine.trees.link))
     scalar = np.array([noc.n_tiles, noc.columns, noc.rows, noc.torus, noc.y_first, noc.credit_ps // tick,
                        noc.buffer_packets, noc.core_in_packets, len(np.unique(machine.packets.flits)) <= 1,
-                       *(noc.hop_ps // tick), *(noc.cycle_ps // tick)], np.int64)
+                       *(noc.hop_ps // tick), *(noc.cycle_ps // tick), *bits], np.int64)
     trees = machine.trees
     branch = np.ascontiguousarray(np.stack([trees.link, trees.child, trees.destination], axis=1))
     fits = noc.n_tiles <= _MOST_TABLE_TILES
     route = route_table(grid_of(noc)) if fits else np.zeros((0, 0), np.int8)
+    turn = turn_table(grid_of(noc))
     return NetworkTables(scalar, route.astype(np.uint8), noc.link_target, noc.link_kind.astype(np.uint8), cores.tile,
-                         starts, flat, trees.branch_start, branch)
+                         trees.branch_start, branch, np.where(turn < 0, HERE, turn).astype(np.uint8), core_word,
+                         link_word)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,17 @@ from neurosim.engine.free_state_kernels import (
     row_from,
 )
 from neurosim.engine.free_token_kernels import gone_ps, note_served, note_taken
+from neurosim.engine.packet_kernels import (
+    DENDRITE,
+    MODE_UPDATE,
+    OUTPUT_PACKET,
+    PACKET_IN,
+    SPIKE_OUT,
+    SYNAPSE_CONV,
+    SYNAPSE_DENSE,
+    SYNAPSE_READ,
+    SYNAPSE_SPARSE,
+)
 from neurosim.engine.tables import (
     C_IS_PORT,
     C_SPIKE_OUT,
@@ -72,17 +83,6 @@ from neurosim.engine.tables import (
     S_INACTIVE,
     S_START,
     S_STOP,
-)
-from neurosim.engine.time_kernels import (
-    DENDRITE,
-    MODE_UPDATE,
-    OUTPUT_PACKET,
-    PACKET_IN,
-    SPIKE_OUT,
-    SYNAPSE_CONV,
-    SYNAPSE_DENSE,
-    SYNAPSE_READ,
-    SYNAPSE_SPARSE,
 )
 from neurosim.events import CORE_EVENT_INDEX
 from neurosim.kernel import inlined, part

@@ -50,6 +50,17 @@ from neurosim.engine.free_state_kernels import (
     take_node,
     take_packet,
 )
+from neurosim.engine.packet_kernels import (
+    CHIP_HOP,
+    FLIT_CHIP_HOP,
+    FLIT_HOP_EW,
+    FLIT_HOP_NS,
+    HOP_EW,
+    HOP_NS,
+    INPUT_PACKET,
+    PACKET_OUT,
+    TILE_LOCAL,
+)
 from neurosim.engine.tables import (
     C_IS_PORT,
     C_PACKET_OUT,
@@ -61,17 +72,6 @@ from neurosim.engine.tables import (
 )
 from neurosim.engine.tables import K_FLITS as TABLE_FLITS
 from neurosim.engine.tables import K_TREE as TABLE_TREE
-from neurosim.engine.time_kernels import (
-    CHIP_HOP,
-    FLIT_CHIP_HOP,
-    FLIT_HOP_EW,
-    FLIT_HOP_NS,
-    HOP_EW,
-    HOP_NS,
-    INPUT_PACKET,
-    PACKET_OUT,
-    TILE_LOCAL,
-)
 from neurosim.kernel import inlined, part
 from neurosim.noc.kernels import N_TILES
 
