@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-kernels lint bench clean
+.PHONY: demo test test-kernels lint docs bench clean
 
 # Classify 360 handwritten digits on a Loihi 2 that need not exist; channels fused, which takes fewer packets to simulate.
 demo: $(VENV)/run.stamp
@@ -26,12 +26,16 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The site of docs/, with its reference made from docstrings and commands: docs/_build/html/index.html.
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html docs docs/_build/html
+
 bench: $(VENV)/run.stamp
 	$(BIN)/python benchmarks/noc.py
 	$(BIN)/python benchmarks/neurons.py
 
 clean:
-	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -44,3 +48,8 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint]'
 	$(BIN)/python -m neurosim.warm
 	touch $@ $(VENV)/run.stamp
+
+$(VENV)/docs.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@

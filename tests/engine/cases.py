@@ -130,7 +130,7 @@ def build_case(choose: Choose, random: np.random.Generator) -> Case:
         network = with_reversed(network, random)
     mapping, inputs = build_mapping(choose, network), build_inputs(network, choose, random)
     numbers, readout_tokens = choose(("float64", "float64", "float32")), choose((False, True))
-    if choose((False, False, True)):
+    if choose((False, True)):
         network = with_periods(network, random)
     if choose((False, False, True)):
         network = with_resets(network, random)
@@ -186,7 +186,7 @@ def with_periods(network: Network, random: np.random.Generator) -> Network:
         feeding = [period[source] for name in members for source in graph.predecessors(name) if source not in members]
         rises = 1 if any(network.population(name).direction != "forward" for name in graph.nodes
                          if any(name in members or nx.has_path(graph, member, name) for member in members)) \
-            else int(random.choice([1, 1, 2, 3]))
+            else int(random.choice([2 if any(graph.has_edge(name, name) for name in members) else 1, 1, 2, 3]))
         period.update(dict.fromkeys(members, int(np.lcm.reduce([1, *feeding])) * rises))
     if max(period.values()) > 6:
         return network
