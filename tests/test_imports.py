@@ -73,7 +73,8 @@ OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*", "importers.l
 # Kernels see arrays, constants and each other. `machine`, `events` and `tables` give constants and array types.
 KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.*_kernels")
 KERNEL_IMPORTS = ("__future__", "typing", "math", "numpy", "numpy.*", "numba", "numba.*", "neurosim.kernel",
-                  "neurosim.numbers", "neurosim.machine", "neurosim.events", "neurosim.engine.tables", *KERNELS)
+                  "neurosim.numbers", "neurosim.machine", "neurosim.events", "neurosim.engine.tables",
+                  "neurosim.engine.*_tables", *KERNELS)
 # Start-up: what `neurosim --help` loads must not import these at module level.
 HEAVY = ("numpy", "numba", "h5py", "networkx", "simpy", "pydantic", "yaml", "matplotlib", "rich", "hw_models",
          "neurosim.*", "importers", "scenarios")
