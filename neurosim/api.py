@@ -193,7 +193,7 @@ def quantize(source: str | Path | Network, chip: Chip | str | Path | None = None
 
 
 def summarise(trace: str | Path | Trace, png: str | Path | None = None,
-              chip: str | Path | Chip | None = None) -> Summary:
+              chip: str | Path | Chip | None = None, *, html: str | Path | None = None) -> Summary:
     """Return the priced summary of a trace or of its file.
 
     Parameters
@@ -201,6 +201,7 @@ def summarise(trace: str | Path | Trace, png: str | Path | None = None,
     trace : open trace, or its path
     png : also draw the page of the run into this file
     chip : price with the figures of this chip; the recorded ones where left out
+    html : also write the page for browsers into this file
     """
     from neurosim import report
     from neurosim.traces.check import reading
@@ -211,6 +212,8 @@ def summarise(trace: str | Path | Trace, png: str | Path | None = None,
     with reading(opened.path):
         if png is not None:
             report.to_png(opened, png, priced_with)
+        if html is not None:
+            report.write_report_page(opened, Path(html), priced_with)
         return report.summarise(opened, priced_with)
 
 

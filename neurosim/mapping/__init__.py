@@ -22,7 +22,8 @@ from neurosim.mapping.fan_out import with_splitters
 from neurosim.mapping.layers import place_layers
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
-from neurosim.mapping.partition import partition_network
+from neurosim.mapping.outgoing import Cut
+from neurosim.mapping.partition import cut_network
 from neurosim.mapping.place import Placement, place_cores
 from neurosim.mapping.resources import Demand, measure_demand
 from neurosim.mapping.rewrite import rewritten
@@ -78,8 +79,7 @@ def map_with_details(network: Network, chip: Chip, options: MappingOptions | Non
         rates = {**rates, **{name: rates[source] for name, source in fitted.copied.items()
                              if source in rates}} if rates else rates
     demand = measure_demand(fitted.network, chip, staging)
-    partition, physical = _partitioned(demand, options, fitted)
-    axons, source_core = axon_table(demand, partition), row_cores(demand, partition)
+    (partition, axons, source_core), physical = _partitioned(demand, options, fitted)
     placement = place_cores(demand, partition, axons, source_core, options, rates, physical)
     machine = lower(demand, partition, axons, source_core, placement, options, fitted.copied)
     return MappingResult(machine, staging, partition, placement, fitted)
@@ -102,11 +102,12 @@ def _able(network: Network, chip: Chip, options: MappingOptions) -> tuple[Networ
     return network, staging
 
 
-def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tuple[Partition, Int64Array | None]:
+def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tuple[Cut, Int64Array | None]:
     """Return the partition, and the physical cores where the cores differ."""
     if demand.chip.core.layer_memory is not None:
-        return place_layers(demand, options)
-    return partition_network(demand, options, fitted.blocks), None
+        partition, physical = place_layers(demand, options)
+        return Cut(partition, axon_table(demand, partition), row_cores(demand, partition)), physical
+    return cut_network(demand, options, fitted.blocks), None
 
 
 def _without_intervals(network: Network, chip: Chip, options: MappingOptions) -> Network:

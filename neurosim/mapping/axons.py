@@ -74,10 +74,9 @@ def axon_table(demand: Demand, partition: Partition) -> AxonTable:
                 core_words[core] += axons.stored
                 parts.append(_columns(incoming.kind, core, axons))
             before += cut.size
-    row, at, words, dense, sparse, conv = (np.concatenate(column) for column in zip(*parts, strict=True))
-    key, where = np.unique(row * (partition.n_cores + 2) + at, return_inverse=True)
-    summed = [_sum_by(where, column, len(key)) for column in (words, dense, sparse, conv)]
-    row, at = key // (partition.n_cores + 2), key % (partition.n_cores + 2)
+    row, at, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    parts.clear()
+    row, at, *summed = _merged(row, at, columns)
     if demand.chip.core.synapse_memory.packing == "crossbar":   # an axon is one row, whatever it is connected to
         summed[0] = np.minimum(summed[0], 1)
         core_words = np.bincount(at, minlength=partition.n_cores)[:partition.n_cores]
@@ -111,7 +110,15 @@ def _readout_axons(demand: Demand, output_port: int) -> tuple[Int64Array, ...]:
     return rows, np.full_like(rows, output_port), none, none, none, none
 
 
-def _sum_by(where: Int64Array, values: Int64Array, n: int) -> Int64Array:
-    total = np.zeros(n, np.int64)
-    np.add.at(total, where, values)
-    return total
+def _merged(row: Int64Array, core: Int64Array, columns: list[Int64Array]) -> list[Int64Array]:
+    """Return all columns sorted by row, then core, equal ones summed."""
+    if not len(row):
+        return [row, core, *columns]
+    n_cores = int(core.max()) + 1
+    order = np.argsort(row * n_cores + core)        # unstable, but what is equal is summed
+    key = (row * n_cores + core)[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    columns = [column[order] for column in columns]
+    if len(first) < len(key):
+        key, columns = key[first], [np.add.reduceat(column, first) for column in columns]
+    return [key // n_cores, key % n_cores, *columns]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from neurosim.machine import Int64Array
@@ -22,22 +24,27 @@ class CoreFilling:
         self.profiles: Int64Array = np.zeros(0, np.int64)
         self.thresholds: Int64Array = np.zeros(0, np.int64)
         self.formats: set[tuple[int, int, bool]] = set()
+        self.counts_sets = any(limits[name] is not None for name in ("profiles", "thresholds", "synapse_formats"))
         self.used = dict.fromkeys(("neurons", "axons_in", "synapse_words", "state_bits", "soma_ps"), 0)
 
-    def room(self, population: int, start: int) -> int:
-        """Return how many neurons of `population`, from `start` on, still fit."""
+    def room(self, population: int, start: int, guess: int = 0) -> int:
+        """Return how many neurons of `population`, from `start` on, still fit.
+
+        guess : what may be about right, such as the room of the core before; 0: nobody knows. Trials take time by the
+        neurons tried, so the search begins there, in steps that double
+        """
         size = self.demand.network.populations[population].size
-        low, high = 0, min(size - start, self._simple_room(population))
-        if high and self.first_exceeded(Slice(population, start, start + high)) is None:
-            return high
-        high -= 1
+        low, high = 0, min(size - start, self._simple_room(population))     # the room is from low to high
+        tried, step = min(guess or high, high), max(guess // 128, 1)
+        outcomes = {True, False} if not guess else set()
         while low < high:
-            middle = (low + high + 1) // 2
-            if self.first_exceeded(Slice(population, start, start + middle)) is None:
-                low = middle
-            else:
-                high = middle - 1
-        return max(low, 0)
+            fits = self.first_exceeded(Slice(population, start, start + tried)) is None
+            outcomes.add(fits)
+            low, high = (tried, high) if fits else (low, tried - 1)
+            tried, step = tried + step if fits else tried - step, 2 * step
+            if len(outcomes) == 2 or not low < tried <= high:
+                tried = (low + high + 1) // 2
+        return low
 
     def room_for(self, piece: Slice) -> int:
         """Return the neurons of `piece` if it fits whole, else 0."""
@@ -70,6 +77,8 @@ class CoreFilling:
     def _sets(self, cut: Slice) -> tuple[Int64Array, Int64Array, set[tuple[int, int, bool]]]:
         """Return all distinct parameter sets, thresholds and synapse formats with `cut`."""
         demand, span = self.demand, slice(cut.start, cut.stop)
+        if not self.counts_sets:
+            return self.profiles, self.thresholds, self.formats
         return (np.union1d(self.profiles, demand.profile[cut.population][span]),
                 np.union1d(self.thresholds, demand.threshold[cut.population][span]),
                 self.formats | {synapse_format(item) for item in demand.incoming[cut.population]})
@@ -78,7 +87,7 @@ class CoreFilling:
         """Return what would be used with `cut`, and the rows it adds."""
         demand = self.demand
         axons = [item.axons(cut.start, cut.stop, self.used["neurons"]) for item in demand.incoming[cut.population]]
-        rows = np.unique(np.concatenate([np.zeros(0, np.int64), *(item.rows for item in axons)]))
+        rows = union([item.rows for item in axons])
         rows = rows[~self.holds_row[rows]]
         profiles, thresholds, formats = self._sets(cut)
         used = {
@@ -93,3 +102,11 @@ class CoreFilling:
             used["synapse_words"] = used["axons_in"]
         used["shared_bits"] = shared_bits(used, demand.chip)
         return used, rows
+
+
+def union(parts: list[Int64Array]) -> Int64Array:
+    """Return the distinct numbers of ascending lists, ascending."""
+    parts = sorted((part for part in parts if len(part)), key=lambda part: int(part[0]))
+    if all(before[-1] < part[0] for before, part in itertools.pairwise(parts)):      # rows of different populations
+        return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int64), *parts])
+    return np.unique(np.concatenate(parts))

@@ -10,6 +10,7 @@ on chips that cannot share it, every synapse is listed. An axon without any syna
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -25,8 +26,9 @@ from neurosim.graph import (
     SparseWeights,
     Weights,
 )
-from neurosim.machine import Int64Array
+from neurosim.machine import Int32Array, Int64Array
 from neurosim.mapping.bits import weight_bits
+from neurosim.mapping.synapse_kernels import LEAST_SYNAPSES, count_distinct, sort_by_target
 from neurosim.scales import integer_weights
 
 Kind = Literal["dense", "sparse", "conv"]
@@ -104,25 +106,39 @@ class DenseIncoming:
 
 @dataclass(frozen=True)
 class ListedIncoming:
-    """Synapse by synapse. sources : source neurons sorted by target; pointer : where each target's begin"""
+    """Synapse by synapse. sources : int32, source neurons sorted by target; pointer : where each target's begin"""
 
     rows: Rows
     n_pre: int
-    sources: Int64Array
+    sources: Int32Array
     pointer: Int64Array
     kind: Kind = "sparse"
 
     def axons(self, start: int, stop: int, before: int = 0) -> Axons:
         """See `Incoming`."""
-        cut = self.sources[self.pointer[start]:self.pointer[stop]]
+        sources, counts = self._distinct(self.sources[self.pointer[start]:self.pointer[stop]])
+        return self.rows.axons(sources, counts, counts, dense=False, n_neurons=before + stop - start)
+
+    def _distinct(self, cut: Int32Array) -> tuple[Int64Array, Int64Array]:
+        """Return the distinct sources of some synapses, ascending, and how many each has."""
+        if len(self.sources) >= LEAST_SYNAPSES:
+            counts, found = self._scratch
+            n_found = count_distinct(cut, counts, found)
+            sources = np.sort(found[:n_found]).astype(np.int64)
+            of_each = counts[sources].astype(np.int64)
+            counts[sources] = 0
+            return sources, of_each
         if len(cut) > self.n_pre // 8:
-            counts = np.bincount(cut, minlength=self.n_pre)
-            sources = np.flatnonzero(counts)
-            counts = counts[sources]
-        else:
-            sources, counts = np.unique(cut, return_counts=True)
-        return self.rows.axons(sources, counts.astype(np.int64), counts.astype(np.int64), dense=False,
-                               n_neurons=before + stop - start)
+            by_source = np.bincount(cut, minlength=self.n_pre)
+            sources = np.flatnonzero(by_source)
+            return sources, by_source[sources].astype(np.int64)
+        distinct, of_each = np.unique(cut, return_counts=True)
+        return distinct.astype(np.int64), of_each.astype(np.int64)
+
+    @cached_property
+    def _scratch(self) -> tuple[Int32Array, Int32Array]:
+        """A count of each source, 0 between calls; and a list of sources."""
+        return np.zeros(self.n_pre, np.int32), np.zeros(self.n_pre, np.int32)
 
     def fan_in(self) -> Int64Array:
         """See `Incoming`."""
@@ -230,24 +246,39 @@ def cut_ready(projection: Projection, first_row: int, row_stride: int, chip: Chi
     if isinstance(weights, ConvolutionWeights) and chip.core.capabilities.convolution:
         return SharedIncoming(rows, weights, values != 0 if skip_zero else np.ones(values.shape, bool))
     n_pre, n_post = weights.shape
-    sources, targets = _listed(weights, values, skip_zero)
-    order = np.argsort(targets, kind="stable")
-    pointer = np.concatenate([[0], np.cumsum(np.bincount(targets, minlength=n_post), dtype=np.int64)])
-    return ListedIncoming(rows, n_pre, sources[order], pointer)
+    row_pointer, targets = _listed(weights, values, skip_zero)
+    pointer = _pointer(np.bincount(targets, minlength=n_post))
+    return ListedIncoming(rows, n_pre, _sorted_by_target(row_pointer, targets, pointer), pointer)
 
 
-def _listed(weights: Weights, values: NDArray[Any], skip_zero: bool) -> tuple[Int64Array, Int64Array]:
-    """Return source and target neuron of each synapse, in order of the sources."""
+def _listed(weights: Weights, values: NDArray[Any], skip_zero: bool) -> tuple[Int64Array, Int32Array]:
+    """Return the synapses as rows of target neurons: where the row of each source begins, and the targets."""
     if isinstance(weights, ConvolutionWeights):
         weights = replace(weights, values=np.asarray(values, np.float64)).unrolled()
         values = weights.values
-    kept = values != 0 if skip_zero else np.ones(len(values), bool)
+    kept = values != 0 if skip_zero and not np.all(values) else None
     if isinstance(weights, OneToOneWeights):
-        neurons = np.flatnonzero(kept)
-        return neurons, neurons
+        used = np.ones(len(values), bool) if kept is None else kept
+        return _pointer(used), np.flatnonzero(used).astype(np.int32)
     assert isinstance(weights, SparseWeights), "dense weights have rows of their own"
-    sources = np.repeat(np.arange(weights.shape[0], dtype=np.int64), np.diff(weights.row_pointer))
-    return sources[kept], np.asarray(weights.targets, np.int64)[kept]
+    targets = np.asarray(weights.targets).astype(np.int32, copy=False)
+    if kept is None:
+        return np.asarray(weights.row_pointer, np.int64), targets
+    return _pointer(kept)[weights.row_pointer], targets[kept]
+
+
+def _sorted_by_target(row_pointer: Int64Array, targets: Int32Array, pointer: Int64Array) -> Int32Array:
+    """Return the source of each synapse, sorted by target, then source; pointer : where each target's begin."""
+    if len(targets) < LEAST_SYNAPSES:
+        sources = np.repeat(np.arange(len(row_pointer) - 1, dtype=np.int32), np.diff(row_pointer))
+        return np.asarray(sources[np.argsort(targets, kind="stable")])
+    sources = np.empty(len(targets), np.int32)
+    sort_by_target(row_pointer, targets, pointer[:-1].copy(), sources)
+    return sources
+
+
+def _pointer(counts: NDArray[Any]) -> Int64Array:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
 def _words(bits: Int64Array | np.int64, word_bits: int) -> Int64Array:

@@ -120,8 +120,10 @@ def lower_projections(network: Network, found: tuple[Connection, ...]) -> tuple[
         pointer_start=_starts(_integers([len(item) for item in pointers])),
         target_start=np.searchsorted(target_of, np.arange(len(network.populations) + 1)).astype(np.int64))
     parameters = [parameter_table(item).reshape(-1) for item in network.populations]
-    return projections, Synapses(_joined(values, np.float64), _joined(targets, np.int32), _joined(pointers, np.int64),
-                                 _joined(parameters, np.float64))
+    # Weights that are all given in 32 bits stay so: half the memory of large networks.
+    narrow = bool(values) and all(item.dtype == np.float32 for item in values)
+    return projections, Synapses(_joined(values, np.float32 if narrow else np.float64), _joined(targets, np.int32),
+                                 _joined(pointers, np.int64), _joined(parameters, np.float64))
 
 
 def lower_outputs(network: Network) -> Outputs:
@@ -149,9 +151,9 @@ def _flat(connection: Connection) -> tuple[int, Float64Array, Int32Array, Int64A
     if isinstance(weights, ConvolutionWeights):
         values = kernel_layout(weights.values).astype(np.float64)
         return CONVOLUTION, values, np.zeros(len(values), np.int32), _geometry(weights)
-    values = weights.values.reshape(-1).astype(np.float64)
+    values = weights.values.reshape(-1)
     if isinstance(weights, SparseWeights):
-        return SPARSE, values, weights.targets.astype(np.int32), weights.row_pointer.astype(np.int64)
+        return SPARSE, values, weights.targets.astype(np.int32, copy=False), weights.row_pointer.astype(np.int64)
     kind = {DenseWeights: DENSE, OneToOneWeights: ONE_TO_ONE}[type(weights)]
     return kind, values, np.zeros(len(values), np.int32), none
 

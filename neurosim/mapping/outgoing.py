@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from neurosim.machine import Int64Array
@@ -11,7 +13,20 @@ from neurosim.mapping.limits import core_axons_out, exceeded, shared_bits
 from neurosim.mapping.resources import Demand
 
 
+class Cut(NamedTuple):
+    """A partition, and what follows from it: `axons.axon_table` and `axons.row_cores`."""
+
+    partition: Partition
+    axons: AxonTable
+    source_core: Int64Array
+
+
 def within_outgoing(demand: Demand, partition: Partition, limits: Limits, n_given: int = 0) -> Partition:
+    """Return the partition of `cut_outgoing`."""
+    return cut_outgoing(demand, partition, limits, n_given).partition
+
+
+def cut_outgoing(demand: Demand, partition: Partition, limits: Limits, n_given: int = 0) -> Cut:
     """Cut cores until none has too many outgoing axons; every cut adds destinations for others, so look again.
 
     n_given : the first cores, which are given and not cut
@@ -21,7 +36,7 @@ def within_outgoing(demand: Demand, partition: Partition, limits: Limits, n_give
         over = _over(demand, partition, axons, source_core, limits)
         if not over or partition.n_cores > demand.chip.n_grid_cores:
             _check_fan_out(demand, axons, limits)
-            return partition
+            return Cut(partition, axons, source_core)
         for core, (resource, need, have) in over.items():
             slices = partition.cores[core]
             name = demand.network.populations[slices[0].population].name

@@ -12,18 +12,23 @@ import numpy as np
 
 from hw_models.schema import Chip
 from neurosim.errors import CapacityError, OptionError, check_choice
-from neurosim.mapping.axons import Partition, Slice
+from neurosim.mapping.axons import Partition, Slice, axon_table, row_cores
 from neurosim.mapping.core_filling import CoreFilling, Limits
 from neurosim.mapping.limits import core_limits, exceeded
 from neurosim.mapping.options import MappingOptions
-from neurosim.mapping.outgoing import within_outgoing
+from neurosim.mapping.outgoing import Cut, cut_outgoing, within_outgoing
 from neurosim.mapping.resources import Demand
 
 Blocks = Mapping[str, list[int]]
 
 
 def partition_network(demand: Demand, options: MappingOptions, blocks: Blocks | None = None) -> Partition:
-    """Return the slices of each core.
+    """Return the slices of each core; see `cut_network`."""
+    return cut_network(demand, options, blocks).partition
+
+
+def cut_network(demand: Demand, options: MappingOptions, blocks: Blocks | None = None) -> Cut:
+    """Return the slices of each core, and who sends to whom.
 
     Parameters
     ----------
@@ -40,11 +45,12 @@ def partition_network(demand: Demand, options: MappingOptions, blocks: Blocks | 
     given = _given(demand, limits, options)
     rest = [number for number in demand.on_cores if demand.network.populations[number].name not in options.cores]
     whole = Partition((*given, *_pack(demand, limits, rest, blocks or {}).cores))
-    packed = within_outgoing(demand, whole, limits, len(given))
+    cut = cut_outgoing(demand, whole, limits, len(given))
     if options.strategy == "balanced":
-        packed = _balance(demand, limits, packed, options, blocks or {})
-    _check_chip(packed, demand.chip)
-    return packed
+        balanced = _balance(demand, limits, cut.partition, options, blocks or {})
+        cut = Cut(balanced, axon_table(demand, balanced), row_cores(demand, balanced))
+    _check_chip(cut.partition, demand.chip)
+    return cut
 
 
 def _check_neurons(demand: Demand, limits: Limits) -> None:
@@ -130,19 +136,20 @@ def _pack(demand: Demand, limits: Limits, populations: list[int], blocks: Blocks
     for population in populations:
         item = demand.network.populations[population]
         pieces = list(reversed(blocks.get(item.name, [])))
-        start = 0
+        start = room_before = 0
         while start < item.size:
             piece = Slice(population, start, start + (pieces[-1] if pieces else 1))
-            room = core.room_for(piece) if pieces else core.room(population, start)
+            room = core.room_for(piece) if pieces else core.room(population, start, room_before)
             if room:
+                room_before = 0 if core.slices else room
                 core.add(Slice(population, start, start + room))
                 start += room
                 pieces = pieces[:-1]
-            elif core.slices:
+            if not room and not core.slices:
+                raise _too_large(core, piece)
+            if not room or (start < item.size and not pieces):      # full: the room was as large as possible
                 cores.append(tuple(core.slices))
                 core = CoreFilling(demand, limits)
-            else:
-                raise _too_large(core, piece)
     return Partition((*cores, tuple(core.slices)) if core.slices else tuple(cores))
 
 

@@ -6,6 +6,10 @@ const neurosim = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const prefixes = {"-18": "a", "-15": "f", "-12": "p", "-9": "n", "-6": "µ", "-3": "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"};
 
+  // Nothing that leaves the page; no row of buttons where fingers cannot hover.
+  const config = {displaylogo: false, responsive: true, showSendToCloud: false, modeBarButtonsToRemove: ["select2d", "lasso2d"],
+    displayModeBar: matchMedia("(pointer: coarse)").matches ? false : "hover"};
+
   const colour = name => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
 
   function setTheme(theme) {
@@ -45,6 +49,7 @@ const neurosim = (() => {
       font: {color: colour("ink"), family: getComputedStyle(document.body).fontFamily, size: 13},
       margin: {l: 60, r: 20, t: 16, b: 50}, legend: {orientation: "h", y: 1.02, yanchor: "bottom", x: 0},
       hoverlabel: {bgcolor: colour("card"), bordercolor: colour("line"), font: {color: colour("ink")}, align: "left"},
+      modebar: {bgcolor: "rgba(0,0,0,0)", color: colour("faint"), activecolor: colour("ink")},
       colorway: [1, 2, 3, 4, 5].map(index => colour(`series-${index}`)), ...layout,
     };
     for (const name of ["xaxis", "yaxis"]) merged[name] = {...axis, ...(layout[name] || {})};
@@ -53,7 +58,7 @@ const neurosim = (() => {
 
   function draw(id) {
     const {traces, layout} = charts.get(id)();
-    return Plotly.react(id, traces, layoutOf(layout || {}), {displaylogo: false, responsive: true});
+    return Plotly.react(id, traces, layoutOf(layout || {}), config);
   }
 
   // make() returns {traces, layout}; it is called again when the theme changes.

@@ -17,18 +17,21 @@ from __future__ import annotations
 import html
 import json
 import math
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from neurosim.errors import DataError
+from neurosim.errors import DataError, OptionError, SimulationError
 
 # Plotly draws parallel coordinates with functions that it compiles: hence 'unsafe-eval', of the page's own text alone.
 _POLICY = ("default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
            "img-src data: blob:; font-src data:")
+# What another path would mend; any other OSError (disk full, I/O error) is a failure.
+_BAD_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
-def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str) -> str:
+def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str, style: str = "") -> str:
     """Return the HTML of a page.
 
     Parameters
@@ -37,6 +40,7 @@ def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str)
     body : HTML, of the program's own making; whatever comes from users belongs into `data`
     data : plain data for JSON; NaN and infinity become null
     script : JavaScript, run when the body stands
+    style : CSS, after that of the shell
 
     Raises
     ------
@@ -44,7 +48,7 @@ def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str)
     """
     values = {
         "policy": _POLICY, "title": html.escape(title), "subtitle": html.escape(subtitle),
-        "style": resource("shell.css"), "plotly": plotly_bundle(), "data": embedded_json(data),
+        "style": resource("shell.css") + style, "plotly": plotly_bundle(), "data": embedded_json(data),
         "shell": resource("shell.js"), "body": body, "script": script,
     }
     page = resource("shell.html")
@@ -57,10 +61,29 @@ def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str)
 
 
 def write_page(path: Path, text: str) -> None:
-    """Write a page under another name and put it in place when it is whole."""
+    """Write a page under another name and put it in place when it is whole; nothing is left of one that is not.
+
+    Raises
+    ------
+    OptionError : the path cannot be used
+    SimulationError : the file could not be written (disk full)
+    """
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    for place in (path, partial):
+        if place.exists() and not place.is_file():
+            raise OptionError(f"{place}: is not a regular file", allowed="a regular file, or a path where nothing is",
+                              mend="give another path")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        if isinstance(error, _BAD_PATH):
+            raise OptionError(f"{path}: cannot be written: {error}",
+                              mend="give a path in a folder that can be written") from error
+        raise SimulationError(f"{path}: cannot write the page: {error}\n"
+                              "  mend: free disk space, or give another path") from error
 
 
 def resource(name: str, package: str = "neurosim.pages") -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from neurosim.report.floorline import floorline_text as floorline_text
     from neurosim.report.floorline_plot import floorline_png as floorline_png
     from neurosim.report.formats import format_table as format_table
+    from neurosim.report.html.page import write_report_page as write_report_page
     from neurosim.report.render import to_png as to_png
     from neurosim.report.summary import Summary as Summary
     from neurosim.report.summary import summarise as summarise
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 _MODULES = {"Summary": "summary", "summarise": "summary", "to_text": "text", "to_png": "render",
             "format_table": "formats", "Floorline": "floorline", "floorline_of": "floorline",
-            "floorline_text": "floorline", "floorline_png": "floorline_plot"}
+            "floorline_text": "floorline", "floorline_png": "floorline_plot",
+            "write_report_page": "html.page"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from hw_models.costs import EnergyRow
 from neurosim.report import palette
+from neurosim.report.energy_bars import Bar, energy_bars
 from neurosim.report.quantities import PREFIXES, count, prefix_exponent, shortened, with_prefix
 from neurosim.report.summary import Summary
 from neurosim.traces.schema import Float64Array
@@ -18,7 +18,6 @@ from neurosim.traces.trace import Trace
 MAX_SAMPLES, MAX_SPIKES = 3, 120_000    # shown in the raster
 LABEL_LETTERS = 15
 OVERFLOW_MARK = 0.15                    # of the height of a band
-MAX_BARS, LEAST_SHARE = 14, 0.004       # of energy; the rest is one bar
 MIN_BINS, MAX_BINS = 8, 40
 
 
@@ -132,17 +131,6 @@ def _middle_of_steps_ps(trace: Trace, n_samples: int) -> Float64Array:
 # -- energy --------------------------------------------------------------------------------------------------------
 
 
-class Bar(NamedTuple):
-    """One bar: energies in joules per sample; `group` gives its colour."""
-
-    name: str
-    group: str
-    energy_j: float
-    low_j: float
-    high_j: float
-    assumed: bool
-
-
 def energy(axes: Axes, summary: Summary) -> None:
     """Draw the energy of one sample by component, dearest on top, with low to high whiskers."""
     bars = energy_bars(summary)
@@ -158,23 +146,6 @@ def energy(axes: Axes, summary: Summary) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_title("Energy by component")
     _legend(axes, bars)
-
-
-def energy_bars(summary: Summary) -> list[Bar]:
-    """Return the bars of a sample, dearest first; small components become one bar `other`."""
-    rows = sorted((row for row in summary.energy.rows if row.high_j > 0), key=lambda row: -row.energy_j)
-    least = LEAST_SHARE * summary.energy.total_j
-    n_shown = min(MAX_BARS, sum(row.energy_j >= least for row in rows))
-    shown, rest = rows[:n_shown], rows[n_shown:]
-    n_samples = max(1, summary.samples)
-    bars = [_bar(row.component.replace("_", " "), row.group, [row], n_samples) for row in shown]
-    return [*bars, _bar(f"{len(rest)} others", "other", rest, n_samples)] if rest else bars
-
-
-def _bar(name: str, group: str, rows: list[EnergyRow], n_samples: int) -> Bar:
-    energy_j, low_j, high_j = (sum(getattr(row, field) for row in rows) / n_samples
-                               for field in ("energy_j", "low_j", "high_j"))
-    return Bar(name, group, energy_j, low_j, high_j, all(row.basis == "assumed" for row in rows))
 
 
 def _draw_bar(axes: Axes, place: int, bar: Bar, scale: float, greatest: float) -> None:

@@ -12,7 +12,8 @@ from hw_models.schema import Chip
 from neurosim.errors import OptionError, SimulationError
 from neurosim.report import palette
 from neurosim.report.energy import recorded_chip, stored_chip
-from neurosim.report.quantities import count, percent, shortened, with_prefix
+from neurosim.report.headline import key_figures
+from neurosim.report.quantities import percent, shortened
 from neurosim.report.summary import Summary, summarise
 from neurosim.report.timing import core_load, link_load
 from neurosim.traces.guarded_file import refuse_special
@@ -93,41 +94,13 @@ def _headline(figure: Figure, summary: Summary, chip_title: str) -> None:
     priced = f"  ·  priced with {shortened(summary.priced_with, 24)}" if summary.other_price else ""
     figure.text(0.025, 0.926, f"{shortened(chip_title, 60 if priced else 90)}{priced}  ·  {summary.numbers}, "
                 f"{summary.schedule}, detail {summary.detail}", size=11.5, color=palette.FAINT, va="center")
-    cells = _key_figures(summary)
+    cells = key_figures(summary)
     width = 0.95 / len(cells)
     for index, (value, name, detail) in enumerate(cells):
         left = 0.025 + index * width
         figure.text(left, 0.888, name, size=11, color=palette.FAINT, va="center")
         figure.text(left, 0.863, value, size=20, weight="bold", va="center")
         figure.text(left, 0.838, detail, size=10.5, color=palette.FAINT, va="center")
-
-
-def _key_figures(summary: Summary) -> list[tuple[str, str, str]]:
-    """Return (value, name, detail) of the figures at the top."""
-    bill, n_samples = summary.energy, max(1, summary.samples)
-    low, high = (with_prefix(end / n_samples, "J") for end in (bill.interval_low_j, bill.interval_high_j))
-    per_sample, per_step = summary.latency.per_sample, summary.latency.per_step
-    cells = [
-        (percent(summary.accuracy), "accuracy", f"of {count(summary.samples)} samples"),
-        (with_prefix(summary.energy_per_sample_j, "J"), "energy per sample", f"5 to 95 %: {low} to {high}"),
-        (with_prefix(per_sample.mean if per_sample else None, "s"), "latency per sample",
-         f"time step {with_prefix(per_step.mean if per_step else None, 's')}"),
-        (count(summary.cores_used), "cores in use", _binding(summary)),
-        *_overflows(summary),
-    ]
-    return cells if summary.accuracy is not None else [(count(summary.samples), "samples", ""), *cells[1:]]
-
-
-def _overflows(summary: Summary) -> list[tuple[str, str, str]]:
-    """Return the cell of overflows, where there are any."""
-    most = next(iter(summary.overflows_by_population), "")
-    return [(count(summary.overflows), "overflows", f"most in {shortened(most, 20)}")] if most else []
-
-
-def _binding(summary: Summary) -> str:
-    if summary.binding is None:
-        return ""
-    return f"{summary.binding.replace('_', ' ')} {percent(summary.utilisation[summary.binding].max)} full"
 
 
 def _footer(figure: Figure, summary: Summary) -> None:

@@ -119,7 +119,7 @@ def test_overflows_are_marked_where_they_were(tmp_path: Path, populations: list[
 
 
 def test_energy_bars_add_up(tmp_path: Path):
-    from neurosim.report.panels import MAX_BARS, energy_bars
+    from neurosim.report.energy_bars import MAX_BARS, energy_bars
 
     with open_trace(tmp_path, [make_result(sample) for sample in range(2)]) as trace:
         summary = summarise(trace)

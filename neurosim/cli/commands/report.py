@@ -14,6 +14,8 @@ def report(
     trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace written by `neurosim run --trace`.")],
     json: options.Json = False,
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw a page into this file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help=(
+        "Write a page for browsers, which works offline, into this file. Needs the extra `explore`."))] = None,
     chip: Annotated[str | None, typer.Option("--chip", metavar="CHIP", help=(
         "Price with the figures of this chip instead of those recorded."))] = None,
     floorline: Annotated[bool, typer.Option("--floorline", help=(
@@ -28,9 +30,10 @@ def report(
     from neurosim.traces.store import Trace
 
     check_output(png, force=force)
+    check_output(html, force=force)
     with Trace.open(trace, partial=trace.suffix == ".partial") as opened:
         with progress_bar("reporting", quiet=quiet):
-            summary = api.summarise(opened, None if floorline else png, chip)
+            summary = api.summarise(opened, None if floorline else png, chip, html=html)
             if floorline and png is not None:
                 floorline_png(opened, png)
         if json:
