@@ -219,12 +219,11 @@ def _keep_events(function, output, values, token):
     slot = token % function.ring[output, R_DEPTH]
     at = function.ring[output, R_START] + slot * values.size
     count = 0
-    for neuron in range(values.size):
-        value = values[neuron]
-        if value != 0:
-            function.ring_neuron[at + count] = neuron
-            function.ring_value[at + count] = value
-            count += 1
+    for neuron in range(values.size):       # without a branch: who fires is hard to predict
+        function.ring_neuron[at + count] = neuron
+        count += values[neuron] != 0
+    for event in range(at, at + count):
+        function.ring_value[event] = values[function.ring_neuron[event]]
     function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 
 

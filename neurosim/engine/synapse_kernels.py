@@ -11,9 +11,9 @@ import numpy as np
 from neurosim.kernel import part, prefetch
 from neurosim.machine import MAX, SUM
 
-LINE_BYTES = 64     # a cache line
 # Rows are fetched so many events ahead: they lie anywhere in memory, where no processor expects them.
 AHEAD = 4
+BLOCK = 16          # synapses; a cache line of weights in float32
 
 
 @part
@@ -69,35 +69,28 @@ def add_sparse(charge, operator, neurons, values, pointer, targets, weights):
 
 @part
 def _sum_sparse(charge, neurons, values, pointer, targets, weights):
-    """Sum rows, four synapses at once.
+    """Sum rows, a block of synapses at once, while a later row is fetched line by line.
 
     Unsigned indices: Numba asks of each signed one whether it counts from the end.
     """
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    last = neurons.size - 1
     for event in range(neurons.size):
-        if event + AHEAD < neurons.size:
-            _fetch_row(neurons[event + AHEAD], pointer, targets, weights)
         value, neuron = values[event], neurons[event]
         synapse, stop = np.uint64(pointer[neuron]), np.uint64(pointer[neuron + 1])
-        while synapse + four <= stop:
-            charge[targets[synapse]] += weights[synapse] * value
-            charge[targets[synapse + one]] += weights[synapse + one] * value
-            charge[targets[synapse + two]] += weights[synapse + two] * value
-            charge[targets[synapse + three]] += weights[synapse + three] * value
-            synapse += four
+        ahead = pointer[neurons[min(event + AHEAD, last)]]
+        prefetch(weights, ahead)
+        prefetch(targets, ahead)
+        while synapse + np.uint64(BLOCK) <= stop:
+            ahead += BLOCK
+            prefetch(weights, ahead)
+            prefetch(targets, ahead)
+            for lane in range(BLOCK):       # becomes BLOCK times the line
+                at = synapse + np.uint64(lane)
+                charge[targets[at]] += weights[at] * value
+            synapse += np.uint64(BLOCK)
         while synapse < stop:
             charge[targets[synapse]] += weights[synapse] * value
-            synapse += one
-
-
-@part
-def _fetch_row(neuron, pointer, targets, weights):
-    """Have the weights and targets of a row fetched."""
-    first, stop = pointer[neuron], pointer[neuron + 1]
-    for synapse in range(first, stop, LINE_BYTES // weights.itemsize):
-        prefetch(weights, synapse)
-    for synapse in range(first, stop, LINE_BYTES // targets.itemsize):
-        prefetch(targets, synapse)
+            synapse += np.uint64(1)
 
 
 @part
