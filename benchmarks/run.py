@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,14 +42,15 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("functional", "functional.py", (), ("--peers",)),
     Benchmark("synapses", "synapses.py"),
+    Benchmark("noc", "noc.py"),
+    Benchmark("neurons", "neurons.py"),
+    Benchmark("mapping", "mapping.py"),
 )
 
 
 def run(benchmark: Benchmark, *, peers: bool) -> str:
     """Run one benchmark; return why it has no result, else nothing."""
     script = HERE / benchmark.script
-    if not script.exists():
-        return "not here"
     extra = (benchmark.peer_arguments or ()) if peers else ()
     command = [sys.executable, str(script), *benchmark.arguments, *extra, "--json",
                str(RESULTS / f"{benchmark.name}.json")]
@@ -61,9 +63,14 @@ def table(path: Path) -> str:
     """Return the figures of one file of results in Markdown."""
     content = json.loads(path.read_text(encoding="utf-8"))
     where = content["environment"]
-    lines = [f"## {path.stem}", "", f"    {content['command']}", "", _machine(where), "",
-             "| | figure | value | target | | note |", "|---|---|---|---|---|---|"]
-    lines += [_row(figure) for figure in content["figures"]]
+    lines = [f"## {path.stem}", "", f"    {content.get('command', '')}".rstrip(), "", _machine(where), ""]
+    if "figures" in content:
+        lines += ["| | figure | value | target | | note |", "|---|---|---|---|---|---|"]
+        lines += [_row(figure) for figure in content["figures"]]
+    else:       # rows of names of their own
+        names = list(dict.fromkeys(name for row in content["rows"] for name in row))
+        lines += [_cells(names), _cells("---" for _ in names)]
+        lines += [_cells(_short(row.get(name)) for name in names) for row in content["rows"]]
     return "\n".join(lines) + "\n"
 
 
@@ -79,7 +86,17 @@ def _row(figure: dict[str, Any]) -> str:
     verdict = {True: "met", False: "**missed**", None: ""}[figure["met"]]
     value = f"{figure['value']:.4g} {figure['unit']}"
     cells = (figure["workload"], figure["name"], value, bounds, verdict, figure["note"])
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+    return _cells(cells)
+
+
+def _short(value: Any) -> str:
+    """Return a value with four digits, nothing for None."""
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cells(values: Iterable[str]) -> str:
+    """Return one line of a table."""
+    return "| " + " | ".join(str(value).replace("|", "\\|") for value in values) + " |"
 
 
 def write_table() -> None:
@@ -99,6 +116,8 @@ def main() -> None:
     failures = {}
     for benchmark in BENCHMARKS if not given.table else ():
         if given.only and benchmark.name not in given.only or given.peers and benchmark.peer_arguments is None:
+            continue
+        if not (HERE / benchmark.script).exists():
             continue
         reason = run(benchmark, peers=given.peers)
         if reason:
