@@ -84,7 +84,12 @@ def import_snntorch_state(source: str | Path | TensorFile, *, name: str | None =
     lines = reader.checkpoint.report_lines("a network of linear layers and snnTorch neurons")
     return imported(loaded, name, reader.populations, reader.projections,
                     ImportReport(lines, settings, tuple(reader.notes)), importer="snntorch_state",
-                    readouts=(layers[-1],))
+                    readouts=(layers[-1],), footprint_bytes=str(_n_bytes(loaded)))
+
+
+def _n_bytes(source: TensorFile) -> int:
+    """Return the bytes of parameters and buffers, states of the last run apart."""
+    return sum(values.nbytes for key, values in source.tensors.items() if key.rpartition(".")[2] not in STATES)
 
 
 class _Reader:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurosim.connections import connections
 from neurosim.errors import OptionError
 from neurosim.resolve import Resolved, find_source, mapping_options, resolve, run_options
 from neurosim.run_data import Data, find_data, with_sequence_length, with_times
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from hw_models.schema import Chip
     from neurosim.calibrate import QuantizeReport
     from neurosim.engine import RunOptions
+    from neurosim.engine.run import Attachment
     from neurosim.graph import Network
     from neurosim.machine import Machine
     from neurosim.mapping.quantize_options import QuantizeOptions
@@ -110,7 +112,8 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
         schedule: str | None = None, engine: str = "compiled", seed: int = 0, workers: int | None = None,
         overrides: Sequence[str] = (), record: str = "spikes", trace: str | Path | None = None, force: bool = False,
         progress: Callable[[int, int], None] | None = None, command: str = "",
-        times: ArrayLike | str | Path | None = None, jitter_ns: float = 0.0, jitter_runs: int = 0) -> RunResult:
+        times: ArrayLike | str | Path | None = None, jitter_ns: float = 0.0, jitter_runs: int = 0,
+        attach: Sequence[Attachment] = ()) -> RunResult:
     """Run a network on a chip.
 
     Parameters
@@ -138,6 +141,8 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     times : on free-running chips: when each token enters, [sample, token] or [token] in ps, or a file
     jitter_ns : on free-running chips: the most that a packet comes late at a core, drawn by `seed`
     jitter_runs : repeat the run so many times with such delays, and say what they change; the run itself has none
+    attach : in the reference engine: functions that get its `Chip` before the first step of each sample and return a
+        generator of SimPy's events: sensors, memories, faults (docs/own_component.md)
 
     Raises
     ------
@@ -152,11 +157,12 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     data = with_times(find_data(resolved, inputs, labels, samples), times)
     resolved = with_sequence_length(resolved, data)
     provenance = _provenance(source, resolved, command) | dict(data.notes)
+    provenance["connections"] = json.dumps(connections(resolved.network, data.inputs))
     if options.numbers == "fixed":
         resolved, provenance["calibration"] = with_formats(resolved, data)
     machine = place(resolved.network, resolved.chip, resolved.mapping)
     return run_machine(machine, data, options, provenance, trace=trace, force=force, progress=progress,
-                       jitter_runs=jitter_runs)
+                       jitter_runs=jitter_runs, attach=attach)
 
 
 def quantize(source: str | Path | Network, chip: Chip | str | Path | None = None,
@@ -263,14 +269,15 @@ def _provenance(source: str | Path | Network, found: Resolved, command: str) -> 
 
 def run_machine(machine: Machine, data: Data, options: RunOptions, provenance: Mapping[str, str], *,
                 trace: str | Path | None = None, force: bool = False,
-                progress: Callable[[int, int], None] | None = None, jitter_runs: int = 0) -> RunResult:
+                progress: Callable[[int, int], None] | None = None, jitter_runs: int = 0,
+                attach: Sequence[Attachment] = ()) -> RunResult:
     """Run a machine into a trace; a temporary one where none is named."""
     from neurosim.traces.store import Trace
 
     scratch = tempfile.mkdtemp(prefix="neurosim-") if trace is None else None
     try:
         path = Path(trace) if trace is not None else Path(str(scratch)) / "run.h5"
-        _write_trace(machine, data, options, provenance, path, force, progress, jitter_runs)
+        _write_trace(machine, data, options, provenance, path, force, progress, jitter_runs, attach)
         opened = Trace.open(path)
         result = RunResult(summarise(opened), opened.readout, opened)
     except BaseException:
@@ -283,7 +290,8 @@ def run_machine(machine: Machine, data: Data, options: RunOptions, provenance: M
 
 
 def _write_trace(machine: Machine, data: Data, options: RunOptions, provenance: Mapping[str, str], path: Path,
-                 force: bool, progress: Callable[[int, int], None] | None, jitter_runs: int) -> None:
+                 force: bool, progress: Callable[[int, int], None] | None, jitter_runs: int,
+                 attach: Sequence[Attachment]) -> None:
     """Run into a trace file; where repeats with late arrivals are asked for, the run itself has none."""
     from neurosim import engine
     from neurosim.engine.order_study import Outcome, check_repeats, study_order
@@ -303,7 +311,7 @@ def _write_trace(machine: Machine, data: Data, options: RunOptions, provenance: 
             writer.set_labels(data.labels)
         tell = None if progress is None else lambda n_done: progress(n_done, n_samples)
         engine.run(machine, data.inputs, options, TeeRecorder(writer, calm) if jitter_runs else writer, progress=tell,
-                   times_ps=data.times_ps)
+                   times_ps=data.times_ps, attach=attach)
         writer.note("wall_s", f"{time.perf_counter() - started:.6f}")
         if jitter_runs:
             study = study_order(machine, data.inputs, late, calm, repeats=jitter_runs, times_ps=data.times_ps,

@@ -16,6 +16,7 @@ import numpy as np
 from neurosim.errors import NetworkError, nearest
 from neurosim.formats import Coding
 from neurosim.model_specs import SPEC_BY_NAME, ModelSpec
+from neurosim.own_models import load_own_models
 from neurosim.quantity_specs import MODEL_QUANTITIES
 from neurosim.weights import (
     ConvolutionWeights,
@@ -125,6 +126,8 @@ class Population:
     @property
     def spec(self) -> ModelSpec:
         """The model's declaration."""
+        if self.model not in SPEC_BY_NAME:
+            load_own_models()
         if self.model not in SPEC_BY_NAME:
             raise NetworkError(f"{self.name}: model = {self.model!r}", allowed=", ".join(SPEC_BY_NAME),
                                mend=nearest(self.model, list(SPEC_BY_NAME)))

@@ -42,6 +42,7 @@ from neurosim.graph import (
     Weights,
 )
 from neurosim.model_specs import SPEC_BY_NAME
+from neurosim.own_models import load_own_models
 from neurosim.quantity_specs import MODEL_QUANTITIES
 
 FORMAT = "neurosim-network"
@@ -290,6 +291,8 @@ class _Reader:
             period = _integer(fields, "period") if "period" in fields else 1
             threshold = _number(fields, "change_threshold") if "change_threshold" in fields else None
             resets = [_integer(fields, name) if name in fields else 0 for name in ("reset_period", "reset_offset")]
+            if model not in SPEC_BY_NAME:
+                load_own_models()
             if model not in SPEC_BY_NAME:
                 raise ValueError(f"{name}: model = {model!r}; allowed: {', '.join(SPEC_BY_NAME)}")
         parameters = {}

@@ -59,6 +59,14 @@ def _cache_directory() -> Path | None:
 CACHE_DIRECTORY = None if config.DISABLE_JIT else _cache_directory()
 
 
+def keep_apart(digest: str) -> None:
+    """Keep kernels that are decorated from now on in a folder of their own: what they are made of has changed."""
+    global CACHE_DIRECTORY
+    if CACHE_DIRECTORY is not None:
+        CACHE_DIRECTORY = CACHE_DIRECTORY.with_name(f"{CACHE_DIRECTORY.name}-{digest}")
+        CACHE_DIRECTORY.mkdir(exist_ok=True)
+
+
 def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     if config.DISABLE_JIT:
         return function

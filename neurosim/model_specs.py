@@ -234,5 +234,7 @@ MODEL_SPECS: tuple[ModelSpec, ...] = (
               (StateSpec("first_current"), StateSpec("second_current"), StateSpec("potential")), cost_class="soma",
               needs=frozenset({"programmable"})),
 )
+# Models of the user's own come to stand behind these: neurosim.own_models.
 SPEC_BY_NAME: dict[str, ModelSpec] = {spec.name: spec for spec in MODEL_SPECS}
 MODEL_INDEX: dict[str, int] = {spec.name: index for index, spec in enumerate(MODEL_SPECS)}
+SPEC_BY_INDEX: dict[int, ModelSpec] = dict(enumerate(MODEL_SPECS))

@@ -16,6 +16,7 @@ from neurosim.mapping.lower_function import lower_neurons
 from neurosim.mapping.quantize import quantize_network
 from neurosim.mapping.quantize_options import QuantizeOptions
 from neurosim.mapping.ranges import Magnitudes
+from neurosim.own_models import check_floating
 
 Progress = Callable[[int, int], None]
 # population -> quantity -> magnitudes
@@ -36,6 +37,7 @@ def quantized(network: Network, chip: Chip, inputs: Float64Array, options: Quant
     OptionError                     if a format cannot hold its values, with the arithmetic
     DataError                       if the inputs do not fit the network
     """
+    check_floating([item.model for item in network.populations])
     options = options or QuantizeOptions()
     options.check_names(network)
     by_channel = options.granularity == "channel" and options.method != "max"

@@ -18,7 +18,7 @@ from neurosim.engine.batch_dendrites import Dendrites
 from neurosim.engine.tables import change_thresholds
 from neurosim.errors import DataError, OptionError
 from neurosim.machine import Float64Array, Int64Array, Neurons
-from neurosim.model_specs import MODEL_SPECS
+from neurosim.model_specs import MODEL_SPECS, SPEC_BY_INDEX
 from neurosim.models.registry import INPUT
 
 NUMBERS = ("float64", "fixed")
@@ -229,7 +229,7 @@ def is_graded(neurons: Neurons, population: int, output: int) -> bool:
     model = int(neurons.populations.model[population])
     if model == INPUT:
         return sends_values(neurons, population)
-    return MODEL_SPECS[model].outputs[output].kind == "graded"
+    return SPEC_BY_INDEX[model].outputs[output].kind == "graded"
 
 
 def sends_values(neurons: Neurons, population: int) -> bool:

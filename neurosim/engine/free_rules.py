@@ -33,7 +33,7 @@ import numpy as np
 from neurosim.engine.contract import RunOptions
 from neurosim.errors import CapabilityError, DataError, OptionError, SimulationError
 from neurosim.machine import DECAY_SHIFT, LAZY, LEAK_SHIFT, SLOT_ROUNDING, Int64Array, Machine
-from neurosim.model_specs import MODEL_SPECS
+from neurosim.model_specs import SPEC_BY_INDEX
 from neurosim.models.fixed.sums import LEAK as INTEGRATOR_LEAK
 from neurosim.models.lif import LEAK as LIF_LEAK
 from neurosim.models.lif import REFRACTORY_STEPS
@@ -66,7 +66,7 @@ def _check_integers(machine: Machine) -> None:
         raise CapabilityError("rounding = 'stochastic' on a free-running chip", allowed="any other rounding",
                               mend="its draws are numbered by tokens, which such a chip does not know")
     for number, name in enumerate(machine.population_names):
-        model = MODEL_SPECS[populations.model[number]].name
+        model = SPEC_BY_INDEX[int(populations.model[number])].name
         if machine.free.advance[number] == LAZY and model not in UNDECAYING:
             if model not in ("lif", "integrator") or not _keeps_its_state(machine, number, model):
                 lines.append(f"population {name!r} (model {model}): decays or rests, and the power of a decay over any "

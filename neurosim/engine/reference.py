@@ -48,6 +48,12 @@ class Core:
         self.serving = False
         self.soma_done = True
         self.soma_ps = self.synapse_ps = 0
+        self.stalled_ps = 0
+
+    def stall(self, duration_ps: int) -> None:
+        """Let the core serve no further packet for so long from now, as when it waits for a memory."""
+        self.stalled_ps = max(self.stalled_ps, self.chip.now + duration_ps)
+        phase(self.chip.env, duration_ps, GRANT).callbacks.append(lambda _: self._serve_next())
 
     def soma_phase(self, work: list[tuple[int, Callable[[], None] | None]]) -> Process:
         """Run through (duration, then what) pairs, from the start of the step."""
@@ -72,7 +78,7 @@ class Core:
 
     def _serve_next(self) -> None:
         overlapped = bool(self.chip.machine.cores.overlapped[self.number])
-        if self.serving or not self.waiting or not (overlapped or self.soma_done):
+        if self.serving or not self.waiting or not (overlapped or self.soma_done) or self.chip.now < self.stalled_ps:
             return
         self.serving = True
         _, _, destination = heapq.heappop(self.waiting)

@@ -101,6 +101,11 @@ class Link:
         self.chip.settle(-1)
         phase(self.chip.env, delay, CREDIT).callbacks.append(credit)
 
+    def hold(self, duration_ps: int) -> None:
+        """Let no packet start for so long from now: a fault, or a link that others use too."""
+        self.free_ps = max(self.free_ps, self.chip.now + duration_ps)
+        self.poke(duration_ps)
+
     def _start_next(self) -> None:
         now = self.chip.now
         if not self.requests or now < self.free_ps or self.slots == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any
@@ -14,48 +14,69 @@ from numpy.typing import NDArray
 
 from neurosim.engine.contract import RunOptions, check_inputs
 from neurosim.engine.free_rules import check_machine, check_times
+from neurosim.errors import OptionError
 from neurosim.machine import Int64Array, Machine
+from neurosim.own_models import check_known
 from neurosim.traces.schema import Recorder, RunHeader, SampleResult
+
+# Gets the chip of the reference engine, before its first step, and returns a generator of SimPy's events.
+Attachment = Callable[[Any], Generator[Any, Any, None]]
 
 
 def run(machine: Machine, inputs: NDArray[Any], options: RunOptions, recorder: Recorder, *,
-        progress: Callable[[int], None] | None = None, times_ps: NDArray[Any] | None = None) -> None:
+        progress: Callable[[int], None] | None = None, times_ps: NDArray[Any] | None = None,
+        attach: Sequence[Attachment] = ()) -> None:
     """Run every sample of `inputs` [sample, token, column] on `machine`, from an empty machine each.
 
     Results reach `recorder` in the order of the samples, whatever the workers. `progress` gets the samples done.
     `times_ps` [sample, token] or [token]: when each token enters a free-running chip; see `free_rules.check_times`.
-    Raises DataError if the inputs do not fit, SimulationError if a run breaks.
+    `attach`: processes of the caller's own beside the chip, in the reference engine.
+    Raises DataError if the inputs do not fit, OptionError if the options do not, SimulationError if a run breaks.
     """
+    check_known(machine.populations.model.tolist(), machine.population_names)
     check_machine(machine, options)
+    check_attached(attach, options)
     values = check_inputs(machine, inputs)
     times = check_times(machine, times_ps, (values.shape[0], values.shape[1]))
-    for n_done, result in enumerate(_results(machine, values, times, options), 1):
+    for n_done, result in enumerate(_results(machine, values, times, options, attach), 1):
         recorder.write(result)
         if progress is not None:
             progress(n_done)
 
 
-def _results(machine: Machine, inputs: NDArray[Any], times: Int64Array, options: RunOptions) -> Iterator[SampleResult]:
+def check_attached(attach: Sequence[Attachment], options: RunOptions) -> None:
+    """Raise OptionError where processes cannot be attached."""
+    for each in attach:
+        if not callable(each):
+            raise OptionError(f"attach = {each!r}", allowed="functions that take a chip and return a generator")
+    if attach and (options.engine != "reference" or options.detail != "event"):
+        raise OptionError(f"attach with engine {options.engine!r} at detail {options.detail!r}",
+                          allowed="engine reference at detail event",
+                          mend="processes live among the events of the reference engine: choose engine='reference'")
+
+
+def _results(machine: Machine, inputs: NDArray[Any], times: Int64Array, options: RunOptions,
+             attach: Sequence[Attachment]) -> Iterator[SampleResult]:
     if options.engine == "reference":
-        yield from _simulated(machine, inputs, times, options)
+        yield from _simulated(machine, inputs, times, options, attach)
         return
     n_workers = min(options.workers or os.cpu_count() or 1, len(inputs))
     yield from _in_threads(_workers(machine, options, n_workers), inputs, times)
 
 
-def _simulated(machine: Machine, inputs: NDArray[Any], times: Int64Array, options: RunOptions
-               ) -> Iterator[SampleResult]:
+def _simulated(machine: Machine, inputs: NDArray[Any], times: Int64Array, options: RunOptions,
+               attach: Sequence[Attachment]) -> Iterator[SampleResult]:
     """Yield what the reference engine makes of each sample."""
     if machine.free is not None:
         from neurosim.engine.free_reference import run_free_sample
 
         for sample in range(len(inputs)):
-            yield run_free_sample(machine, sample, inputs[sample], times[sample], options)
+            yield run_free_sample(machine, sample, inputs[sample], times[sample], options, attach=attach)
         return
     from neurosim.engine.reference import run_sample
 
     for sample in range(len(inputs)):
-        yield run_sample(machine, sample, inputs[sample], options)
+        yield run_sample(machine, sample, inputs[sample], options, attach=attach)
 
 
 def _workers(machine: Machine, options: RunOptions, n_workers: int) -> list[Any]:

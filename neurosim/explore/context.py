@@ -87,6 +87,7 @@ def make_context(study: Study) -> Context:
     own = first[0].scenario.chip if first[0].scenario is not None else DEFAULT_CHIP
     default = content.chip or own
     chips = {str(name or default): read_chip(str(name or default)) for name in study.choices("chip", default)}
+    _check_areas(study, chips)
     data = first[1]._replace(notes={})
     return Context(sources, chips, default, data, content.settings, content.numbers, content.schedule, content.seed)
 
@@ -98,9 +99,21 @@ def _calibration(found: Resolved, data: Data) -> Float64Array:
     return api.find_calibration(arrays, None if has_own else data.inputs, None, api.CALIBRATION_SAMPLES).inputs
 
 
+def _asked_for(study: Study) -> set[str]:
+    return {str(name) for name in (*study.content.objectives, *study.content.constraints)}
+
+
+def _check_areas(study: Study, chips: Mapping[str, ChipText]) -> None:
+    """Every point would lack what it is judged by."""
+    given = {*study.content.settings, *(parameter.name for parameter in study.parameters)}
+    lacking = [name for name, text in chips.items() if text.located.value.get("area_mm2") is None]
+    if "area" in _asked_for(study) and lacking and "area_mm2" not in given:
+        raise DataError(f"{study.path}: area is asked for, and chip {lacking[0]} has no area_mm2",
+                        mend="give the die's area under the key `settings`, as in {area_mm2: 31}, or leave area out")
+
+
 def _check_labels(study: Study, data: Data) -> None:
-    names = {str(name) for name in (*study.content.objectives, *study.content.constraints)}
-    if "accuracy" in names and data.labels is None:
+    if "accuracy" in _asked_for(study) and data.labels is None:
         raise DataError(f"{study.path}: accuracy is asked for, and the data have no labels",
                         mend="name them under the key `labels`, or leave accuracy out")
 

@@ -165,7 +165,7 @@
     neurosim.plot("importance", () => ({
       traces: names.map(name => ({type: "bar", orientation: "h", name: titleOf(name), y: parameters.map(narrow ? shortName : name => name),
         x: parameters.map(parameter => 100 * (data.importance[name][parameter] ?? 0)), hovertemplate: "%{y}: %{x:.1f} %<extra>%{fullData.name}</extra>"})),
-      layout: {barmode: "group", bargap: 0.25, xaxis: {title: {text: "share of the variance (%)"}, rangemode: "tozero"}, yaxis: {automargin: true, gridcolor: "rgba(0,0,0,0)"}},
+      layout: {barmode: "group", bargap: 0.25, xaxis: {title: {text: narrow ? "share (%)" : "share of the variance (%)"}, rangemode: "tozero"}, yaxis: {automargin: true, gridcolor: "rgba(0,0,0,0)"}},
     }));
   }
 

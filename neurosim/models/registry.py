@@ -21,6 +21,7 @@ from neurosim.models.layer_norm import step_layer_norm
 from neurosim.models.lif import step_lif
 from neurosim.models.linear import step_linear
 from neurosim.models.mode import step_mode
+from neurosim.models.own import step_own
 from neurosim.models.reduce import step_reduce
 from neurosim.models.relu import step_relu
 from neurosim.models.resonator import step_resonator
@@ -131,3 +132,5 @@ def update(model, options, n_modes, parameters, state, charge, output, active):
         step_scaled_lif(options, n_modes, parameters, state, charge, output, active)
     elif model == BIT_SHIFT_LIF:
         step_bit_shift_lif(options, n_modes, parameters, state, charge, output, active)
+    elif model != INPUT:
+        step_own(model, options, n_modes, parameters, state, charge, output, active)

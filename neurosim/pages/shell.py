@@ -31,7 +31,8 @@ _POLICY = ("default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-
 _BAD_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
-def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str, style: str = "") -> str:
+def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str, style: str = "",
+                early: str = "") -> str:
     """Return the HTML of a page.
 
     Parameters
@@ -40,6 +41,7 @@ def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str,
     body : HTML, of the program's own making; whatever comes from users belongs into `data`
     data : plain data for JSON; NaN and infinity become null
     script : JavaScript, run when the body stands
+    early : JavaScript that needs no chart: run before Plotly, the bulk of the page, is there
     style : CSS, after that of the shell
 
     Raises
@@ -49,7 +51,7 @@ def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str,
     values = {
         "policy": _POLICY, "title": html.escape(title), "subtitle": html.escape(subtitle),
         "style": resource("shell.css") + style, "plotly": plotly_bundle(), "data": embedded_json(data),
-        "shell": resource("shell.js"), "body": body, "script": script,
+        "shell": resource("shell.js"), "early": early, "body": body, "script": script,
     }
     page = resource("shell.html")
     first, *parts = page.split("{{")

@@ -17,6 +17,7 @@ from neurosim.report.activity import Outputs, PacketCheck
 from neurosim.report.assumed import AssumedTime, assumed_times
 from neurosim.report.energy import energy_bill, energy_json, recorded_chip, recorded_name, stored_chip
 from neurosim.report.floorline import Floorline, floorline_of
+from neurosim.report.neurobench import NeuroBench, neurobench
 from neurosim.report.order import FREE_RUNNING, jitter_ps, order_study
 from neurosim.report.timing import Latency, Load, Overruns
 from neurosim.traces.schema import RunHeader
@@ -63,6 +64,7 @@ class Summary:
     order_dependent : packets were served as they came, on a free-running chip: another order may give another result
     arrival_jitter_ps : the most that they came late; order_study : what repeats with late arrivals changed
     wall_s : how long the simulation itself took; None where a run did not say
+    neurobench : the metrics of NeuroBench; None where the trace does not tell the network's connections
     input_events, input_events_dropped : read from recordings, and after the last token; None where inputs were arrays
     """
 
@@ -109,6 +111,7 @@ class Summary:
     order_dependent: bool = False
     arrival_jitter_ps: int = 0
     order_study: Mapping[str, Any] | None = None
+    neurobench: NeuroBench | None = None
     input_events: int | None = None
     input_events_dropped: int | None = None
 
@@ -150,6 +153,7 @@ class Summary:
         plain["latency_s"] = asdict(self.latency)
         plain["assumed_times"] = list(plain["assumed_times"])
         plain["cores_per_chip"] = list(self.cores_per_chip)
+        plain["neurobench"] = None if self.neurobench is None else self.neurobench.to_json()
         plain["floorline"] = None if self.floorline is None else self.floorline.to_json()
         plain["confusion"] = [list(row) for row in self.confusion] if self.confusion is not None else None
         return {**plain, "binding": self.binding, "per_sample": self.per_sample()}
@@ -180,7 +184,8 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
         floorline=floorline_of(trace, ran_on or chip),
         utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
         order_dependent=header.schedule == FREE_RUNNING, arrival_jitter_ps=jitter_ps(trace.provenance),
-        order_study=order_study(trace), wall_s=_wall_s(trace), **_input_events(trace.provenance))
+        order_study=order_study(trace), neurobench=neurobench(trace), wall_s=_wall_s(trace),
+        **_input_events(trace.provenance))
 
 
 def _counts(trace: Trace) -> dict[str, Any]:

@@ -51,7 +51,8 @@ class TextTable:
 
 def tables_of(summary: Summary, formats: Sequence[FormatRow] = ()) -> list[TextTable]:
     """Return the tables of a report that have rows; `formats` are those of `format_table`."""
-    tables = (_activity(summary), _latency(summary), _energy(summary), _resources(summary), _formats(formats))
+    tables = (_activity(summary), _latency(summary), _energy(summary), _resources(summary), _neurobench(summary),
+              _formats(formats))
     return [table for table in tables if table.rows]
 
 
@@ -141,6 +142,26 @@ def _resources(summary: Summary) -> TextTable:
         if load is not None:
             table.add_row(name, percent(load.max), percent(load.mean), "", "")
     return table
+
+
+def _neurobench(summary: Summary) -> TextTable:
+    """The model in NeuroBench's words."""
+    found = summary.neurobench
+    table = TextTable("NeuroBench (per sample, of the model)", ("", "value"))
+    if found is None:
+        return table
+    for name, number in (("effective MACs", found.effective_macs), ("effective ACs", found.effective_acs),
+                         ("dense operations", found.dense)):
+        table.add_row(name, count(number))
+    table.add_row("activation sparsity", _share(found.activation_sparsity))
+    table.add_row("connection sparsity", _share(found.connection_sparsity))
+    table.add_row("footprint (bytes)", count(found.footprint_bytes))
+    table.caption = found.without
+    return table
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.4f}"
 
 
 def _formats(formats: Sequence[FormatRow]) -> TextTable:

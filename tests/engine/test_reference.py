@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import neurosim
 from neurosim.engine import RunOptions
 from neurosim.engine.reference import Chip, run_sample
 from neurosim.engine.reference_network import ARRIVAL, phase
-from neurosim.errors import SimulationError
+from neurosim.errors import OptionError, SimulationError
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
 from tests.engine.diagrams import Send, diagram, seen
 from tests.engine.results import differences, results
@@ -312,3 +313,55 @@ def test_processes_are_for_detail_event() -> None:
     machine = diagram(2, 1, [Send(0, 100, (1,))])
     run_sample(machine, 0, np.ones((1, 1)), RunOptions(engine="reference", detail="analytic"), attach=[probe])
     assert called == []
+
+
+def at_step_1(action, service_ps=0):
+    """Return a process that acts when step 1 of a diagram begins: the port's packet takes 15 ps, and the barrier."""
+    def process(chip: Chip):
+        yield chip.env.timeout(15 + service_ps + 1000)
+        action(chip)
+
+    return process
+
+
+@pytest.mark.parametrize("hold_ps, start_ps", [(5000, 5000), (100, 100), (99, 100), (0, 100)])
+def test_a_link_that_is_held_starts_nothing(hold_ps: int, start_ps: int) -> None:
+    machine = diagram(2, 1, [Send(0, 100, (1,))])
+    held = run_sample(machine, 0, np.ones((1, 1)), RunOptions(engine="reference", record_packets=True),
+                      attach=[at_step_1(lambda chip: chip.links[0].hold(hold_ps))])
+    assert held.packets is not None
+    assert (held.packets.arrival_ps[held.packets.step == 1] - 1015).tolist() == [start_ps + 30 + 15]
+
+
+@pytest.mark.parametrize("stall_ps, served_ps", [(1000, 1000), (145, 145), (50, 145)])
+def test_a_core_that_is_stalled_serves_nothing(stall_ps: int, served_ps: int) -> None:
+    """The packet arrives at 145 and takes 200; the step lasts until it has been served."""
+    machine = diagram(2, 1, [Send(0, 100, (1,))], service_ps=200)
+
+    def stall(chip: Chip) -> None:
+        for core in chip.cores:
+            core.stall(stall_ps)
+            core.stall(0)       # the longer one counts
+
+    found = run_sample(machine, 0, np.ones((1, 1)), RunOptions(engine="reference"), attach=[at_step_1(stall, 200)])
+    assert (np.diff(found.step_end_ps)[0] - 1000).tolist() == served_ps + 200
+
+
+def test_components_of_a_run() -> None:
+    """Through the front door: they see every sample, need the reference engine, and are functions."""
+    seen_samples = []
+
+    def probe(chip: Chip):
+        seen_samples.append(chip.sample)
+        yield chip.env.timeout(1)
+
+    plain = neurosim.run("digits", "generic-mesh", samples=2, engine="reference", overrides=["mapping.ssm=fused"])
+    found = neurosim.run("digits", "generic-mesh", samples=2, engine="reference", overrides=["mapping.ssm=fused"],
+                         attach=[probe])
+    assert seen_samples == [0, 1]
+    assert (found.summary.spikes, found.trace.duration_ps) == (plain.summary.spikes, plain.trace.duration_ps)
+    for options in ({"engine": "compiled"}, {"engine": "reference", "detail": "analytic"}):
+        with pytest.raises(OptionError, match="allowed: engine reference at detail event"):
+            neurosim.run("digits", "generic-mesh", samples=1, attach=[probe], **options)
+    with pytest.raises(OptionError, match="allowed: functions that take a chip"):
+        neurosim.run("digits", "generic-mesh", samples=1, engine="reference", attach=["probe"])

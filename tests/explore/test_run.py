@@ -116,6 +116,19 @@ def test_optuna_gives_the_same_however_often_it_is_killed(method: str, tmp_path:
     assert summary(killed) == summary(whole)
 
 
+def test_area_is_that_of_the_cores_in_use_and_must_be_known(tmp_path: Path) -> None:
+    path = write_study(tmp_path, points=6)
+    text = path.read_text().replace("cores: min}", "cores: min, area: min}")
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"chip generic-mesh has no area_mm2\n  mend: .*settings"):
+        run_study(path, tmp_path / "out", workers=1)
+    path.write_text(text.replace("detail:", "settings: {area_mm2: 16}\ndetail:"))
+    for row in run_study(path, tmp_path / "out", workers=1).rows:
+        if row.outcome.status == "ok":
+            metrics = row.outcome.metrics or {}
+            assert metrics["area"] == 16 * (metrics["cores"] or 0) / 64
+
+
 def test_any_optuna_storage_will_do(tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="needs Optuna: the extra `explore`")
     storage = f"sqlite:///{tmp_path / 'elsewhere.db'}"

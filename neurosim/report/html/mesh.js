@@ -112,7 +112,7 @@
     if (state.frame < 0) {
       const idle = data.simulated ? "" : " Detail functional simulates no times.";
       const top = data.links.reduce((most, link) => Math.max(most, link[1]), 0);
-      const told = data.links.length && data.simulated ? `, links in orange by the share of time that they were occupied: ${(100 * top).toPrecision(3)} % at most` : "";
+      const told = data.links.length && data.simulated ? `, links between tiles in orange by the share of time that they were occupied: ${(100 * top).toPrecision(3)} % at most` : "";
       return `The whole run: cores in blue${told}.${idle}`;
     }
     const link = data.frames.link[state.frame];
@@ -132,5 +132,5 @@
     oninput: event => show(Number(event.target.value))}) : "";
   $("mesh-controls").append(element("label", {}, "Step ", slider), element("span", {class: "muted", id: "mesh-step"}, "whole run"));
   if (!data.frames) $("mesh-controls").lastElementChild.previousElementSibling.remove();
-  later(draw);
+  later("mesh", draw);
 })();

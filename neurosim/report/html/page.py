@@ -26,7 +26,7 @@ from neurosim.report.tables import tables_of
 from neurosim.traces.trace import Trace
 
 PACKAGE = "neurosim.report.html"
-SCRIPTS = ("packed.js", "panels.js", "raster.js", "steps.js", "mesh.js", "report.js")
+EARLY, SCRIPTS = "texts.js", ("packed.js", "panels.js", "raster.js", "steps.js", "mesh.js", "report.js")
 MOST_CLASSES = 128                      # of a confusion matrix that the page draws
 MOST_SAMPLES = 2000                     # told one by one
 MOST_FORMATS = 500
@@ -48,7 +48,7 @@ def write_report_page(trace: Trace, path: Path, chip: Chip | None = None) -> Non
     page = render_page(title=title, subtitle=_subtitle(summary), body=resource("report.html", PACKAGE),
                        data=page_data(trace, summary, recorded_chip(trace) or chip or stored_chip(trace)),
                        script="\n".join(resource(name, PACKAGE) for name in SCRIPTS),
-                       style=resource("report.css", PACKAGE))
+                       style=resource("report.css", PACKAGE), early=resource(EARLY, PACKAGE))
     write_page(path, page)
 
 

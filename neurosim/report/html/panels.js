@@ -9,16 +9,17 @@ const panels = (() => {
   const waiting = [];
   let busy = false;
 
-  // One chart after the other, so that the page answers in between.
-  function later(task) {
-    waiting.push(task);
+  // One chart after the other, from the top of the page downwards, so that the page answers in between.
+  function later(id, task) {
+    waiting.push([id, task]);
     if (!busy) { busy = true; setTimeout(next); }
   }
 
   async function next() {
-    const task = waiting.shift();
-    if (!task) { busy = false; document.body.dataset.drawn = "yes"; return; }
-    await task();
+    const above = (one, other) => $(one[0]).compareDocumentPosition($(other[0])) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1;
+    const first = waiting.sort(above).shift();
+    if (!first) { busy = false; document.body.dataset.drawn = "yes"; return; }
+    await first[1]();
     setTimeout(next);
   }
 

@@ -130,8 +130,8 @@
     await plot("raster", () => {
       const fresh = traces.map((trace, index) => trace.type === "heatmap" ? {...trace, colorscale: shades("series-1")}
         : {...trace, marker: {...trace.marker, color: colour(`series-${data.bands.findIndex(band => band.name === trace.name) % 5 + 1}`)}});
-      return {traces: fresh, layout: {shapes: shapes(), xaxis: {title: {text: `time (${unit})`}, range: view.x, showgrid: false, zeroline: false},
-        yaxis: {range: view.y, showgrid: false, zeroline: false, ticks: "", tickvals: data.bands.map(band => band.bottom + band.rows / 2),
+      return {traces: fresh, layout: {shapes: shapes(), xaxis: {title: {text: `time (${unit})`}, range: [...view.x], showgrid: false, zeroline: false},
+        yaxis: {range: [...view.y], showgrid: false, zeroline: false, ticks: "", tickvals: data.bands.map(band => band.bottom + band.rows / 2),
           ticktext: data.bands.map(band => `${shortened(band.name)}<br>${neurosim.number(band.size)}`)}}};
     });
     $("raster").dataset.kind = kind;
@@ -171,7 +171,7 @@
     onchange: event => { const sample = Number(event.target.value); if (event.target.value !== "" && samples.start[sample] !== undefined) toSample(sample); }});
   $("raster-controls").append(...moveButtons(() => view.x, whole, x => change(x === whole ? null : x, undefined)));
   if (samples.start.length > 1) $("raster-controls").append(element("label", {}, "Sample ", number), button("First sample", () => toSample(0), "the first sample"));
-  later(async () => {
+  later("raster", async () => {
     await draw();
     onRange("raster", change);
   });

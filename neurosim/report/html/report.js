@@ -1,42 +1,14 @@
 "use strict";
-// Tiles, tables, texts and the charts that need no detail on demand.
+// The charts that need no detail on demand.
 (() => {
-  const {$, element, colour, later, plot, scaleBar, groups, shades, drop} = panels;
+  const {$, colour, later, plot, scaleBar, groups, shades, drop} = panels;
   const {data, number} = neurosim;
-
-  function tiles() {
-    $("tiles").append(...data.figures.map(([value, name, detail]) => element("div", {class: "tile"}, element("b", {}, value), element("span", {}, name),
-      element("span", {class: "muted"}, detail))));
-  }
-
-  function table({title, columns, rows, text, sections, caption}) {
-    const cell = (tag, index, content) => element(tag, {class: text.includes(index) ? null : "number"}, content);
-    const body = rows.map((row, at) => element("tr", {class: sections.includes(at) ? "section" : null}, ...columns.map((_, index) => cell("td", index, row[index] ?? ""))));
-    return element("section", {class: "card"}, element("h2", {}, title), element("div", {class: "scroll"}, element("table", {},
-      element("thead", {}, element("tr", {}, ...columns.map((column, index) => cell("th", index, column)))), element("tbody", {}, ...body))),
-      ...(caption ? [element("p", {class: "muted"}, caption)] : []));
-  }
-
-  function texts() {
-    $("tables").append(...data.tables.map(table));
-    if (data.formats_left_out) $("tables").lastElementChild.append(element("p", {class: "muted"}, `${number(data.formats_left_out)} more formats: see the report's JSON, or the network.`));
-    const [first, ...others] = data.notes;
-    $("assumed").textContent = first;
-    if (others.length) $("notes").append(...others.map(note => element("li", {}, note)));
-    else $("notes").parentElement.remove();
-    $("provenance").append(element("tbody", {}, ...data.provenance.map(([name, text]) => element("tr", {}, element("th", {}, name), element("td", {}, folded(text))))));
-  }
-
-  function folded(text) {
-    if (text.length < 240) return text;
-    return element("details", {}, element("summary", {}, `${text.slice(0, 80)}…`), element("pre", {}, text));
-  }
 
   function energy() {
     const bars = [...data.energy].reverse();
     const {scale, unit} = neurosim.scaleFor(bars.map(bar => bar.high_j), "J");
     const shown = [...new Set(data.energy.map(bar => bar.group))];
-    later(() => plot("energy", () => ({
+    later("energy", () => plot("energy", () => ({
       traces: shown.map(group => {
         const own = bars.filter(bar => bar.group === group);
         return {type: "bar", orientation: "h", name: group, x: own.map(bar => bar.energy_j * scale), y: own.map(bar => bar.name),
@@ -61,7 +33,7 @@
     const right = matrix.reduce((sum, row, index) => sum + row[index], 0), all = totals.reduce((sum, value) => sum + value, 0);
     $("confusion-note").textContent = `${number(right)} of ${number(all)} labelled samples read right.`;
     const classes = matrix.map((_, index) => String(index));
-    later(() => plot("confusion", () => ({
+    later("confusion", () => plot("confusion", () => ({
       traces: [{type: "heatmap", z: matrix.map((row, index) => row.map(value => totals[index] ? 100 * value / totals[index] : null)), x: classes, y: classes,
         text: matrix.map(row => row.map(value => value || "")), texttemplate: matrix.length <= 20 ? "%{text}" : "", zmin: 0, zmax: 100, colorscale: shades("series-3"), xgap: 1, ygap: 1,
         hovertemplate: "class %{y}, read as %{x}: %{text} (%{z:.1f} %)<extra></extra>", showscale: false}],
@@ -75,14 +47,14 @@
     const {populations, phase_steps: together} = data.rates;
     const one = data.mesh.free_running ? "token" : "step";
     $("phase-note").textContent = `Spikes per neuron and ${one}, by ${one} within a sample, mean over all samples${together > 1 ? `; ${together} ${one}s to a point` : ""}.`;
-    later(async () => {
+    later("phase", async () => {
       const lines = await Promise.all(populations.map(each => packed.unpack(each.phase)));
       await plot("phase", () => ({traces: populations.map((each, index) => ({type: "scatter", mode: "lines", name: each.name, x: Array.from(lines[index], (_, at) => (at + (together - 1) / 2) * (together > 1 ? together : 1)),
         y: Array.from(lines[index]), line: {width: 1.8, shape: "hvh"}, visible: index < 12 ? true : "legendonly", hovertemplate: `${each.name}: %{y:.3~g}<extra></extra>`})),
         layout: {xaxis: {title: {text: `${one} within the sample`}}, yaxis: {title: {text: "spikes per neuron"}, rangemode: "tozero"}}}));
     });
     const shown = [...populations].reverse();
-    later(() => plot("rates", () => ({traces: [{type: "bar", orientation: "h", x: shown.map(each => each.mean), y: shown.map(each => each.name), marker: {color: colour("series-1")},
+    later("rates", () => plot("rates", () => ({traces: [{type: "bar", orientation: "h", x: shown.map(each => each.mean), y: shown.map(each => each.name), marker: {color: colour("series-1")},
       customdata: shown.map(each => [number(each.n), number(each.size)]), hovertemplate: "%{y}: %{x:.3~g}<br>%{customdata[0]} spikes, %{customdata[1]} neurons<extra></extra>"}],
       layout: {bargap: 0.3, xaxis: {title: {text: "spikes per neuron and token"}, rangemode: "tozero"}, yaxis: {ticks: ""}}})));
   }
@@ -92,13 +64,13 @@
     if (!found) { drop("memory-card"); return; }
     $("memory-note").textContent = "Share of its limit that each kind of memory of a core takes."
       + (found.together > 1 ? ` Aggregated: ${found.together} cores to a column, the fullest of each kind.` : "");
-    later(async () => {
+    later("memory", async () => {
       const [share, used] = await Promise.all([packed.unpack(found.share), packed.unpack(found.used)]);
       const n = found.cores.length, rows = array => found.kinds.map((_, kind) => Array.from(array.slice(kind * n, (kind + 1) * n)));
       const uses = rows(used);
       const text = uses.map((row, kind) => row.map((value, core) => `core ${found.cores[core].number}: ${found.cores[core].holds}<br>${number(value)} of ${number(found.limits[kind])}`));
       await plot("memory", () => ({traces: [{type: "heatmap", x: found.cores.map((_, index) => index), y: found.kinds, z: rows(share).map(row => row.map(value => 100 * value)), text,
-        zmin: 0, zmax: 100, colorscale: shades("series-4", "shade", "shares"), xgap: n > 150 ? 0 : 1, ygap: 2, hovertemplate: "%{y}: %{z:.3~g} %<br>%{text}<extra></extra>",
+        zmin: 0, zmax: 100, colorscale: shades("series-4", "shade"), xgap: n > 150 ? 0 : 1, ygap: 2, hovertemplate: "%{y}: %{z:.3~g} %<br>%{text}<extra></extra>",
         colorbar: scaleBar("% of the limit")}],
         layout: {xaxis: {title: {text: found.together > 1 ? "cores in use, grouped" : "cores in use"}, showgrid: false, zeroline: false}, yaxis: {ticks: "", showgrid: false, type: "category"}}}));
     });
@@ -111,12 +83,10 @@
     else $("overflow-note").textContent = found.length ? `${number(all)} values did not fit their format, by population:` : "Every value fitted its format.";
     if (!found.length) { drop("overflows"); return; }
     const shown = found.slice(0, 20).reverse();
-    later(() => plot("overflows", () => ({traces: [{type: "bar", orientation: "h", x: shown.map(each => each[1]), y: shown.map(each => each[0]), marker: {color: colour("bad")}, hovertemplate: "%{y}: %{x}<extra></extra>"}],
+    later("overflows", () => plot("overflows", () => ({traces: [{type: "bar", orientation: "h", x: shown.map(each => each[1]), y: shown.map(each => each[0]), marker: {color: colour("bad")}, hovertemplate: "%{y}: %{x}<extra></extra>"}],
       layout: {bargap: 0.3, xaxis: {title: {text: "overflows"}}, yaxis: {ticks: ""}}})));
   }
 
-  tiles();
-  texts();
   energy();
   confusion();
   rates();

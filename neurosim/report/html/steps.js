@@ -47,7 +47,7 @@
     const [mean, longest, floor, binding] = await Promise.all([data.mean, data.longest, data.floor, data.binding].map(packed.unpack));
     const found = points({mean, longest, floor, binding});
     const {scale, unit} = neurosim.scaleFor(found.rows.map(row => row.longest), "s");
-    await plot("steps", () => ({traces: traces(found, scale, unit), layout: {xaxis: {title: {text: data.per_token ? "token, all samples in order" : "time step, all samples in order"}, range: view.x},
+    await plot("steps", () => ({traces: traces(found, scale, unit), layout: {xaxis: {title: {text: data.per_token ? "token, all samples in order" : "time step, all samples in order"}, range: [...view.x]},
       yaxis: {title: {text: `duration (${unit})`}, rangemode: "tozero"}}}));
     $("steps").dataset.together = found.together;
     $("steps").dataset.range = view.x.join(" ");
@@ -71,7 +71,7 @@
   }
 
   $("steps-controls").append(...moveButtons(() => view.x, whole, x => change(x === whole ? null : x)));
-  later(async () => {
+  later("steps", async () => {
     await draw();
     onRange("steps", change);
     bottlenecks();
