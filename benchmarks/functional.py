@@ -12,6 +12,7 @@ import shlex
 import sys
 import tempfile
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from functional_contenders import Contender, Loop, Machine, Peer, check_spikes, whole_call
@@ -31,7 +32,7 @@ from random_network import FAN_OUT, N_NEURONS, N_STEPS, RandomNetwork, random_ne
 
 SIZES = {"W1": N_NEURONS, "W2": 4 * N_NEURONS}
 # script, environment, shown as, least ratio to our time per workload
-PEERS = (
+PEERS: tuple[tuple[str, str, str, dict[str, float]], ...] = (
     ("brian2_cpp", "brian2", "Brian2 C++ standalone", {"W1": 5.0, "W2": 4.0}),
     ("brian2_cython", "brian2", "Brian2 Cython", {}),
     ("nest_network", "nest", "NEST", {"W1": 40.0}),
@@ -51,10 +52,11 @@ def own(network: RandomNetwork, n_steps: int) -> list[Contender]:
             Machine(DOUBLE, network, n_steps, "float64")]
 
 
-def peers(network: RandomNetwork, n_steps: int, arrays: Path, skipped: dict[str, str]) -> list[Contender]:
+def peers(chosen: Sequence[tuple[str, str, str, dict[str, float]]], n_steps: int, arrays: Path,
+          skipped: dict[str, str]) -> list[Contender]:
     """Return the peers that are there; note why the others are not."""
     found: list[Contender] = []
-    for script, where, name, _ in PEERS:
+    for script, where, name, _ in chosen:
         reason = reason_to_skip(where)
         if not reason:
             try:
@@ -100,10 +102,11 @@ def run(workload: str, given: Namespace, progress: Progress) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         progress("building, compiling")
         contenders = own(network, given.steps)
-        if given.peers:
+        if given.peers or given.peer:
             arrays = Path(folder) / "network.npz"
             network.save(arrays)
-            contenders += peers(network, given.steps, arrays, skipped)
+            chosen = [peer for peer in PEERS if peer[0] in (given.peer or [script for script, *_ in PEERS])]
+            contenders += peers(chosen, given.steps, arrays, skipped)
         try:
             progress("comparing spikes")
             notes = check_spikes(contenders)
@@ -125,12 +128,14 @@ def main() -> None:
     parser.add_argument("--workload", action="append", choices=sorted(SIZES), help="default both")
     parser.add_argument("--steps", type=int, default=N_STEPS, help=f"time steps, default {N_STEPS}")
     parser.add_argument("--peers", action="store_true", help=f"the simulators installed below {FOLDER.name} as well")
+    parser.add_argument("--peer", action="append", choices=[script for script, *_ in PEERS], help="this one alone")
     given = parser.parse_args()
     where = environment(pin())
     print_environment(where)
     progress = Progress()
     rows = [row for workload in given.workload or sorted(SIZES) for row in run(workload, given, progress)]
-    write_figures(given.json, where, f"python benchmarks/functional.py {shlex.join(sys.argv[1:])}", rows)
+    words = shlex.join(word for word in sys.argv[1:] if word not in ("--json", str(given.json)))
+    write_figures(given.json, where, f"python benchmarks/functional.py {words}".strip(), rows)
 
 
 if __name__ == "__main__":

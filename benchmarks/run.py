@@ -40,7 +40,8 @@ class Benchmark:
 
 # A line for each. A script that is not there is skipped.
 BENCHMARKS = (
-    Benchmark("functional", "functional.py", (), ("--peers",)),
+    Benchmark("functional_w1", "functional.py", ("--workload", "W1"), ("--peers",)),
+    Benchmark("functional_w2", "functional.py", ("--workload", "W2"), ("--peers",)),
     Benchmark("synapses", "synapses.py"),
     Benchmark("noc", "noc.py"),
     Benchmark("neurons", "neurons.py"),

@@ -120,7 +120,8 @@ def main() -> None:
     rows += dense(generator, given.repeat)
     progress.clear()
     print(figures_table(rows))
-    write_figures(given.json, where, f"python benchmarks/synapses.py {shlex.join(sys.argv[1:])}".strip(), rows)
+    words = shlex.join(word for word in sys.argv[1:] if word not in ("--json", str(given.json)))
+    write_figures(given.json, where, f"python benchmarks/synapses.py {words}".strip(), rows)
 
 
 if __name__ == "__main__":
