@@ -46,6 +46,8 @@ BENCHMARKS = (
     Benchmark("noc", "noc.py"),
     Benchmark("neurons", "neurons.py"),
     Benchmark("mapping", "mapping.py"),
+    Benchmark("w7_scale", "w7_scale.py"),
+    Benchmark("w8_startup", "w8_startup.py"),
 )
 
 

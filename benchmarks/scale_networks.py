@@ -41,14 +41,20 @@ def local_synapses(n_neurons: int, fan_out: int, window: int, seed: int = 0, sig
     return SparseWeights(pointer, targets.reshape(-1), values.reshape(-1), n_neurons)
 
 
-def local_network(n_neurons: int, fan_out: int, window: int, seed: int = 0, threshold: float = 1.0) -> Network:
-    """Return leaky integrate-and-fire neurons with an input each, that excite and inhibit those around them."""
-    neurons = Population("neurons", "lif", n_neurons, {"leak": 0.9, "threshold": threshold})
-    drive = OneToOneWeights(np.full(n_neurons, 1.5 * threshold, np.float32))
+def local_network(n_neurons: int, fan_out: int, window: int, seed: int = 0, strength: float = 1.0) -> Network:
+    """Return leaky integrate-and-fire neurons with an input each, that excite and inhibit those around them.
+
+    strength : of synapses between neurons, in thresholds; next to 0: exactly those spike whose input does
+    """
+    neurons = Population("neurons", "lif", n_neurons, {"leak": 0.9, "threshold": 1.0})
+    drive = OneToOneWeights(np.full(n_neurons, 1.5, np.float32))
+    synapses = local_synapses(n_neurons, fan_out, window, seed)
+    if strength != 1.0:
+        synapses.values[...] *= np.float32(strength)
     return Network(
         "local", (Population("drive", "input", n_neurons, attributes={"payload": "spike"}), neurons),
         (Projection("drive", "neurons", drive),
-         Projection("neurons", "neurons", local_synapses(n_neurons, fan_out, window, seed), delay_steps=1)))
+         Projection("neurons", "neurons", synapses, delay_steps=1)))
 
 
 def random_network(n_neurons: int, fan_out: int, seed: int = 0) -> Network:
@@ -77,3 +83,41 @@ def pilotnet_like(seed: int = 0) -> Network:
         populations.append(Population(f"dense{layer}", "lif", size, {"leak": 0.9}))
         projections.append(Projection(populations[-2].name, populations[-1].name, dense))
     return Network("pilotnet-like", tuple(populations), tuple(projections), (populations[-1].name,))
+
+
+def language_model(width: int = 1024, n_modes: int = 32, n_layers: int = 16, seed: int = 0,
+                   rate: float = 0.1) -> Network:
+    """Return the shape of the SpikingSSM language model without embedding, with random weights.
+
+    Each layer: S4D channels with 2 `n_modes` states and integrate-and-fire neurons, a dense mixing to 2 `width` values
+    (value and gate) and a residual. 35.8 million parameters by default.
+
+    Parameters
+    ----------
+    rate : about the share of neurons that spike at each token; sets the thresholds
+
+    Source: S. Shen et al., "SpikingSSMs: learning long sequences with sparse and parallel spiking state space models",
+    arXiv:2408.14909, tables 1 and 6
+    """
+    random = np.random.default_rng(seed)
+    populations = [Population("embedding", "input", width, attributes={"payload": "graded"})]
+    projections = []
+    stream = "embedding"
+    frequency = np.pi * np.arange(n_modes)          # S4D-Lin: -1/2 + i pi n, in steps of dt
+    for layer in range(n_layers):
+        step = np.exp(random.uniform(np.log(1e-3), np.log(1e-1), (width, 1)))
+        decay = np.exp((-0.5 + 1j * frequency) * step)
+        c = random.normal(size=(width, n_modes, 2)) @ (1, 1j) * step * 2
+        populations += [
+            Population(f"ssm{layer}", "ssm_lif", width, {
+                "a_real": decay.real, "a_imag": decay.imag, "c_real": c.real, "c_imag": c.imag,
+                "threshold": np.quantile(np.abs(c).sum(axis=1), 1 - rate)}, n_modes=n_modes),
+            Population(f"glu{layer}", "glu", width)]
+        mixing = random.normal(size=(2, width, width)) * np.sqrt(2 / width)
+        projections += [
+            Projection(stream, f"ssm{layer}", OneToOneWeights(np.ones(width))),
+            Projection(f"ssm{layer}", f"glu{layer}", DenseWeights(mixing[0]), port="value"),
+            Projection(f"ssm{layer}", f"glu{layer}", DenseWeights(mixing[1]), port="gate"),
+            Projection(stream, f"glu{layer}", OneToOneWeights(np.ones(width)), port="skip")]
+        stream = f"glu{layer}"
+    return Network("language-model", tuple(populations), tuple(projections), (stream,))

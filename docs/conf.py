@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+os.environ["NUMBA_DISABLE_JIT"] = "1"          # kernels are described, not compiled
 sys.path[:0] = [str(HERE / "extensions"), str(HERE.parent)]
 
 from neurosim import __version__ as release  # noqa: E402  after the path is set
@@ -38,4 +40,4 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 templates_path: list[str] = []
-pygments_style, pygments_dark_style = "friendly", "monokai"
+pygments_style, pygments_dark_style = "friendly", "native"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 
 from neurosim.errors import NetworkError, nearest
@@ -27,6 +26,9 @@ from neurosim.weights import (
     SparseWeights,
     Weights,
 )
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = ["ConvolutionWeights", "DenseWeights", "FloatArray", "IntArray", "Network", "OneToOneWeights", "Population",
            "Projection", "SparseWeights", "Weights"]
@@ -261,6 +263,8 @@ class Network:
 
     def topology(self) -> nx.MultiDiGraph:
         """Return populations as nodes and projections as edges (key = index, attribute `delay_steps` = smallest)."""
+        import networkx as nx
+
         graph = nx.MultiDiGraph()
         graph.add_nodes_from(population.name for population in self.populations)
         for index, projection in enumerate(self.projections):

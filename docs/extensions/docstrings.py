@@ -69,9 +69,9 @@ def _goes_on(block: list[str], rest: list[str]) -> bool:
 def _block(block: list[str]) -> list[str]:
     if block[-1] == "---":
         return [f".. rubric:: {escaped(block[0])}"]
+    if block[0].strip().startswith(">>>"):
+        return [line.strip() for line in block]
     if block[0].startswith(" "):
-        if block[0].strip().startswith(">>>"):
-            return [*(line.strip() for line in block)]
         return ["::", "", *block]
     text = escaped(" ".join(line.strip() for line in block))
     if BULLET.match(block[0]):

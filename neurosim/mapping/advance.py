@@ -18,7 +18,6 @@ import warnings
 from dataclasses import replace
 from typing import NamedTuple
 
-import networkx as nx
 import numpy as np
 
 from hw_models.schema import Chip
@@ -135,6 +134,8 @@ def _why_not_lif(population: Population) -> str | None:
 def _tick_stages(network: Network, mode: Int8Array) -> int:
     """Return the ticked populations on the longest way through projections without delay, at least 1."""
     names = [item.name for item in network.populations]
+    import networkx as nx
+
     graph = nx.DiGraph((item.source, item.target) for item in network.projections if 0 in delay_values(item))
     graph.add_nodes_from(names)
     ticked = dict(zip(names, (mode == TICKED).tolist(), strict=True))

@@ -28,8 +28,8 @@ from neurosim.graph import (
 )
 from neurosim.machine import Int32Array, Int64Array
 from neurosim.mapping.bits import weight_bits
+from neurosim.mapping.integers import IntegerWeights
 from neurosim.mapping.synapse_kernels import LEAST_SYNAPSES, count_distinct, sort_by_target
-from neurosim.scales import integer_weights
 
 Kind = Literal["dense", "sparse", "conv"]
 
@@ -232,7 +232,8 @@ def stored_bits(memory: SynapseMemory, bits: int) -> int:
     return next((choice for choice in memory.weight_bits_choices if choice >= bits), bits)
 
 
-def cut_ready(projection: Projection, first_row: int, row_stride: int, chip: Chip) -> Incoming:
+def cut_ready(projection: Projection, first_row: int, row_stride: int, chip: Chip,
+              integers: IntegerWeights | None = None) -> Incoming:
     """Return the synapses of `projection`; its source's neuron i has the output row first_row + row_stride * i."""
     weights, skip_zero = projection.weights, chip.core.pipeline.skip_zero_weights
     memory = chip.core.synapse_memory
@@ -240,7 +241,7 @@ def cut_ready(projection: Projection, first_row: int, row_stride: int, chip: Chi
                 0 if projection.coding is None else projection.coding.format.fraction)
     values: NDArray[Any] = weights.values
     if projection.coding is not None:       # what rounds to zero is zero
-        values = integer_weights(weights, projection.coding, projection.name)
+        values = (integers or IntegerWeights()).look(weights, projection.coding, projection.name)
     if isinstance(weights, DenseWeights):
         return DenseIncoming(rows, weights.shape, values != 0 if skip_zero and not np.all(values) else None)
     if isinstance(weights, ConvolutionWeights) and chip.core.capabilities.convolution:

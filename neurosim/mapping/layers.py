@@ -11,7 +11,6 @@ from __future__ import annotations
 from math import ceil, log2
 from typing import NamedTuple
 
-import networkx as nx
 import numpy as np
 
 from hw_models.core_schema import LayerMemory
@@ -193,6 +192,8 @@ def _matched(layers: list[Layer], memory: LayerMemory, chip: Chip) -> Int64Array
     if len(layers) > len(sizes):
         raise CapacityError("chip.n_cores", need=len(layers), have=len(sizes), unit="cores", where=f"chip {chip.name}",
                             mend=f"use a chip with {len(layers)} cores, or a network of {len(sizes)} layers")
+    import networkx as nx
+
     graph = nx.Graph()
     graph.add_nodes_from(range(len(layers)))
     for number, layer in enumerate(layers):

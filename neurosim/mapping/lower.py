@@ -54,7 +54,7 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         output_population=outputs.population, readouts=tuple(names.index(name) for name in network.readouts),
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
         nominal_step_ps=_tick_ps(chip) or _nominal_step_ps(chip), tick_ps=_tick_ps(chip),
-        late_steps=chip.tick is None or chip.tick.overrun == "late", fixed=lower_fixed(network, found),
+        late_steps=chip.tick is None or chip.tick.overrun == "late", fixed=lower_fixed(network, found, demand.integers),
         free=lower_free_running(network, chip, options, projections, slices, partition.n_cores + 2),
         provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
         utilisation=_utilisation(demand, partition, axons, source_core, placement, options))

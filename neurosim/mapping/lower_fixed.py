@@ -16,9 +16,10 @@ from neurosim.graph import ConvolutionWeights, DenseWeights, Network, Population
 from neurosim.machine import N_FIXED_CONSTANTS, Fixed, Float64Array, Int64Array
 from neurosim.mapping.connections import Connection
 from neurosim.mapping.fixed_models import lower_population
+from neurosim.mapping.integers import IntegerWeights
 from neurosim.mapping.kernel_layout import kernel_layout
 from neurosim.models.fixed.lookup import normal_of, sigmoid_of, table_of, tanh_normal_of
-from neurosim.scales import PopulationScales, by_neuron, check_bits, conversion, integer_weights
+from neurosim.scales import PopulationScales, by_neuron, check_bits, conversion
 
 
 class _Charges(NamedTuple):
@@ -30,8 +31,13 @@ class _Charges(NamedTuple):
     bound: Float64Array
 
 
-def lower_fixed(network: Network, found: tuple[Connection, ...]) -> Fixed | None:
+def lower_fixed(network: Network, found: tuple[Connection, ...],
+                integers: IntegerWeights | None = None) -> Fixed | None:
     """Return the network in integers; None where nothing of it is quantised.
+
+    Parameters
+    ----------
+    integers : weights that are integers already
 
     Raises
     ------
@@ -43,8 +49,9 @@ def lower_fixed(network: Network, found: tuple[Connection, ...]) -> Fixed | None
     scales = [PopulationScales(population) for population in network.populations]
     output_scale = np.array([scale for item in scales for scale in item.output_scales()])
     first_output = np.cumsum([0] + [len(item.spec.outputs) for item in network.populations])
-    charges = [_charges(network, connection, scales, output_scale[first_output[connection.source] + connection.output])
-               for connection in found]
+    kept = integers or IntegerWeights()
+    charges = [_charges(network, connection, scales, kept,
+                        output_scale[first_output[connection.source] + connection.output]) for connection in found]
     rows, constants = [], []
     for number, item in enumerate(scales):
         _check_ports(network.populations[number], number, found, charges)
@@ -64,7 +71,7 @@ def lower_fixed(network: Network, found: tuple[Connection, ...]) -> Fixed | None
 
 
 def _charges(network: Network, connection: Connection, scales: list[PopulationScales],
-             payload_scale: float) -> _Charges:
+             kept: IntegerWeights, payload_scale: float) -> _Charges:
     """Return a connection's weights, and the conversion of its sums to the scale of the port."""
     projection = network.projections[connection.projection]
     if projection.coding is None:
@@ -72,7 +79,7 @@ def _charges(network: Network, connection: Connection, scales: list[PopulationSc
                            allowed="a format for every projection, or for nothing of the network",
                            mend="quantise the whole network: neurosim quantize")
     target, source = scales[connection.target], scales[connection.source]
-    weights, sums = _integer_weights(connection, projection.coding, projection.name)
+    weights, sums = _integer_weights(connection, kept, projection.coding, projection.name)
     factor = by_neuron(connection.weights, projection.coding.scale) * payload_scale / target.scale(projection.port)
     where = f"projection {projection.name!r}"
     bound = sums * source.payload_magnitude(projection.output)
@@ -80,10 +87,11 @@ def _charges(network: Network, connection: Connection, scales: list[PopulationSc
     return _Charges(weights, mantissa, shift, bound * mantissa * np.exp2(-shift) + 1)
 
 
-def _integer_weights(connection: Connection, coding: Coding, name: str) -> tuple[Int64Array, Float64Array]:
+def _integer_weights(connection: Connection, kept: IntegerWeights, coding: Coding,
+                     name: str) -> tuple[Int64Array, Float64Array]:
     """Return the weights as integers, flat, and the sum of their magnitudes at each target neuron."""
     weights = connection.weights
-    integers = integer_weights(weights, coding, name)
+    integers = kept.take(weights, coding, name)
     if isinstance(weights, DenseWeights):
         return integers.reshape(-1), np.abs(integers.astype(np.float64)).sum(axis=0)
     if isinstance(weights, ConvolutionWeights):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from neurosim.graph import Network, Population
 from neurosim.machine import Int64Array
 from neurosim.mapping.bits import charge_bits, parameter_bits, state_bits
 from neurosim.mapping.incoming import Incoming, cut_ready
+from neurosim.mapping.integers import IntegerWeights
 from neurosim.mapping.profiles import number_profiles
 from neurosim.mapping.schedule import Staging, delay_values
 from neurosim.units import ns_to_ps
@@ -28,6 +29,7 @@ class Demand:
     profile : int64[neuron] number of the neuron's parameter set, counted over all populations; 0 where unlimited
     threshold : int64[neuron] number of the neuron's threshold likewise; 0 where it is part of the parameter set
     fan_out : int64[neuron] synapses that each neuron feeds; 0 where unlimited, and of inputs
+    integers : weights as integers, for the machine to take
     """
 
     network: Network
@@ -43,6 +45,7 @@ class Demand:
     profile: tuple[Int64Array, ...]
     threshold: tuple[Int64Array, ...]
     fan_out: tuple[Int64Array, ...]
+    integers: IntegerWeights = field(default_factory=IntegerWeights)
 
     @property
     def n_rows(self) -> int:
@@ -59,7 +62,8 @@ class Demand:
 def measure_demand(network: Network, chip: Chip, staging: Staging) -> Demand:
     """Return what `network` asks of the cores of `chip`."""
     first_row = first_rows(network)
-    incoming = _incoming(network, first_row, chip)
+    integers = IntegerWeights()
+    incoming = _incoming(network, first_row, chip, integers)
     fan_in = tuple(sum((item.fan_in() for item in items), np.zeros(population.size, np.int64))
                    for population, items in zip(network.populations, incoming, strict=True))
     delays, buffers = _port_delays(network, staging), _buffered_ports(network, staging)
@@ -70,7 +74,8 @@ def measure_demand(network: Network, chip: Chip, staging: Staging) -> Demand:
                             for item, delay, ports in
                             zip(network.populations, delays, buffers, strict=True)], np.int64),
                   updates[:, 0], updates[:, 1], np.array([max(delay.values(), default=0) for delay in delays]),
-                  *number_profiles(network, chip.core.capabilities), _fan_out(network, first_row, incoming, chip))
+                  *number_profiles(network, chip.core.capabilities), _fan_out(network, first_row, incoming, chip),
+                  integers)
 
 
 def first_rows(network: Network) -> Int64Array:
@@ -79,14 +84,15 @@ def first_rows(network: Network) -> Int64Array:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
-def _incoming(network: Network, first_row: Int64Array, chip: Chip) -> tuple[tuple[Incoming, ...], ...]:
+def _incoming(network: Network, first_row: Int64Array, chip: Chip,
+              integers: IntegerWeights) -> tuple[tuple[Incoming, ...], ...]:
     index = {population.name: number for number, population in enumerate(network.populations)}
     found: list[list[Incoming]] = [[] for _ in network.populations]
     for projection in network.projections:
         source = index[projection.source]
         spec = network.populations[source].spec
         row = int(first_row[source]) + spec.output_index(projection.output)
-        found[index[projection.target]].append(cut_ready(projection, row, len(spec.outputs), chip))
+        found[index[projection.target]].append(cut_ready(projection, row, len(spec.outputs), chip, integers))
     return tuple(tuple(items) for items in found)
 
 

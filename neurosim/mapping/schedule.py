@@ -21,7 +21,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -128,15 +127,28 @@ def _edges(network: Network) -> _Edges:
 
 def _check_no_zero_delay_cycle(network: Network, edges: _Edges) -> None:
     instant = edges.delay == 0
-    graph = nx.DiGraph(zip(edges.source[instant].tolist(), edges.target[instant].tolist(), strict=True))
-    try:
-        cycle = nx.find_cycle(graph)
-    except (nx.NetworkXNoCycle, nx.NetworkXError):
+    if _flows_one_way(edges.source[instant], edges.target[instant], len(network.populations)):
         return
-    names = [network.populations[edge[0]].name for edge in cycle]
+    import networkx as nx  # a fifth of a second, which only what recurs needs
+
+    graph = nx.DiGraph(zip(edges.source[instant].tolist(), edges.target[instant].tolist(), strict=True))
+    names = [network.populations[edge[0]].name for edge in nx.find_cycle(graph)]
     raise NetworkError(f"projections without delay form a cycle: {' -> '.join([*names, names[0]])}",
                        allowed="cycles with a logical delay of at least 1 token",
                        mend="give one projection of the cycle delay_steps = 1")
+
+
+def _flows_one_way(source: IntArray, target: IntArray, n_nodes: int) -> bool:
+    """Return whether the edges form no cycle: take away what nothing leads to, until nothing is left of them."""
+    left = np.ones(len(source), bool)
+    while left.any():
+        led_to = np.zeros(n_nodes, bool)
+        led_to[target[left]] = True
+        kept = left & led_to[source]
+        if np.array_equal(kept, left):
+            return False
+        left = kept
+    return True
 
 
 def _check_streams(network: Network, name: str) -> None:
@@ -151,6 +163,8 @@ def _check_streams(network: Network, name: str) -> None:
 
 def _phases(network: Network, edges: _Edges) -> IntArray:
     """Return the least phases: those of sources, and one more where the direction changes."""
+    import networkx as nx
+
     graph = nx.DiGraph(zip(edges.source.tolist(), edges.target.tolist(), strict=True))
     graph.add_nodes_from(range(len(network.populations)))
     backward = [population.direction == "reversed" for population in network.populations]
@@ -171,6 +185,10 @@ def _phases(network: Network, edges: _Edges) -> IntArray:
 
 def _smallest_interval(edges: _Edges, n_populations: int) -> int:
     """Return the smallest interval without a cycle of positive weight; cycles lie within one component each."""
+    if _flows_one_way(edges.source, edges.target, n_populations):
+        return 1
+    import networkx as nx
+
     graph = nx.DiGraph(zip(edges.source.tolist(), edges.target.tolist(), strict=True))
     interval = 1
     for component in nx.strongly_connected_components(graph):

@@ -132,8 +132,9 @@ def _layer_operations(trace: Trace, layer: Mapping[str, Any]) -> tuple[int, int]
     for sample in range(trace.n_samples):       # which of a token's values there are decides for all of them
         spikes = trace.spikes(group, sample, sample + 1)
         nonzero = spikes.value != 0
-        operations = np.bincount(spikes.step[nonzero], weights=counts[spikes.neuron[nonzero]])
-        graded = np.bincount(spikes.step[nonzero], weights=np.abs(spikes.value[nonzero]) != 1) > 0
+        _, token = np.unique(spikes.step[nonzero], return_inverse=True)
+        operations = np.bincount(token, weights=counts[spikes.neuron[nonzero]])
+        graded = np.bincount(token, weights=np.abs(spikes.value[nonzero]) != 1) > 0
         macs, acs = macs + int(operations[graded].sum()), acs + int(operations[~graded].sum())
     return macs, acs
 

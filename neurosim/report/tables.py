@@ -147,11 +147,12 @@ def _resources(summary: Summary) -> TextTable:
 def _neurobench(summary: Summary) -> TextTable:
     """The model in NeuroBench's words."""
     found = summary.neurobench
-    table = TextTable("NeuroBench (per sample, of the model)", ("", "value"))
+    table = TextTable("NeuroBench", ("of the model", "value"))
     if found is None:
         return table
-    for name, number in (("effective MACs", found.effective_macs), ("effective ACs", found.effective_acs),
-                         ("dense operations", found.dense)):
+    for name, number in (("effective MACs per sample", found.effective_macs),
+                         ("effective ACs per sample", found.effective_acs),
+                         ("dense operations per sample", found.dense)):
         table.add_row(name, count(number))
     table.add_row("activation sparsity", _share(found.activation_sparsity))
     table.add_row("connection sparsity", _share(found.connection_sparsity))

@@ -17,9 +17,10 @@ PROGRAM: Any = typer.main.get_command(app)
 ALWAYS = {"-h", "--help", *(name for each in PROGRAM.params for name in each.opts)}
 TEXTS = {page: (DOCS / page).read_text(encoding="utf-8") for page in pages()} | {
     name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CHANGELOG.md", "ARCHITECTURE.md")}
-# Of other programs, named in prose: pytest's own, and those of the benchmarks.
-OTHERS = {"--update"} | {name for path in (ROOT / "benchmarks").glob("*.py")
-                         for name in re.findall(r'add_argument\("(--[a-z-]+)"', path.read_text(encoding="utf-8"))}
+# Of other programs, named in prose: pytest's own, those of the benchmarks and of `python -m neurosim.warm`.
+PROGRAMS = [*(ROOT / "benchmarks").glob("*.py"), ROOT / "neurosim/warm.py"]
+OTHERS = {"--update"} | {name for path in PROGRAMS
+                         for name in re.findall(r'"(--[a-z][a-z-]*)"', path.read_text(encoding="utf-8"))}
 
 
 def options_of(command: str) -> set[str]:

@@ -58,6 +58,10 @@ TraceError
         "``TraceError``", "    \\ ", ""]
 
 
+def test_examples_keep_their_lines() -> None:
+    assert to_rst(["Add.", "", ">>> add(1, 2)", "3"]) == ["Add.", "", ">>> add(1, 2)", "3", ""]
+
+
 def test_text_of_a_docstring_stays_what_it_is() -> None:
     """No line is lost, whatever stands in it."""
     source = Path(import_module("neurosim.api").__file__ or "").read_text(encoding="utf-8")

@@ -98,7 +98,7 @@ def test_the_report_tells_it() -> None:
     network = import_snntorch_state(TensorFile("net.pt", state()), payload="spike").network
     summary = neurosim.run(network, "loihi2", inputs("spike"), detail="functional").summary
     lines = [line.split() for line in to_text(summary).splitlines()]
-    assert ["effective", "ACs", "1", "491"] in lines and ["footprint", "(bytes)", "1", "584"] in lines
+    assert ["effective", "ACs", "per", "sample", "1", "491"] in lines and ["footprint", "(bytes)", "1", "584"] in lines
     assert summary.tokens == N_SAMPLES * N_TOKENS
 
 

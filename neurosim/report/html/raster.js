@@ -121,6 +121,12 @@
       line: {color: colour("faint"), width: 1, dash: "dot"}}))];
   }
 
+  // A band that is low has its name on one line, or none.
+  function label(band) {
+    const height = 400 * band.rows / (view.y[1] - view.y[0]), name = shortened(band.name), size = neurosim.number(band.size);
+    return height > 36 ? `${name}<br>${size}` : height > 13 ? `${name} ${size}` : "";
+  }
+
   function shortened(text) { return text.length > 18 ? `${text.slice(0, 17)}…` : text; }
 
   async function draw() {
@@ -132,7 +138,7 @@
         : {...trace, marker: {...trace.marker, color: colour(`series-${data.bands.findIndex(band => band.name === trace.name) % 5 + 1}`)}});
       return {traces: fresh, layout: {shapes: shapes(), xaxis: {title: {text: `time (${unit})`}, range: [...view.x], showgrid: false, zeroline: false},
         yaxis: {range: [...view.y], showgrid: false, zeroline: false, ticks: "", tickvals: data.bands.map(band => band.bottom + band.rows / 2),
-          ticktext: data.bands.map(band => `${shortened(band.name)}<br>${neurosim.number(band.size)}`)}}};
+          ticktext: data.bands.map(label)}}};
     });
     $("raster").dataset.kind = kind;
     $("raster").dataset.range = view.x.join(" ");

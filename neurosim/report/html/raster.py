@@ -67,8 +67,8 @@ def activity_of(trace: Trace) -> Activity:
     for band in bands:
         for spikes in chain.from_iterable(_blocks(trace, group) for group in band.groups):
             np.add.at(fine, (band.rows_of(spikes.neuron), _columns(spikes.time_ps, column_ps)), 1)
-            counts = np.bincount(spikes.step // phase_steps, minlength=n_points)
-            by_phase[band.population] += counts[:n_points]
+            points = np.minimum(spikes.step // phase_steps, n_points)       # beyond it: no step of a sample
+            by_phase[band.population] += np.bincount(points, minlength=n_points + 1)[:n_points]
     return Activity(bands, fine, column_ps, by_phase, phase_steps)
 
 

@@ -27,6 +27,7 @@
     if (without) {
       $("confusion-note").textContent = without;
       drop("confusion");
+      $("result-row").classList.add("one-wide");
       return;
     }
     const totals = matrix.map(row => row.reduce((sum, value) => sum + value, 0));
@@ -50,7 +51,7 @@
     later("phase", async () => {
       const lines = await Promise.all(populations.map(each => packed.unpack(each.phase)));
       await plot("phase", () => ({traces: populations.map((each, index) => ({type: "scatter", mode: "lines", name: each.name, x: Array.from(lines[index], (_, at) => (at + (together - 1) / 2) * (together > 1 ? together : 1)),
-        y: Array.from(lines[index]), line: {width: 1.8, shape: "hvh"}, visible: index < 12 ? true : "legendonly", hovertemplate: `${each.name}: %{y:.3~g}<extra></extra>`})),
+        y: Array.from(lines[index]), line: {width: 1.8, shape: "hvh", dash: ["solid", "dash", "dot"][Math.floor(index / 5) % 3]}, visible: index < 12 ? true : "legendonly", hovertemplate: `${each.name}: %{y:.3~g}<extra></extra>`})),
         layout: {xaxis: {title: {text: `${one} within the sample`}}, yaxis: {title: {text: "spikes per neuron"}, rangemode: "tozero"}}}));
     });
     const shown = [...populations].reverse();

@@ -194,3 +194,19 @@ def test_a_folder_is_no_page(tmp_path: Path) -> None:
     (tmp_path / "page.html").mkdir()
     with open_trace(tmp_path) as trace, pytest.raises(OptionError, match="not a regular file"):
         write_report_page(trace, tmp_path / "page.html")
+
+
+@pytest.mark.parametrize(("column", "value"), [("node_ids", 10**9), ("step", -5), ("timestamps", -1e9),
+                                               ("timestamps", float("nan"))])
+def test_damaged_spikes_are_told(tmp_path: Path, column: str, value: float) -> None:
+    h5py = pytest.importorskip("h5py")
+    from neurosim.api import summarise as report
+    from neurosim.errors import TraceError
+
+    pytest.importorskip("plotly", reason="needs Plotly: the extra `explore`")
+    open_trace(tmp_path).close()
+    with h5py.File(tmp_path / "run.h5", "r+") as file:
+        file[f"spikes/layer_1/{column}"][3] = value
+    with pytest.raises(TraceError, match="run.h5"), np.errstate(invalid="ignore"):
+        report(tmp_path / "run.h5", html=tmp_path / "page.html")
+    assert not list(tmp_path.glob("page*"))
