@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-kernels lint docs bench clean
+.PHONY: demo test test-kernels lint docs bench bench-peers clean
 
 # Classify 360 handwritten digits on a Loihi 2 that need not exist; channels fused, which takes fewer packets to simulate.
 demo: $(VENV)/run.stamp
@@ -30,9 +30,14 @@ lint: $(VENV)/dev.stamp
 docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html docs docs/_build/html
 
+# Own code against limits and loops by hand; writes benchmarks/results and benchmarks/RESULTS.md.
 bench: $(VENV)/run.stamp
-	$(BIN)/python benchmarks/w4_noc.py
-	$(BIN)/python benchmarks/neurons.py
+	$(BIN)/python benchmarks/run.py
+
+# The same networks in other simulators, each installed from PyPI into an environment below build/peers.
+bench-peers: $(VENV)/run.stamp
+	$(BIN)/python benchmarks/peer_environments.py
+	$(BIN)/python benchmarks/run.py --peers
 
 clean:
 	rm -rf $(VENV) out build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

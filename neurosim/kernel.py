@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
+from llvmlite import ir
+from numba.core import cgutils, config, types
+from numba.extending import intrinsic
 
 _PACKAGE = Path(__file__).parent
 _KERNEL_SOURCES = ("kernel.py", "machine.py", "events.py", "numbers.py", "models/**/*.py", "noc/*.py",
@@ -112,3 +114,24 @@ def inlined(function: Callable[..., Any]) -> Any:
     A call passes each array as seven numbers, hundreds in all, which costs more than the work of a hop.
     """
     return _compile(function, {**_BORROWING, **_INTERNAL, "forceinline": True})
+
+
+def _call_prefetch(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit LLVM's prefetch: for reading, into the caches nearest to the core, of data."""
+    array = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
+    address = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(8).as_pointer())
+    number = ir.IntType(32)
+    shape = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
+    builder.call(function, [address, number(0), number(3), number(1)])
+    return context.get_dummy_value()
+
+
+if config.DISABLE_JIT:
+    def prefetch(array: Any, index: Any) -> None:
+        """Do nothing: plain Python has no caches to fill."""
+else:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def prefetch(_context: Any, array: Any, index: Any) -> Any:
+        """Have the processor fetch the cache line of `array[index]`, which need not be inside, and do not wait."""
+        return types.void(array, index), _call_prefetch

@@ -74,7 +74,7 @@ OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*", "importers.l
 KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.*_kernels")
 KERNEL_IMPORTS = ("__future__", "typing", "math", "numpy", "numpy.*", "numba", "numba.*", "neurosim.kernel",
                   "neurosim.numbers", "neurosim.machine", "neurosim.events", "neurosim.engine.tables",
-                  "neurosim.own_models", *KERNELS)      # the last: which steps of the user's there are
+                  "neurosim.engine.*_tables", "neurosim.own_models", *KERNELS)  # the last: the user's own steps
 # Start-up: what `neurosim --help` loads must not import these at module level.
 HEAVY = ("numpy", "numba", "h5py", "networkx", "simpy", "pydantic", "yaml", "matplotlib", "rich", "hw_models",
          "neurosim.*", "importers", "scenarios")

@@ -17,6 +17,7 @@ from neurosim.engine.contract import (
     recorded_outputs,
     summed_readouts,
 )
+from neurosim.engine.count_tables import CountTables, count_tables, no_counts
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
 from neurosim.engine.function_kernels import FunctionState, SampleInput
 from neurosim.engine.step_kernels import (
@@ -38,6 +39,7 @@ from neurosim.engine.step_kernels import (
     SampleOutput,
     run_sample,
 )
+from neurosim.engine.synapse_tables import SynapseTables, synapse_tables
 from neurosim.engine.tables import MachineTables, machine_tables
 from neurosim.errors import MappingError, SimulationError
 from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
@@ -100,6 +102,8 @@ class CompiledMachine:
     options: RunOptions
     tick: int
     tables: MachineTables
+    synapses: SynapseTables
+    counts: CountTables
     fixed: FixedTables | None
     network: NetworkTables
     n_wheel_slots: int
@@ -119,9 +123,11 @@ def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
                            allowed=f"up to {_MOST_OCCUPANCY - 1} ticks",
                            mend="lower noc.link_cycle_ns or payload bits, or round durations to a coarser unit")
     fixed = fixed_tables(machine, options.seed) if options.numbers == "fixed" else None
-    return CompiledMachine(machine, options, tick, machine_tables(machine, tick, dtype_of(options.numbers)), fixed,
-                           network_tables(machine, tick), _wheel_slots(machine, tick),
-                           recorded_outputs(machine, options), _ring_depths(machine))
+    dtype = dtype_of(options.numbers)
+    counts = count_tables(machine) if options.detail == "functional" else no_counts(machine)
+    return CompiledMachine(machine, options, tick, machine_tables(machine, tick, dtype, with_synapses=False),
+                           synapse_tables(machine, dtype), counts, fixed, network_tables(machine, tick),
+                           _wheel_slots(machine, tick), recorded_outputs(machine, options), _ring_depths(machine))
 
 
 def _ring_depths(machine: Machine) -> NDArray[np.int64]:
@@ -199,7 +205,7 @@ class Worker:
                               compiled.n_wheel_slots, machine.tick_ps // compiled.tick, machine.late_steps)
         readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
         status, step, records, n_spikes, n_packets = run_sample(
-            compiled.tables, compiled.fixed, compiled.network, self._function,
+            compiled.tables, compiled.synapses, compiled.counts, compiled.fixed, compiled.network, self._function,
             _sample_input(values, dtype_of(options.numbers), sample), self._times, compiled.recorded, readout,
             options.record_packets, output)
         if status == DEADLOCK:

@@ -12,6 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.synapse_kernels import add_dense, add_one_to_one, add_sparse
+from neurosim.engine.synapse_tables import (
+    MIDDLE,
+    NARROW,
+    W_LONG,
+    W_START,
+    W_STORE,
+    W_TARGET_START,
+)
 from neurosim.engine.tables import (
     J_DELAY_TOKENS,
     J_KIND,
@@ -19,7 +28,6 @@ from neurosim.engine.tables import (
     J_POINTER_START,
     J_PORT,
     J_SOURCE,
-    J_WEIGHT_START,
     P_BACKWARD,
     P_CHARGE_START,
     P_FIRST_NEURON,
@@ -131,13 +139,13 @@ def is_reset_at(tables, population, token):
 
 
 @part
-def update_population(tables, fixed, function, sample, population, token):
+def update_population(tables, synapses, fixed, function, sample, population, token):
     """Advance one population to `token` and put its outputs into the rings."""
     if tables.population[population, P_MODEL] == INPUT:
         _take_input(tables, function, sample, population, token)
         return
     size = tables.population[population, P_SIZE]
-    _sum_dendrites(tables, fixed, function, sample, population, token)
+    _sum_dendrites(tables, synapses, fixed, function, sample, population, token)
     first = tables.population[population, P_FIRST_NEURON]
     start = tables.population[population, P_PARAMETER_START]
     rows = tables.population[population, P_N_PARAMETER_ROWS]
@@ -215,17 +223,16 @@ def _keep_events(function, output, values, token):
     slot = token % function.ring[output, R_DEPTH]
     at = function.ring[output, R_START] + slot * values.size
     count = 0
-    for neuron in range(values.size):
-        value = values[neuron]
-        if value != 0:
-            function.ring_neuron[at + count] = neuron
-            function.ring_value[at + count] = value
-            count += 1
+    for neuron in range(values.size):       # without a branch: who fires is hard to predict
+        function.ring_neuron[at + count] = neuron
+        count += values[neuron] != 0
+    for event in range(at, at + count):
+        function.ring_value[event] = values[function.ring_neuron[event]]
     function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 
 
 @part
-def _sum_dendrites(tables, fixed, function, sample, population, token):
+def _sum_dendrites(tables, synapses, fixed, function, sample, population, token):
     """Sum what reaches each port of `population` at `token`, in canonical order.
 
     In fixed point, each projection is summed by itself, converted to the scale of the port, and rounded once.
@@ -253,25 +260,38 @@ def _sum_dendrites(tables, fixed, function, sample, population, token):
         if fixed is not None:
             gathered = function.scratch[:size]
             gathered[:] = 0
-        weights = tables.weights[tables.projection[projection, J_WEIGHT_START]:]
-        kind = tables.projection[projection, J_KIND]
-        if kind == SPARSE:
-            pointer = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
-            targets = tables.targets[tables.projection[projection, J_WEIGHT_START]:]
-            add_sparse(gathered, operator, neurons, values, pointer, targets, weights)
-        elif kind == DENSE:
-            add_dense(gathered, operator, neurons, values, weights)
-        elif kind == ONE_TO_ONE:
-            add_one_to_one(gathered, operator, neurons, values, weights)
-        elif kind == CONVOLUTION:
-            geometry = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
-            add_convolution(gathered, operator, neurons, values, geometry, weights)
+        store, first = synapses.place[projection, W_STORE], synapses.place[projection, W_START]
+        if store == NARROW:
+            _add(tables, synapses, projection, gathered, operator, neurons, values, synapses.narrow[first:])
+        elif store == MIDDLE:
+            _add(tables, synapses, projection, gathered, operator, neurons, values, synapses.middle[first:])
+        else:
+            _add(tables, synapses, projection, gathered, operator, neurons, values, synapses.wide[first:])
         if fixed is not None:
             rounding = fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING]
             _convert(fixed, projection, operator, rounding, sample.first_draw + token * size, gathered, charge)
     if fixed is not None:
         function.overflow[population] += _fit_charges(
             fixed.constants[population], size, function.charge[start:start + n_charges])
+
+
+@part
+def _add(tables, synapses, projection, gathered, operator, neurons, values, weights):
+    """Add the synapses of what fired; `weights` begin with those of the projection."""
+    kind = tables.projection[projection, J_KIND]
+    pointer = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
+    if kind == SPARSE:
+        first = synapses.place[projection, W_TARGET_START]
+        if synapses.place[projection, W_LONG]:
+            add_sparse(gathered, operator, neurons, values, pointer, synapses.long_target[first:], weights)
+        else:
+            add_sparse(gathered, operator, neurons, values, pointer, synapses.short_target[first:], weights)
+    elif kind == DENSE:
+        add_dense(gathered, operator, neurons, values, weights)
+    elif kind == ONE_TO_ONE:
+        add_one_to_one(gathered, operator, neurons, values, weights)
+    elif kind == CONVOLUTION:
+        add_convolution(gathered, operator, neurons, values, pointer, weights)
 
 
 @part
@@ -297,58 +317,6 @@ def _fit_charges(constants, size, charges):
         charges[index], beyond = into_slot(constants, PORT_SLOT + 4 * (index // size), charges[index])
         n_overflows += beyond
     return n_overflows
-
-
-@part
-def add_dense(charge, operator, neurons, values, weights):
-    """Add the rows of firing neurons; weights [pre, post] flat."""
-    n_post = charge.size
-    for event in range(neurons.size):
-        value = values[event]
-        at = np.int64(neurons[event]) * n_post
-        row = weights[at:at + n_post]
-        if operator == SUM:
-            for post in range(n_post):
-                charge[post] += row[post] * value
-        elif operator == MAX:
-            for post in range(n_post):
-                charge[post] = max(charge[post], row[post] * value)
-        else:
-            for post in range(n_post):
-                charge[post] = max(charge[post], abs(row[post] * value))
-
-
-@part
-def add_sparse(charge, operator, neurons, values, pointer, targets, weights):
-    """Add the rows of firing neurons; CSR."""
-    for event in range(neurons.size):
-        value = values[event]
-        neuron = neurons[event]
-        if operator == SUM:
-            for synapse in range(pointer[neuron], pointer[neuron + 1]):
-                charge[targets[synapse]] += weights[synapse] * value
-        elif operator == MAX:
-            for synapse in range(pointer[neuron], pointer[neuron + 1]):
-                post = targets[synapse]
-                charge[post] = max(charge[post], weights[synapse] * value)
-        else:
-            for synapse in range(pointer[neuron], pointer[neuron + 1]):
-                post = targets[synapse]
-                charge[post] = max(charge[post], abs(weights[synapse] * value))
-
-
-@part
-def add_one_to_one(charge, operator, neurons, values, weights):
-    """Add neuron i to neuron i."""
-    for event in range(neurons.size):
-        neuron = neurons[event]
-        product = weights[neuron] * values[event]
-        if operator == SUM:
-            charge[neuron] += product
-        elif operator == MAX:
-            charge[neuron] = max(charge[neuron], product)
-        else:
-            charge[neuron] = max(charge[neuron], abs(product))
 
 
 @part

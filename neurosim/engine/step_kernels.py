@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.count_kernels import count_fired
+from neurosim.engine.count_tables import Q_WIDTH
 from neurosim.engine.fire_kernels import count_step, fire, fires
 from neurosim.engine.function_kernels import reset, token_of, update_population
 from neurosim.engine.packet_kernels import (
@@ -106,9 +108,12 @@ def _grown(records, n_spikes, n_spikes_needed, n_packets, n_packets_needed):
 
 
 @driver
-def run_sample(tables, fixed, network_tables, function, sample, times, recorded, readout, record_packets, output):
+def run_sample(tables, synapses, counts, fixed, network_tables, function, sample, times, recorded, readout,
+               record_packets, output):
     """Run one sample from an empty machine to its last step.
 
+    synapses : SynapseTables
+    counts : CountTables, empty where packets are sent
     fixed : FixedTables, or None in floating point
     times : int64[N_TIMES] INTERVAL … STOP
     recorded : int8[output] 1: keep its events
@@ -126,12 +131,13 @@ def run_sample(tables, fixed, network_tables, function, sample, times, recorded,
     time_state = make_time_state(n_cores, FIRST_CAPACITY, FIRST_CAPACITY, FIRST_CAPACITY)
     network = make_state(n_links, n_cores, FIRST_CAPACITY, times[WHEEL_SLOTS], buffer_packets, core_in_packets)
     link_load = np.zeros(n_links, np.int64)
+    totals = np.zeros(counts.most_width, np.int32)
     now = np.int64(0)
     for step in range(times[N_STEPS]):
         if times[STOP] != 0:
             return STOPPED, step, records, n_spikes_kept, n_packets_kept
-        n_packets_due, n_sinks_due, n_events_due = _update_all(tables, fixed, function, sample, interval, step,
-                                                               detail == FUNCTIONAL)
+        n_packets_due, n_sinks_due, n_events_due = _update_all(tables, synapses, fixed, function, sample, interval,
+                                                               step, detail == FUNCTIONAL)
         for population in range(output.overflow.shape[1]):
             output.overflow[step, population] = function.overflow[population]
             function.overflow[population] = 0
@@ -142,8 +148,8 @@ def run_sample(tables, fixed, network_tables, function, sample, times, recorded,
         if detail == EVENT and n_flights > network.flight.shape[0]:
             network = make_state(n_links, n_cores, 2 * n_flights, times[WHEEL_SLOTS], buffer_packets, core_in_packets)
         clear_step(time_state)
-        n_packets, n_sinks, n_spikes = _fire_all(tables, function, time_state, sample, interval, step,
-                                                 detail == FUNCTIONAL, recorded, output.core_counts[step],
+        n_packets, n_sinks, n_spikes = _fire_all(tables, counts, totals, function, time_state, sample, interval,
+                                                 step, detail == FUNCTIONAL, recorded, output.core_counts[step],
                                                  output.chip_counts[step])
         if detail != FUNCTIONAL:
             for core in range(n_cores):
@@ -192,13 +198,13 @@ def run_sample(tables, fixed, network_tables, function, sample, times, recorded,
 
 
 @part
-def _update_all(tables, fixed, function, sample, interval, step, only_count):
+def _update_all(tables, synapses, fixed, function, sample, interval, step, only_count):
     """Update every population whose token has come; return the (packets, destinations, events) to make room for."""
     n_packets, n_sinks, n_events = 0, 0, 0
     for population in range(tables.population.shape[0]):
         token = token_of(tables, population, interval, step, sample.n_tokens)
         if token >= 0:
-            update_population(tables, fixed, function, sample, population, token)
+            update_population(tables, synapses, fixed, function, sample, population, token)
             due = count_step(tables, function, population, token, only_count)
             n_packets += due[0]
             n_sinks += due[1]
@@ -207,13 +213,18 @@ def _update_all(tables, fixed, function, sample, interval, step, only_count):
 
 
 @part
-def _fire_all(tables, function, time_state, sample, interval, step, only_count, recorded, core_counts, chip_counts):
+def _fire_all(tables, counts, totals, function, time_state, sample, interval, step, only_count, recorded, core_counts,
+              chip_counts):
     """Let every updated population fire; return (packets, destinations, recorded events)."""
     n_packets, n_sinks, n_spikes = 0, 0, 0
     for population in range(tables.population.shape[0]):
         token = token_of(tables, population, interval, step, sample.n_tokens)
         if token >= 0:
             may_send = fires(tables, population, token, sample.n_tokens)
+            if counts.population[population, Q_WIDTH] > 0:
+                n_spikes = count_fired(tables, counts, totals, function, time_state, population, token, may_send,
+                                       recorded, n_spikes, core_counts, chip_counts)
+                continue
             n_packets, n_sinks, n_spikes = fire(
                 tables, function, time_state, population, token, may_send, only_count, recorded, n_packets, n_sinks,
                 n_spikes, core_counts, chip_counts)

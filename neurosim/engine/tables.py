@@ -58,8 +58,11 @@ class MachineTables(NamedTuple):
     change_threshold: NDArray[Any]       # [output] in the numbers of the run; negative: values are sent
 
 
-def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any]) -> MachineTables:
-    """Return the tables of `machine`, with its integers where `dtype` is int64; `tick` divides all its durations."""
+def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any], *, with_synapses: bool = True) -> MachineTables:
+    """Return the tables of `machine`, with its integers where `dtype` is int64; `tick` divides all its durations.
+
+    with_synapses : with weights and targets; without them they are empty, for whoever reads `synapse_tables`
+    """
     synapses, packets, populations = machine.synapses, machine.packets, machine.populations
     weights: NDArray[Any] = synapses.weights
     parameters: NDArray[Any] = synapses.parameters
@@ -67,10 +70,13 @@ def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any]) -> Machine
         weights, parameters = machine.fixed.weights, machine.fixed.parameters
         populations = populations._replace(parameter_start=machine.fixed.parameter_start,
                                            n_parameter_rows=machine.fixed.n_parameter_rows)
+    targets = synapses.targets
+    if not with_synapses:
+        weights, targets = weights[:0], targets[:0]
     return MachineTables(
         _table(populations, POPULATION_COLUMNS, tick), populations.options,
         populations.port_operator, _table(machine.projections, PROJECTION_COLUMNS, tick),
-        machine.projections.target_start, weights.astype(dtype), synapses.targets, synapses.row_pointer,
+        machine.projections.target_start, weights.astype(dtype), targets, synapses.row_pointer,
         parameters.astype(dtype), _table(machine.slices, SLICE_COLUMNS, tick),
         machine.slices.population_start, _table(machine.cores, CORE_COLUMNS, tick), packets.row_start,
         _table(packets, PACKET_COLUMNS, tick), packets.destination_start,

@@ -1,0 +1,150 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
+"""Detail `functional`: the spikes of a population are counted, and nothing travels. See `count_tables`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.engine.count_tables import (
+    B_COLUMN,
+    B_CORE,
+    B_EVENT,
+    B_TIMES,
+    CHIP,
+    PACKETS_HIGH,
+    PACKETS_LOW,
+    Q_FIRST_BOOKING,
+    Q_LAST_BOOKING,
+    Q_START,
+    Q_WIDTH,
+)
+from neurosim.engine.function_kernels import R_COUNT_START, R_DEPTH, R_START, packets_of
+from neurosim.engine.packet_kernels import (
+    INPUT_PACKET,
+    MODE_UPDATE,
+    PACKET_OUT,
+    SPIKE_NEURON,
+    SPIKE_OUT,
+    SPIKE_OUTPUT,
+)
+from neurosim.engine.tables import (
+    C_IS_PORT,
+    P_FIRST_NEURON,
+    P_FIRST_OUTPUT,
+    P_N_MODES,
+    P_SIZE,
+    S_CORE,
+    S_EVENT_ACTIVE,
+    S_EVENT_INACTIVE,
+    S_START,
+    S_STOP,
+)
+from neurosim.kernel import part, prefetch
+
+LINE_BYTES = 64
+AHEAD = 8           # rows are fetched so many spikes ahead
+
+
+@part
+def count_fired(tables, counts, totals, function, time_state, population, token, may_send, recorded, n_spikes,
+                core_counts, chip_counts):
+    """Count what the spikes of one population do; note those that are recorded.
+
+    totals : int32[most width] scratch
+    Adds to `core_counts` [core, event] and `chip_counts` [event] of the step. Returns the new n_spikes.
+    """
+    output = tables.population[population, P_FIRST_OUTPUT]
+    ring = packets_of(tables, output)
+    slot = token % function.ring[ring, R_DEPTH]
+    at = function.ring[ring, R_START] + slot * tables.population[population, P_SIZE]
+    count = function.ring_count[function.ring[ring, R_COUNT_START] + slot]
+    neurons = function.ring_neuron[at:at + count]
+    if recorded[output]:
+        for event in range(count):
+            time_state.spike[n_spikes, SPIKE_OUTPUT] = output
+            time_state.spike[n_spikes, SPIKE_NEURON] = neurons[event]
+            time_state.value[n_spikes] = function.ring_value[at + event]
+            n_spikes += 1
+    totals[:] = 0
+    event = 0
+    for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
+        n_fired = _end_of_slice(neurons, event, tables.slice_[index, S_STOP]) - event
+        if may_send:
+            n_packets = _add_rows(counts, totals, population, neurons, event, event + n_fired)
+            _count_sent(tables, tables.slice_[index, S_CORE], n_fired, n_packets, core_counts, chip_counts)
+        _count_updates(tables, function, population, index, core_counts)
+        event += n_fired
+    if may_send:
+        _book(counts, totals, population, core_counts, chip_counts)
+    return n_spikes
+
+
+@part
+def _end_of_slice(neurons, event, stop):
+    """Return the first event from `event` on whose neuron is not below `stop`."""
+    low, high = event, neurons.size
+    while low < high:
+        middle = (low + high) // 2
+        if neurons[middle] < stop:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@part
+def _add_rows(counts, totals, population, neurons, first, stop):
+    """Add the rows of some events to the totals; return how many packets they send."""
+    before = totals[PACKETS_LOW] + 256 * totals[PACKETS_HIGH]
+    start, width = counts.population[population, Q_START], counts.population[population, Q_WIDTH]
+    sums = totals[:width]
+    for event in range(first, stop):
+        if event + AHEAD < neurons.size:
+            ahead = start + neurons[event + AHEAD] * width
+            for byte in range(0, width, LINE_BYTES):
+                prefetch(counts.rows, ahead + byte)
+        at = start + neurons[event] * width
+        row = counts.rows[at:at + width]
+        for column in range(sums.size):
+            sums[column] += row[column]
+    return totals[PACKETS_LOW] + 256 * totals[PACKETS_HIGH] - before
+
+
+@part
+def _count_sent(tables, core, n_fired, n_packets, core_counts, chip_counts):
+    """Count spikes and packets at the core that sends them; a port only passes packets on."""
+    if tables.core[core, C_IS_PORT]:
+        chip_counts[INPUT_PACKET] += n_packets
+    else:
+        core_counts[core, SPIKE_OUT] += n_fired
+        core_counts[core, PACKET_OUT] += n_packets
+
+
+@part
+def _count_updates(tables, function, population, index, core_counts):
+    """Count the updates of one slice."""
+    if tables.slice_[index, S_EVENT_ACTIVE] < 0:
+        return
+    first_id = tables.population[population, P_FIRST_NEURON]
+    first, stop = tables.slice_[index, S_START], tables.slice_[index, S_STOP]
+    active = function.active[first_id + first:first_id + stop]
+    n_active = np.int64(0)
+    for neuron in range(active.size):
+        n_active += active[neuron]
+    core = tables.slice_[index, S_CORE]
+    core_counts[core, tables.slice_[index, S_EVENT_ACTIVE]] += n_active
+    core_counts[core, tables.slice_[index, S_EVENT_INACTIVE]] += stop - first - n_active
+    core_counts[core, MODE_UPDATE] += n_active * tables.population[population, P_N_MODES]
+
+
+@part
+def _book(counts, totals, population, core_counts, chip_counts):
+    """Book the totals of a step."""
+    for booking in range(counts.population[population, Q_FIRST_BOOKING],
+                         counts.population[population, Q_LAST_BOOKING]):
+        amount = totals[counts.booking[booking, B_COLUMN]] * counts.booking[booking, B_TIMES]
+        core, event = counts.booking[booking, B_CORE], counts.booking[booking, B_EVENT]
+        if core == CHIP:
+            chip_counts[event] += amount
+        else:
+            core_counts[core, event] += amount
