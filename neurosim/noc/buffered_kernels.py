@@ -20,6 +20,7 @@ from neurosim.noc.flight_kernels import (
     next_link,
     note_arrival,
     place_packet,
+    reserve_core,
 )
 from neurosim.noc.state_kernels import (
     BRANCH_CHILD,
@@ -28,7 +29,6 @@ from neurosim.noc.state_kernels import (
     C_FIRST,
     C_INJECTED,
     C_QUEUE,
-    C_SERVER_FREE,
     CORE_IN_PACKETS,
     CREDIT,
     EJECT_LINK,
@@ -248,7 +248,7 @@ def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, time):
     if ejected:
         note_arrival(tables, state, sinks, link, sink, time + delay)
         if tables.scalar[CORE_IN_PACKETS] >= 0:
-            _reserve_core(tables, state, link, time + delay, sinks[sink, SINK_SERVICE])
+            reserve_core(tables, state, link, time + delay, sinks[sink, SINK_SERVICE])
     else:
         slot = np.uint32(state.link[link, L_RESERVED])
         state.slot_free[link, slot] = UNKNOWN
@@ -264,18 +264,6 @@ def _grant(tables, traffic, n_packets, state, sinks, queue_peak, link, time):
     if ejected and moved >= n_packets:
         drop_copy(state, moved)
     return 1 if ejected else 0
-
-
-@part
-def _reserve_core(tables, state, link, arrived, service_ticks):
-    """Reserve a slot of a core's finite input queue; it is free again once the core has begun to serve the packet."""
-    core = np.uint32(link - 4 * tables.scalar[N_TILES])
-    start = max(arrived, state.core[core, C_SERVER_FREE])
-    state.core[core, C_SERVER_FREE] = start + service_ticks
-    slot = np.uint32(state.link[link, L_RESERVED])
-    state.slot_free[link, slot] = start + tables.scalar[CREDIT]
-    state.stack[QUIET_TIME] = max(state.stack[QUIET_TIME], start + tables.scalar[CREDIT])
-    state.link[link, L_RESERVED] = 0 if slot + 1 == tables.scalar[CORE_IN_PACKETS] else slot + 1
 
 
 @inlined

@@ -14,7 +14,10 @@ from neurosim.noc.state_kernels import (
     BUSIEST_LINK,
     C_FIRST,
     C_LAST,
+    C_SERVER_FREE,
     COLUMNS,
+    CORE_IN_PACKETS,
+    CREDIT,
     CYCLE,
     DESTINATION,
     EJECT_LINK,
@@ -24,6 +27,7 @@ from neurosim.noc.state_kernels import (
     L_BUSY,
     L_FREE,
     L_PACKETS,
+    L_RESERVED,
     LOAD_BUSY,
     LOAD_PACKETS,
     N_FLIGHT_COLUMNS,
@@ -150,3 +154,15 @@ def add_loads(state, loads):
         if state.link[link, L_BUSY] > state.stack[BUSIEST]:
             state.stack[BUSIEST], state.stack[BUSIEST_LINK] = state.link[link, L_BUSY], link
         state.stack[QUIET_TIME] = max(state.stack[QUIET_TIME], state.link[link, L_FREE])
+
+
+@part
+def reserve_core(tables, state, link, arrived, service_ticks):
+    """Reserve a slot of a core's finite input queue; it is free again once the core has begun to serve the packet."""
+    core = np.uint32(link - 4 * tables.scalar[N_TILES])
+    start = max(arrived, state.core[core, C_SERVER_FREE])
+    state.core[core, C_SERVER_FREE] = start + service_ticks
+    slot = np.uint32(state.link[link, L_RESERVED])
+    state.slot_free[link, slot] = start + tables.scalar[CREDIT]
+    state.stack[QUIET_TIME] = max(state.stack[QUIET_TIME], start + tables.scalar[CREDIT])
+    state.link[link, L_RESERVED] = 0 if slot + 1 == tables.scalar[CORE_IN_PACKETS] else slot + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.kernel import inlined, kernel
+from neurosim.kernel import inlined, kernel, part
 from neurosim.noc.flight_kernels import (
     add_loads,
     branch_sink,
@@ -28,6 +28,7 @@ from neurosim.noc.state_kernels import (
     CORE,
     EJECT_LINK,
     FRESH,
+    ID_SHIFT,
     INJECT,
     L_BUSY,
     L_FREE,
@@ -47,9 +48,17 @@ from neurosim.noc.state_kernels import (
     QUIET_TIME,
     SINK,
     TILE,
+    UNIFORM,
 )
 from neurosim.noc.wheel import EMPTY, advance, push, take_slot
-from neurosim.noc.word_kernels import fits_words, run_words
+from neurosim.noc.word_kernels import run_words
+
+
+@part
+def _fits_words(tables, n_packets):
+    """Return whether `n_packets` can travel as words: all of one length, and their ids fit."""
+    shift = tables.scalar[ID_SHIFT]
+    return tables.scalar[UNIFORM] != 0 and shift > 0 and n_packets >> (63 - shift) == 0
 
 
 @kernel
@@ -58,7 +67,7 @@ def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
 
     Writes the arrivals into `sinks`, adds to `loads` [link, 2] packets and busy ticks; returns the arrivals.
     """
-    if fits_words(tables, n_packets):
+    if _fits_words(tables, n_packets):
         return run_words(tables, traffic, n_packets, state, sinks, loads)
     return run_groups(tables, traffic, n_packets, state, sinks, loads)
 

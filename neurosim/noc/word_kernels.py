@@ -56,20 +56,12 @@ from neurosim.noc.state_kernels import (
     TARGET,
     TO_CORE,
     TREE,
-    UNIFORM,
     V_BEFORE,
     V_PLACE,
 )
 from neurosim.noc.wheel import EMPTY, advance, push, take_slot
 
 _ONE = np.int64(1)
-
-
-@part
-def fits_words(tables, n_packets):
-    """Return whether `n_packets` can travel as words: all of one length, and their ids fit."""
-    shift = tables.scalar[ID_SHIFT]
-    return tables.scalar[UNIFORM] != 0 and shift > 0 and n_packets >> (63 - shift) == 0
 
 
 @kernel
