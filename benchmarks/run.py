@@ -43,11 +43,14 @@ BENCHMARKS = (
     Benchmark("functional_w1", "functional.py", ("--workload", "W1"), ("--peers",)),
     Benchmark("functional_w2", "functional.py", ("--workload", "W2"), ("--peers",)),
     Benchmark("synapses", "synapses.py"),
-    Benchmark("noc", "noc.py"),
+    Benchmark("w4_noc", "w4_noc.py"),
+    Benchmark("w5_sanafe", "w5_sanafe.py"),
+    Benchmark("w6_scenarios", "w6_scenarios.py"),
     Benchmark("neurons", "neurons.py"),
     Benchmark("mapping", "mapping.py"),
     Benchmark("w7_scale", "w7_scale.py"),
     Benchmark("w8_startup", "w8_startup.py"),
+    Benchmark("report_page", "report_page.py"),
 )
 
 

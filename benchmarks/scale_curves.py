@@ -42,7 +42,7 @@ class Curve(NamedTuple):
 CURVES = (
     Curve("neurons", [Case(n_neurons=n) for n in (10_000, 30_000, 100_000, 300_000)],
           lambda case, _: case.n_neurons),
-    Curve("synapses", [Case(fan_out=n) for n in (100, 300, 900, 1800)],
+    Curve("synapses", [Case(fan_out=n) for n in (30, 100, 300, 900)],
           lambda case, _: case.n_neurons * case.fan_out),
     Curve("activity (share of neurons that spike)", [Case(activity=share) for share in (0.01, 0.03, 0.1, 0.3)],
           lambda case, _: case.activity),

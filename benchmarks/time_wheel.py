@@ -1,4 +1,4 @@
-"""The yardstick of `noc.py`: a loop written by hand for one 16 x 16 mesh, one packet size and unlimited buffers.
+"""The yardstick of `w4_noc.py`: a loop written by hand for one 16 x 16 mesh, one packet size and unlimited buffers.
 
 All that a packet needs is in its event, `id << 32 | tile << 8 | target`, and one table look-up gives its next link.
 The slots of the wheel are contiguous, one per tick; a link takes one packet per tick, so that no slot holds more events

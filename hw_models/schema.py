@@ -96,6 +96,9 @@ class FreeRunning(Strict):
     leak_clock_ns: Figure | None = Field(
         description="the period of the clock that updates neurons between events, or null where there is none"
     )
+    markers: bool = Field(
+        default=False, description="`true` where cores tell each other that a token is done, and wait for each other"
+    )
 
 
 class ChipBarrier(Strict):

@@ -209,8 +209,31 @@ class Trees(NamedTuple):
     destination: Int64Array       # [branch] index into Destinations where it ejects; else -1
 
 
-# How populations of a free-running chip are updated: by each packet, or by the leak clock. See mapping.advance.
-LAZY, TICKED = 0, 1
+# How populations of a free-running chip are updated: by each packet, by the leak clock, or once all that feeds them has
+# said that a token is done. See mapping.advance.
+LAZY, TICKED, TOKEN = 0, 1, 2
+
+
+class TokenFlow(NamedTuple):
+    """Tokens that time themselves by end-of-token markers; see `mapping.join`.
+
+    A *channel* leads from a slice to a core: its packets, then a marker. Somebody who *waits* is a slice, or, as number
+    n_slices, the input port. Lists of the same entries in two orders: `wait_…` by channel, `need_…` by who waits.
+    """
+
+    in_flight: int                # a token enters once the one so many before it has left the network
+    n_slots: int                  # tokens that may have packets on their way at once
+    order: Int64Array             # [population] as values are computed: sources first
+    clocked: Int8Array            # [population] 1: its interval is the time from token to token
+    marker_row: int               # the output row, behind all true ones, of slice 0's markers
+    shown_row: Int64Array         # [slice] the output row under which packet tables list them: its neuron 0's
+    channel: Int64Array           # [destination] the channel that a packet belongs to; -1: nobody waits for it
+    channel_slice: Int64Array     # [channel] the slice that speaks
+    wait_start: Int64Array        # [channel + 1]
+    wait_who: Int64Array          # who waits for the channel, ascending
+    need_start: Int64Array        # [n_slices + 2]
+    need_channel: Int64Array      # what is waited for
+    need_delay: Int64Array        # how many tokens back
 
 
 class FreeRunning(NamedTuple):
@@ -220,7 +243,7 @@ class FreeRunning(NamedTuple):
     step_ps: int                  # the time that one step of the network's decays stands for
     tick_ps: int                  # period of the leak clock; 0 without ticked populations
     tick_stages: int              # ticked populations on the longest way: ticks that the last token needs
-    advance: Int8Array            # [population] LAZY or TICKED
+    advance: Int8Array            # [population] LAZY, TICKED, or all of them TOKEN
     advance_ps: Int64Array        # [population] time of one closed-form advance, on top of the update
     advance_exp: Int64Array       # [population] exponentials of one
     advance_multiply: Int64Array  # [population] multiplications of one
@@ -229,6 +252,7 @@ class FreeRunning(NamedTuple):
     outgoing: Int64Array          # the projections out of each output, in the order of the table of projections
     core_start: Int64Array        # [core + 1] into `core_slice`
     core_slice: Int64Array        # the slices of each core, by population, then start
+    tokens: TokenFlow | None      # None: no markers, packets are served as they come
 
 
 class Noc(NamedTuple):

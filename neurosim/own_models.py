@@ -23,6 +23,7 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import NamedTuple
@@ -100,7 +101,8 @@ def _digest(spec: ModelSpec, step: Callable[..., None]) -> str:
         source = inspect.getsource(sys.modules[step.__module__])
     except (OSError, TypeError):
         source = step.__code__.co_code.hex() + repr(step.__code__.co_consts)
-    return hashlib.sha256(f"{spec!r}{source}".encode()).hexdigest()[:16]
+    plain = replace(spec, needs=frozenset())        # a set is shown in another order by every process
+    return hashlib.sha256(f"{plain!r}{sorted(spec.needs)}{source}".encode()).hexdigest()[:16]
 
 
 def load_own_models() -> None:

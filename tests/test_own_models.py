@@ -111,6 +111,12 @@ for name in ("double", "izhikevich"):
     assert done.stdout.split() == ["42.0", "0.0", "0.0", str(0.04 * 65 * 65 - 5 * 65 + 140 + 21)], done.stderr
 
 
+def test_every_process_finds_the_same_kernels(folder: Path) -> None:
+    code = "import izhikevich; from neurosim.own_models import models_to_compile; print(models_to_compile()[1])"
+    found = {python(folder, code, PYTHONHASHSEED=seed).stdout for seed in ("1", "2", "3", "4")}
+    assert len(found) == 1 and len(found.pop().strip()) == 12
+
+
 def step(options: Any, n_modes: int, parameters: Any, state: Any, charge: Any, output: Any, active: Any) -> None:
     """Do nothing."""
 

@@ -13,6 +13,7 @@ from neurosim.errors import DataError
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 MICROSECONDS = 1000.0       # in a millisecond, the unit of intervals
+PICOSECONDS = 10**6         # in a microsecond
 PADDING = -1
 
 
@@ -58,3 +59,28 @@ def event_inputs(tokens: ArrayLike, times_us: ArrayLike, n_symbols: int, n_token
     inputs[shown, symbols[shown]] = 1.0
     inputs[:n_events, n_symbols] = np.diff(times) / MICROSECONDS * (symbols[:-1] != PADDING)
     return inputs
+
+
+def event_times(tokens: ArrayLike, times_us: ArrayLike, n_tokens: int | None = None) -> IntArray:
+    """Return when the tokens of `event_inputs` enter a chip without time steps; int64[token], in ps.
+
+    Token k enters when the event after it comes, since the network decays its state by the interval to that one: time
+    0 is the first event. Padding takes no time. The time from token to token is then the interval of `event_inputs`,
+    and one step of the network's decays a millisecond: mapping.step_ns=1000000.
+
+    Parameters
+    ----------
+    tokens, n_tokens : as in `event_inputs`
+    times_us : integer[event], ascending
+
+    Raises
+    ------
+    DataError       times that are no whole numbers, or what `event_inputs` refuses
+    """
+    symbols, times = np.asarray(tokens), np.asarray(times_us)
+    filled = event_inputs(symbols, times, max(int(symbols.max(initial=0)), 0) + 1, n_tokens)     # raises
+    if np.any(times != np.round(times)):
+        raise DataError("times of events are no whole numbers", allowed="microseconds", mend="round them")
+    intervals = np.zeros(len(filled), np.int64)
+    intervals[:len(times) - 1] = np.diff(times).astype(np.int64) * (symbols[:-1] != PADDING)
+    return np.cumsum(intervals) * PICOSECONDS

@@ -13,6 +13,7 @@ from neurosim.graph import Network
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.rewrites.expand import MODELS as STATE_SPACES
 from neurosim.mapping.rewrites.expand import is_fused
+from neurosim.mapping.rewrites.fold_norms import fold_norms
 from neurosim.mapping.rewrites.sigma_delta import OFF
 
 # Thresholds of sigma-delta coding, in parts of what an output is worth: its root mean square.
@@ -43,6 +44,8 @@ def rewrites(network: Network, options: MappingOptions, chip: Chip) -> list[Cand
     if not options.fold_b and any(_has_b(network, item.name) for item in network.populations):
         found.append(Candidate("input gain B into C", "fold_b", ("mapping.fold_b=true",), "rounding"))
     plain = not network.is_quantised
+    if plain and not options.fold_norms and fold_norms(network) is not network:
+        found.append(Candidate("norms into their neighbours", "fold_norms", ("mapping.fold_norms=true",), "rounding"))
     if plain and options.glu == "keep" and any(item.model == "glu" for item in network.populations):
         found.append(Candidate("ReLU for gated linear units", "glu", ("mapping.glu=relu",), "the function"))
     takes_most = any(item.port in ("max", "max_abs") for item in network.projections)
@@ -108,8 +111,8 @@ def notes(network: Network) -> tuple[str, ...]:
     """Return what there is to say about rewrites that have nothing left to do, or are not built."""
     found = []
     if any(item.model == "layer_norm" for item in network.populations):
-        found.append("LayerNorm divides by a number that comes with every token and folds into nothing; a BatchNorm in "
-                     "its place would fold into weights and biases (train with it)")
+        found.append("LayerNorm divides by a number that comes with every token: its gain and bias alone fold into "
+                     "what is behind it (mapping.fold_norms); a BatchNorm would fold whole (train with it)")
     if any(item.model in STATE_SPACES and item.codings for item in network.populations):
         found.append("the network has formats: rewrites of its neurons come before them: quantise with "
                      "--set mapping.…")

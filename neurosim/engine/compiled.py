@@ -44,8 +44,9 @@ from neurosim.engine.tables import MachineTables, machine_tables
 from neurosim.errors import MappingError, SimulationError
 from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
 from neurosim.machine import EJECTION, UNLIMITED, Machine
-from neurosim.noc.kernels import LOAD_BUSY, LOAD_PACKETS, NetworkTables
-from neurosim.noc.topology import grid_of, route_table
+from neurosim.noc.kernels import HERE, LOAD_BUSY, LOAD_PACKETS, NetworkTables
+from neurosim.noc.topology import grid_of, route_table, turn_table
+from neurosim.noc.words import packet_words
 from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable, StepLoads
 
 _DETAIL = {"functional": FUNCTIONAL, "analytic": ANALYTIC, "event": EVENT}
@@ -79,24 +80,18 @@ def _wheel_slots(machine: Machine, tick: int) -> int:
 def network_tables(machine: Machine, tick: int) -> NetworkTables:
     """Return routers and links for `noc.kernels`, in ticks."""
     noc, cores = machine.noc, machine.cores
-    n_cores = len(cores.tile)
-    ports: list[list[int]] = [[] for _ in range(noc.n_tiles)]
-    for link, router in enumerate(noc.link_target[:4 * noc.n_tiles].tolist()):
-        if router >= 0:
-            ports[router].append(link)
-    for core in range(n_cores):
-        ports[int(cores.tile[core])].append(4 * noc.n_tiles + core)
-    starts = np.cumsum([0] + [len(of_router) for of_router in ports]).astype(np.int64)
-    flat = np.array([port for of_router in ports for port in of_router], np.int64)
+    core_word, link_word, bits = packet_words(grid_of(noc), noc.link_target, cores.tile, len(machine.trees.link))
     scalar = np.array([noc.n_tiles, noc.columns, noc.rows, noc.torus, noc.y_first, noc.credit_ps // tick,
                        noc.buffer_packets, noc.core_in_packets, len(np.unique(machine.packets.flits)) <= 1,
-                       *(noc.hop_ps // tick), *(noc.cycle_ps // tick)], np.int64)
+                       *(noc.hop_ps // tick), *(noc.cycle_ps // tick), *bits], np.int64)
     trees = machine.trees
     branch = np.ascontiguousarray(np.stack([trees.link, trees.child, trees.destination], axis=1))
     fits = noc.n_tiles <= _MOST_TABLE_TILES
     route = route_table(grid_of(noc)) if fits else np.zeros((0, 0), np.int8)
+    turn = turn_table(grid_of(noc))
     return NetworkTables(scalar, route.astype(np.uint8), noc.link_target, noc.link_kind.astype(np.uint8), cores.tile,
-                         starts, flat, trees.branch_start, branch)
+                         trees.branch_start, branch, np.where(turn < 0, HERE, turn).astype(np.uint8), core_word,
+                         link_word)
 
 
 @dataclass(frozen=True)
@@ -155,12 +150,16 @@ def _buffered_outputs(machine: Machine) -> NDArray[np.bool_]:
 
 def _function_state(compiled: CompiledMachine, n_tokens: int) -> FunctionState:
     """Return an empty state for one worker and samples of `n_tokens`."""
-    populations = compiled.machine.populations
-    ring_depth = np.where(_buffered_outputs(compiled.machine), n_tokens, compiled.ring_depth)
+    return empty_function(compiled.machine, dtype_of(compiled.options.numbers),
+                          np.where(_buffered_outputs(compiled.machine), n_tokens, compiled.ring_depth))
+
+
+def empty_function(machine: Machine, dtype: np.dtype[Any], ring_depth: NDArray[np.int64]) -> FunctionState:
+    """Return neurons without a past; ring_depth [output]: how many tokens of each output are kept."""
+    populations = machine.populations
     ring_depth = np.concatenate([ring_depth, populations.change_threshold >= 0])      # what packets hold
-    dtype = dtype_of(compiled.options.numbers)
     size = populations.size
-    ring_sizes = ring_depth * np.tile(size[compiled.machine.output_population], 2)
+    ring_sizes = ring_depth * np.tile(size[machine.output_population], 2)
     starts = np.concatenate(([0], np.cumsum(ring_sizes))).astype(np.int64)
     count_starts = np.concatenate(([0], np.cumsum(ring_depth))).astype(np.int64)
     return FunctionState(
@@ -171,7 +170,7 @@ def _function_state(compiled: CompiledMachine, n_tokens: int) -> FunctionState:
         np.ascontiguousarray(np.stack([ring_depth, starts[:-1], count_starts[:-1]], axis=1)),
         np.zeros(int(count_starts[-1]), np.int64), np.zeros(int(starts[-1]), np.int32),
         np.zeros(int(starts[-1]), dtype), np.zeros(int(size.max(initial=0)), dtype), np.zeros(len(size), np.int64),
-        np.zeros(int((populations.n_outputs * size).sum()), dtype))
+        np.zeros(int((populations.n_outputs * size).sum()), dtype), np.full(len(size), -1.0))
 
 
 class Worker:

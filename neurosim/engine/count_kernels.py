@@ -19,6 +19,14 @@ from neurosim.engine.count_tables import (
     Q_WIDTH,
 )
 from neurosim.engine.function_kernels import R_COUNT_START, R_DEPTH, R_START, packets_of
+from neurosim.engine.packet_kernels import (
+    INPUT_PACKET,
+    MODE_UPDATE,
+    PACKET_OUT,
+    SPIKE_NEURON,
+    SPIKE_OUT,
+    SPIKE_OUTPUT,
+)
 from neurosim.engine.tables import (
     C_IS_PORT,
     P_FIRST_NEURON,
@@ -31,7 +39,6 @@ from neurosim.engine.tables import (
     S_START,
     S_STOP,
 )
-from neurosim.engine.time_kernels import INPUT_PACKET, MODE_UPDATE, PACKET_OUT, SPIKE_NEURON, SPIKE_OUT, SPIKE_OUTPUT
 from neurosim.kernel import part, prefetch
 
 LINE_BYTES = 64

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.compiled import network_tables
+from neurosim.engine.compiled import empty_function, network_tables
 from neurosim.engine.contract import RunOptions, dtype_of, readout_sizes, recorded_outputs, summed_readouts
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
-from neurosim.engine.free_kernels import DEADLOCK, NEEDS_ROOM, RUNAWAY, STOPPED, begin_free, run_free
+from neurosim.engine.free_kernels import DEADLOCK, NEEDS_ROOM, NEEDS_TOKEN, RUNAWAY, STOPPED, begin_free, run_free
 from neurosim.engine.free_rules import last_tick_ps, too_many_jobs
 from neurosim.engine.free_state_kernels import (
     DRAW_KEY,
@@ -27,6 +27,7 @@ from neurosim.engine.free_state_kernels import (
     LAST_TICK,
     N_ARRIVALS,
     N_COUNTERS,
+    N_ENTERED,
     N_FREE_NODES,
     N_FREE_PACKETS,
     N_NEXT,
@@ -38,10 +39,12 @@ from neurosim.engine.free_state_kernels import (
     Q_FIRST,
     Q_LAST,
     Q_PENDING,
+    ROW,
     FreeOutput,
     FreeState,
     FreeTables,
 )
+from neurosim.engine.free_token_kernels import compute_token
 from neurosim.engine.function_kernels import SampleInput
 from neurosim.engine.tables import (
     P_N_OUTPUTS,
@@ -87,19 +90,25 @@ def _free_tables(machine: Machine, free: FreeRunning, options: RunOptions) -> Fr
     readout, summed = np.full(machine.n_populations, -1), np.zeros(machine.n_populations, np.int64)
     readout[list(machine.readouts)] = np.cumsum([0, *readout_sizes(machine)])[:-1]
     summed[list(machine.readouts)] = summed_readouts(machine)
-    columns = (free.advance, free.advance_ps, free.advance_exp, free.advance_multiply, readout, summed)
+    flow, none = free.tokens, np.zeros(0, np.int64)
+    clocked = np.zeros(machine.n_populations, np.int64) if flow is None else flow.clocked
+    columns = (free.advance, free.advance_ps, free.advance_exp, free.advance_multiply, readout, summed, clocked)
     rows = [np.stack([np.tile(np.arange(first, first + n_outputs), size), np.repeat(np.arange(size), n_outputs)], 1)
             for first, n_outputs, size in zip(populations.first_output.tolist(), populations.n_outputs.tolist(),
                                               populations.size.tolist(), strict=True)]
     ticked = np.unique(slices.core[free.advance[slices.population] == TICKED])
     room = _room(machine)
     scalar = [free.step_ps, free.tick_ps, free.skips_zero, len(machine.cores.tile) - 2, options.arrival_jitter_ps,
-              options.most_jobs, options.record_packets, *room]
+              options.most_jobs, options.record_packets, 0 if flow is None else flow.n_slots,
+              0 if flow is None else flow.marker_row, *room]
+    waits = (none,) * 7 if flow is None else (flow.order, flow.shown_row, flow.channel, flow.channel_slice,
+                                              flow.wait_start, flow.wait_who, flow.need_start)
+    needs = np.zeros((0, 2), np.int64) if flow is None else np.stack([flow.need_channel, flow.need_delay], axis=1)
     return FreeTables(
         np.array(scalar, np.int64), np.ascontiguousarray(np.stack(columns, axis=1).astype(np.int64)),
         np.concatenate(rows).astype(np.int64), free.outgoing_start, free.outgoing, machine.projections.target,
         free.core_start, free.core_slice, slices.population, ticked.astype(np.int64),
-        recorded_outputs(machine, options))
+        recorded_outputs(machine, options), *waits, np.ascontiguousarray(needs))
 
 
 def _room(machine: Machine) -> tuple[int, int, int]:
@@ -114,7 +123,14 @@ def _room(machine: Machine) -> tuple[int, int, int]:
         sent[core] += stop - start
         reached[core] += packets.destination_start[stop] - packets.destination_start[start]
         fired[core] += (slices.stop[index] - slices.start[index]) * n_outputs
-    return int(sent.max()), int(reached.max()) + n_cores + 8, int(fired.max())
+    flow = None if machine.free is None else machine.free.tokens
+    jobs = n_cores + 8
+    if flow is not None:        # its markers, and what may become due at once
+        start = packets.row_start[flow.marker_row:]
+        np.add.at(sent, slices.core, np.diff(start))
+        np.add.at(reached, slices.core, np.diff(packets.destination_start[start]))
+        jobs += flow.in_flight + len(slices.core)
+    return int(sent.max()), int(reached.max()) + jobs, int(fired.max())
 
 
 class FreeWorker:
@@ -142,11 +158,14 @@ class FreeWorker:
         state.counter[DRAW_KEY] = stream_key(options.seed, f"arrivals {sample}")
         state.counter[LAST_TICK] = last_tick_ps(machine, times_ps)
         begin_free(prepared.free, state, output)
-        status = NEEDS_ROOM
-        while status == NEEDS_ROOM:
-            state, output = _grown_state(state), _grown_output(output)
+        tokens, status = _Tokens(prepared, entered), NEEDS_ROOM
+        while status in (NEEDS_ROOM, NEEDS_TOKEN):
+            if status == NEEDS_ROOM:
+                state, output = _grown_state(state), _grown_output(output)
+            else:
+                tokens.compute(state, output)
             status = run_free(prepared.tables, prepared.network, prepared.free, prepared.fixed, entered, state, output,
-                              self._stop)
+                              tokens.n_computed, self._stop)
         if status == RUNAWAY:
             raise too_many_jobs(sample, int(state.counter[NOW]), options)
         if status == DEADLOCK:
@@ -155,6 +174,32 @@ class FreeWorker:
             raise SimulationError(f"sample {sample} was stopped at {int(state.counter[NOW])} ps")
         result = _result(prepared, sample, state, output)
         return result if prepared.fixed is None else as_values(machine, result, output.overflow, input_overflows)
+
+
+class _Tokens:
+    """What neurons make of whole tokens, in one sample."""
+
+    def __init__(self, prepared: FreeMachine, sample: SampleInput) -> None:
+        self._prepared, self._sample = prepared, sample
+        self.n_computed = 0
+        machine, depth = prepared.machine, np.ones(len(prepared.machine.output_names), np.int64)
+        projections = machine.projections
+        np.maximum.at(depth, machine.populations.first_output[projections.source] + projections.output,
+                      projections.delay_tokens + 1)
+        assert machine.free is not None, "only free-running chips take tokens in this way"
+        self._function = None if machine.free.tokens is None else empty_function(
+            machine, dtype_of(prepared.options.numbers), depth)
+
+    def compute(self, state: FreeState, output: FreeOutput) -> None:
+        """Have the neurons take all tokens that have entered; a token's overflows are booked where it enters."""
+        prepared, function = self._prepared, self._function
+        assert function is not None, "only where populations wait for whole tokens"
+        while self.n_computed < state.counter[N_ENTERED]:
+            compute_token(prepared.tables, prepared.free, prepared.fixed, function, self._sample, output.times,
+                          self.n_computed, state.said, state.was_active)
+            self.n_computed += 1
+        output.overflow[state.counter[ROW]] += function.overflow
+        function.overflow[:] = 0
 
 
 def _entered(inputs: NDArray[Any], dtype: np.dtype[Any], sample: int) -> SampleInput:
@@ -186,7 +231,22 @@ def _empty_state(prepared: FreeMachine) -> FreeState:
         np.zeros(machine.n_neurons, np.int64), np.zeros(int((populations.n_state_rows * size).sum()), dtype),
         np.zeros(int((populations.n_ports * size).sum()), dtype), np.zeros(int((table_rows * size).max()), dtype),
         np.zeros(largest, np.uint8), np.zeros(largest), np.zeros(largest, np.uint8), np.zeros(largest, np.int64),
-        counter)
+        counter, *_no_tokens(machine, dtype))
+
+
+def _no_tokens(machine: Machine, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
+    """Return channels, packets under way, slices, and what was said and who was active, before the first token."""
+    assert machine.free is not None, "only free-running chips take tokens in this way"
+    flow, populations = machine.free.tokens, machine.populations
+    period = populations.period[machine.slices.population]
+    if flow is None:
+        return (np.zeros((0, 2), np.int64), np.zeros((0, 0), np.int32), np.zeros((0, 3), np.int64),
+                np.zeros((0, 0), dtype), np.zeros((0, 0), np.uint8))
+    head = period[flow.channel_slice] - 1
+    return (np.stack([head, np.full_like(head, -1)], axis=1), np.zeros((len(head), flow.n_slots), np.int32),
+            np.stack([period - 1, np.zeros_like(period), period], axis=1),
+            np.zeros((flow.n_slots, int((populations.n_outputs * populations.size).sum())), dtype),
+            np.zeros((flow.n_slots, machine.n_neurons), np.uint8))
 
 
 def _empty_output(prepared: FreeMachine, times_ps: Int64Array) -> FreeOutput:

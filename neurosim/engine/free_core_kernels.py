@@ -8,16 +8,21 @@ import numpy as np
 from neurosim.engine.free_neuron_kernels import deliver, update_touched
 from neurosim.engine.free_packet_kernels import inject_due, send
 from neurosim.engine.free_state_kernels import (
+    A_CLOCKED,
     A_EXP,
     A_MODE,
     A_MULTIPLY,
     A_PS,
     A_READOUT,
     A_SUMMED,
+    ARRIVAL,
     CREDIT,
     F_INPUT_PORT,
+    F_MARKER_ROW,
+    F_SLOTS,
     K_LEFT,
     K_ROW,
+    K_TOKEN,
     N_IN_FLIGHT,
     N_NEXT,
     N_PACKET,
@@ -28,6 +33,8 @@ from neurosim.engine.free_state_kernels import (
     N_SPIKES,
     ON_CREDIT,
     ON_SERVE,
+    ON_SERVED,
+    ON_TAKEN,
     Q_FIRST,
     Q_FREE,
     Q_LAST,
@@ -35,33 +42,15 @@ from neurosim.engine.free_state_kernels import (
     ROW_NEURON,
     ROW_OUTPUT,
     SERVE,
+    TOKEN_AT_HAND,
+    X_NEXT,
     give_node,
     give_packet,
     push,
     row_from,
 )
-from neurosim.engine.tables import (
-    C_IS_PORT,
-    C_SPIKE_OUT,
-    D_CONV,
-    D_DENSE,
-    D_SERVICE,
-    D_SPARSE,
-    D_WORDS,
-    P_FIRST_OUTPUT,
-    P_FIRST_ROW,
-    P_INPUT_START,
-    P_N_MODES,
-    P_N_OUTPUTS,
-    P_SIZE,
-    S_ACTIVE,
-    S_EVENT_ACTIVE,
-    S_EVENT_INACTIVE,
-    S_INACTIVE,
-    S_START,
-    S_STOP,
-)
-from neurosim.engine.time_kernels import (
+from neurosim.engine.free_token_kernels import gone_ps, note_served, note_taken
+from neurosim.engine.packet_kernels import (
     DENDRITE,
     MODE_UPDATE,
     OUTPUT_PACKET,
@@ -71,6 +60,29 @@ from neurosim.engine.time_kernels import (
     SYNAPSE_DENSE,
     SYNAPSE_READ,
     SYNAPSE_SPARSE,
+)
+from neurosim.engine.tables import (
+    C_IS_PORT,
+    C_SPIKE_OUT,
+    D_CONV,
+    D_DENSE,
+    D_SERVICE,
+    D_SPARSE,
+    D_WORDS,
+    P_FIRST_NEURON,
+    P_FIRST_OUTPUT,
+    P_FIRST_ROW,
+    P_INPUT_START,
+    P_N_MODES,
+    P_N_OUTPUTS,
+    P_OUTPUT_START,
+    P_SIZE,
+    S_ACTIVE,
+    S_EVENT_ACTIVE,
+    S_EVENT_INACTIVE,
+    S_INACTIVE,
+    S_START,
+    S_STOP,
 )
 from neurosim.events import CORE_EVENT_INDEX
 from neurosim.kernel import inlined, part
@@ -95,15 +107,44 @@ def serve(tables, network, free, fixed, sample, state, output, core, now):
         state.node[following, N_PREVIOUS] = -1
     if state.node[node, N_PACKET] >= 0:
         clock = _serve_packet(tables, network, free, fixed, state, output, core, node, now)
-    elif core == free.scalar[F_INPUT_PORT]:
-        clock = _inject_inputs(tables, state, sample, state.node[node, N_POSITION], now)
+        if free.scalar[F_SLOTS] > 0:
+            _later(tables, free, state, sample, ON_SERVED, node, clock, now)
+        else:
+            give_node(state.node, state.counter, node)
     else:
-        clock = _tick(tables, free, fixed, state, output, core, now)
-    give_node(state.node, state.counter, node)
+        number = state.node[node, N_POSITION]
+        give_node(state.node, state.counter, node)
+        if core == free.scalar[F_INPUT_PORT]:
+            clock = _inject_inputs(tables, free, state, sample, number, now)
+        elif free.scalar[F_SLOTS] > 0:
+            clock = _take_token(tables, free, state, output, core, number, now)
+            _later(tables, free, state, sample, ON_TAKEN, number, clock, now)
+        else:
+            clock = _tick(tables, free, fixed, state, output, core, now)
     state.core[core, Q_FREE] = clock
     push(state.heap, state.counter, clock, SERVE, ON_SERVE, core)
     inject_due(tables, network, free, state, output, core, now)
     return True
+
+
+@part
+def _later(tables, free, state, sample, kind, index, clock, now):
+    """Note the end of a job at `clock`; see `note_end`."""
+    if clock == now:
+        note_end(tables, free, state, sample, kind, index, now)
+    else:
+        push(state.heap, state.counter, clock, ARRIVAL, kind, index)
+
+
+@part
+def note_end(tables, free, state, sample, kind, index, now):
+    """A packet (a node) has been served, or a slice has taken its token: others may go on."""
+    if kind == ON_TAKEN:
+        note_taken(tables, free, state, sample.n_tokens, index, now)
+        return
+    sink, token = state.node[index, N_SINK], state.node[index, N_POSITION]
+    give_node(state.node, state.counter, index)
+    note_served(tables, free, state, sample.n_tokens, sink, token, now)
 
 
 @part
@@ -121,6 +162,9 @@ def _serve_packet(tables, network, free, fixed, state, output, core, node, now):
         output.chip_counts[row, OUTPUT_PACKET] += 1
     else:
         _count_service(tables, output.core_counts[row, core], sink)
+    if free.scalar[F_SLOTS] > 0:
+        state.node[node, N_POSITION] = state.packet[packet, K_TOKEN]
+    elif not tables.core[core, C_IS_PORT]:
         fired = free.row[state.packet[packet, K_ROW], ROW_OUTPUT]
         projections = free.outgoing[free.outgoing_start[fired]:free.outgoing_start[fired + 1]]
         neuron, arrival = free.row[state.packet[packet, K_ROW], ROW_NEURON], state.node[node, N_SINCE]
@@ -168,15 +212,42 @@ def _tick(tables, free, fixed, state, output, core, now):
 
 
 @part
-def _inject_inputs(tables, state, sample, token, now):
+def _inject_inputs(tables, free, state, sample, token, now):
     """Make the packets of a token's values, in order of populations and neurons; return when the port is done."""
     clock, population, port = now, np.int64(0), state.core.shape[0] - 2
+    state.counter[TOKEN_AT_HAND] = token
     for entry in range(sample.start[token], sample.start[token + 1]):
         column = sample.column[entry]
         while not 0 <= column - tables.population[population, P_INPUT_START] < _input_size(tables, population):
             population += 1
         row = tables.population[population, P_FIRST_ROW] + column - tables.population[population, P_INPUT_START]
-        clock = send(tables, state, port, row, sample.value[entry], clock)
+        clock = send(tables, free, state, port, row, sample.value[entry], clock)
+    if free.scalar[F_SLOTS] > 0:
+        for place in range(free.core_start[port], free.core_start[port + 1]):
+            row = free.scalar[F_MARKER_ROW] + free.core_slice[place]
+            clock = send(tables, free, state, port, row, sample.value.dtype.type(0), clock)
+    return clock
+
+
+@part
+def _take_token(tables, free, state, output, core, index, now):
+    """Have a slice take its next token: updates, what they send, markers; return when it is done."""
+    population, token = free.slice_population[index], state.slice_[index, X_NEXT]
+    start, n = tables.slice_[index, S_START], tables.slice_[index, S_STOP] - tables.slice_[index, S_START]
+    size, slot = tables.population[population, P_SIZE], token % free.scalar[F_SLOTS]
+    gone = (free.population[population, A_CLOCKED] != 0
+            and gone_ps(tables, output.times, population, token) > 0)
+    said = tables.population[population, P_OUTPUT_START] + start
+    first = tables.population[population, P_FIRST_NEURON] + start
+    for place in range(n):
+        state.touched[place], state.gone[place] = start + place, gone
+        state.active[place] = state.was_active[slot, first + place]
+        for number in range(tables.population[population, P_N_OUTPUTS]):
+            state.work[number * n + place] = state.said[slot, said + number * size + place]
+    state.counter[TOKEN_AT_HAND] = token
+    clock = _fire(tables, free, state, output, core, index, n, np.int64(0), now)
+    clock = send(tables, free, state, core, free.scalar[F_MARKER_ROW] + index, state.work.dtype.type(0), clock)
+    output.phase[state.counter[ROW], core, 0] += clock - now
     return clock
 
 
@@ -208,7 +279,8 @@ def _fire(tables, free, state, output, core, index, n, start, clock):
             clock += free.population[population, A_PS]
             n_gone += 1
         booked = row_from(output.times, booked, clock)
-        _read_out(free, output, population, neuron, state.work[start + place], booked)
+        _read_out(free, output, population, neuron, state.work[start + place],
+                  state.counter[TOKEN_AT_HAND] if free.scalar[F_SLOTS] > 0 else booked)
         for number in range(n_outputs):
             value = state.work[start + number * n + place]
             if value == 0:
@@ -218,7 +290,7 @@ def _fire(tables, free, state, output, core, index, n, start, clock):
             output.core_counts[booked, core, SPIKE_OUT] += 1
             if free.recorded[first_output + number]:
                 _record(state, output, booked, first_output + number, neuron, clock, value)
-            clock = send(tables, state, core, first_row + neuron * n_outputs + number, value, clock)
+            clock = send(tables, free, state, core, first_row + neuron * n_outputs + number, value, clock)
     counts[tables.slice_[index, S_EVENT_ACTIVE]] += n_active
     counts[tables.slice_[index, S_EVENT_INACTIVE]] += n - n_active
     counts[MODE_UPDATE] += n_active * tables.population[population, P_N_MODES]

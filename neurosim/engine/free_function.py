@@ -22,6 +22,7 @@ from neurosim.machine import (
     Machine,
 )
 from neurosim.models.elapse import elapse
+from neurosim.models.event_mode import INTERVAL
 from neurosim.models.fixed.registry import update_fixed
 from neurosim.models.registry import update
 from neurosim.numbers import fit_rows, multiply_shift_rows
@@ -43,12 +44,16 @@ class Updated(NamedTuple):
 
 
 class FreeFunction(FunctionPass):
-    """The neurons of one sample. `advanced_ps[population]` is the time of each neuron's last update by a packet."""
+    """The neurons of one sample. `advanced_ps[population]` is the time of each neuron's last update by a packet.
+
+    Where populations take whole tokens, `take` does it for all of them, and `taken` says what came of it.
+    """
 
     def __init__(self, machine: Machine, free: FreeRunning, inputs: NDArray[Any], options: RunOptions,
-                 sample: int) -> None:
+                 sample: int, times_ps: Int64Array) -> None:
         super().__init__(machine, inputs, options, sample)
-        self.free = free
+        self.free, self.times_ps = free, times_ps
+        self._was_active: list[dict[int, NDArray[np.bool_]]] = [{} for _ in range(machine.n_populations)]
         sizes, n_ports = machine.populations.size.tolist(), machine.populations.n_ports.tolist()
         self.charge = [np.zeros((ports, size), self.dtype) for ports, size in zip(n_ports, sizes, strict=True)]
         self.advanced_ps = [np.zeros(size, np.int64) for size in sizes]
@@ -120,3 +125,35 @@ class FreeFunction(FunctionPass):
                 output, active, 0)
         self.state[population][:, neurons] = state
         return Updated(neurons, output, active != 0, advanced)
+
+    # -- whole tokens
+
+    def take(self, token: int) -> None:
+        """Have all populations that do not rest take a token, sources first."""
+        assert self.free.tokens is not None, "only where markers tell that a token is done"
+        for population in self.free.tokens.order.tolist():
+            if (token + 1) % self.machine.populations.period[population] == 0:
+                self.update(population, token)
+                self._was_active[population][token] = self.active[population] != 0
+
+    def taken(self, index: int, token: int) -> Updated:
+        """Return what the neurons of a slice made of a token."""
+        slices, population = self.machine.slices, int(self.machine.slices.population[index])
+        neurons = np.arange(slices.start[index], slices.stop[index])
+        advanced = self._is_clocked(population) and self._gone_ps(population, token) > 0
+        return Updated(neurons, self.output[population][token][:, neurons],
+                       self._was_active[population][token][neurons], np.full(len(neurons), advanced))
+
+    def _charges(self, population: int, token: int) -> NDArray[Any]:
+        charge = super()._charges(population, token)
+        if self._is_clocked(population):
+            charge[INTERVAL] = self._gone_ps(population, token) / self.free.step_ps
+        return charge
+
+    def _is_clocked(self, population: int) -> bool:
+        return self.free.tokens is not None and bool(self.free.tokens.clocked[population])
+
+    def _gone_ps(self, population: int, token: int) -> int:
+        """Return the time since the token that the population took before, or since the start."""
+        before = token - int(self.machine.populations.period[population])
+        return int(self.times_ps[token]) - (int(self.times_ps[before]) if before >= 0 else 0)

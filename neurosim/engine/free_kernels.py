@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.engine.free_core_kernels import serve
+from neurosim.engine.free_core_kernels import note_end, serve
 from neurosim.engine.free_network_kernels import enter, grant, read_next, take_credit
 from neurosim.engine.free_packet_kernels import accept, arrive, inject_due, put_clock
 from neurosim.engine.free_state_kernels import (
@@ -19,6 +19,7 @@ from neurosim.engine.free_state_kernels import (
     F_ROOM_NODES,
     F_ROOM_PACKETS,
     F_ROOM_SPIKES,
+    F_SLOTS,
     F_TICK,
     HEAP_INDEX,
     HEAP_KEY,
@@ -26,6 +27,8 @@ from neurosim.engine.free_state_kernels import (
     HEAP_SIZE,
     LAST_TICK,
     N_ARRIVALS,
+    N_DUE,
+    N_ENTERED,
     N_FREE_NODES,
     N_FREE_PACKETS,
     N_IN_FLIGHT,
@@ -41,6 +44,8 @@ from neurosim.engine.free_state_kernels import (
     ON_LATE,
     ON_READY,
     ON_SERVE,
+    ON_SERVED,
+    ON_TAKEN,
     ON_TICK,
     ON_TOKEN,
     ROW,
@@ -48,9 +53,10 @@ from neurosim.engine.free_state_kernels import (
     push,
     row_from,
 )
+from neurosim.engine.free_token_kernels import enter_due
 from neurosim.kernel import kernel, part
 
-DONE, NEEDS_ROOM, RUNAWAY, STOPPED, DEADLOCK = 0, 1, 2, 3, 4
+DONE, NEEDS_ROOM, RUNAWAY, STOPPED, DEADLOCK, NEEDS_TOKEN = 0, 1, 2, 3, 4, 5
 
 
 @kernel
@@ -62,9 +68,11 @@ def begin_free(free, state, output):
 
 
 @kernel
-def run_free(tables, network, free, fixed, sample, state, output, stop):
+def run_free(tables, network, free, fixed, sample, state, output, n_computed, stop):
     """Do what is due until nothing is left, or an array could become too small; return the status.
 
+    NEEDS_TOKEN: tokens have entered, and `compute_token` is to say what neurons make of them, up to N_ENTERED - 1
+    n_computed : tokens of which it has
     stop : int64[1]; whoever sets it ends the run
     """
     counter = state.counter
@@ -73,6 +81,8 @@ def run_free(tables, network, free, fixed, sample, state, output, stop):
             return STOPPED
         if not _has_room(free, state, output):
             return NEEDS_ROOM
+        if counter[N_ENTERED] > n_computed:
+            return NEEDS_TOKEN
         now, kind, index = state.heap[0, HEAP_KEY] >> 2, state.heap[0, HEAP_KIND], state.heap[0, HEAP_INDEX]
         drop_first(state.heap, counter)
         counter[NOW] = now
@@ -86,6 +96,8 @@ def run_free(tables, network, free, fixed, sample, state, output, stop):
                 counter[N_JOBS] += 1
                 if counter[N_JOBS] > free.scalar[F_MOST_JOBS]:
                     return RUNAWAY
+        elif kind == ON_SERVED or kind == ON_TAKEN:
+            note_end(tables, free, state, sample, kind, index, now)
         elif kind == ON_EJECT:
             arrive(tables, free, state, output, index, now)
         elif kind == ON_LATE:
@@ -116,7 +128,11 @@ def _clock(free, state, output, kind, index, now):
     """A token, or a tick, and the next of its kind."""
     heap, counter = state.heap, state.counter
     if kind == ON_TOKEN:
-        put_clock(state, free.scalar[F_INPUT_PORT], index, now)
+        if free.scalar[F_SLOTS] > 0:
+            counter[N_DUE] += 1
+            enter_due(free, state, now)
+        else:
+            put_clock(state, free.scalar[F_INPUT_PORT], index, now)
         if index + 1 < output.times.size:
             push(heap, counter, output.times[index + 1], ARRIVAL, ON_TOKEN, index + 1)
         return

@@ -104,11 +104,11 @@ class FreeLog:
         if self.recorded[output]:
             self.spikes.append((row, output, neuron, float(value), now_ps))
 
-    def read_out(self, now_ps: int, population: int, neuron: int, value: Any) -> None:
+    def read_out(self, row: int, population: int, neuron: int, value: Any) -> None:
         """Keep what a neuron of a read-out says, or count its spike."""
         if population not in self._column:
             return
-        place = self.row_of(now_ps), self._column[population] + neuron
+        place = row, self._column[population] + neuron
         if self._summed[population]:
             self._readout[place] += float(value)
         else:

@@ -9,9 +9,12 @@ from neurosim.engine.arrival_kernels import arrival_delay
 from neurosim.engine.free_network_kernels import enter
 from neurosim.engine.free_state_kernels import (
     ARRIVAL,
+    C_SENT,
     DRAW_KEY,
     F_JITTER,
+    F_MARKER_ROW,
     F_RECORDS_PACKETS,
+    F_SLOTS,
     K_BOOKED,
     K_CORE,
     K_FLITS,
@@ -21,6 +24,7 @@ from neurosim.engine.free_state_kernels import (
     K_ORDINAL,
     K_PLACE,
     K_ROW,
+    K_TOKEN,
     K_TREE,
     N_ARRIVALS,
     N_IN_FLIGHT,
@@ -40,10 +44,22 @@ from neurosim.engine.free_state_kernels import (
     Q_PENDING_LAST,
     ROW,
     SERVE,
+    TOKEN_AT_HAND,
     is_before,
     push,
     take_node,
     take_packet,
+)
+from neurosim.engine.packet_kernels import (
+    CHIP_HOP,
+    FLIT_CHIP_HOP,
+    FLIT_HOP_EW,
+    FLIT_HOP_NS,
+    HOP_EW,
+    HOP_NS,
+    INPUT_PACKET,
+    PACKET_OUT,
+    TILE_LOCAL,
 )
 from neurosim.engine.tables import (
     C_IS_PORT,
@@ -56,23 +72,12 @@ from neurosim.engine.tables import (
 )
 from neurosim.engine.tables import K_FLITS as TABLE_FLITS
 from neurosim.engine.tables import K_TREE as TABLE_TREE
-from neurosim.engine.time_kernels import (
-    CHIP_HOP,
-    FLIT_CHIP_HOP,
-    FLIT_HOP_EW,
-    FLIT_HOP_NS,
-    HOP_EW,
-    HOP_NS,
-    INPUT_PACKET,
-    PACKET_OUT,
-    TILE_LOCAL,
-)
 from neurosim.kernel import inlined, part
 from neurosim.noc.kernels import N_TILES
 
 
 @inlined
-def send(tables, state, core, row, value, clock):
+def send(tables, free, state, core, row, value, clock):
     """Make the packets of an output row, one after the other; return when the last one is injected."""
     ordinal = state.fired[row]
     state.fired[row] = ordinal + 1
@@ -85,6 +90,8 @@ def send(tables, state, core, row, value, clock):
         made[K_LEFT] = tables.destination_start[index + 1] - tables.destination_start[index]
         made[K_FLITS], made[K_TREE] = tables.packet[index, TABLE_FLITS], tables.packet[index, TABLE_TREE]
         made[K_NEXT] = -1
+        if free.scalar[F_SLOTS] > 0:
+            _book(tables, free, state, made)
         state.value[packet] = value
         if state.core[core, Q_PENDING] < 0:
             state.core[core, Q_PENDING] = packet
@@ -92,6 +99,20 @@ def send(tables, state, core, row, value, clock):
             state.packet[state.core[core, Q_PENDING_LAST], K_NEXT] = packet
         state.core[core, Q_PENDING_LAST] = packet
     return clock
+
+
+@part
+def _book(tables, free, state, made):
+    """A packet of the token at hand will leave; a slice books all packets of a token before one leaves."""
+    token, index = state.counter[TOKEN_AT_HAND], made[K_PLACE]
+    made[K_TOKEN] = token
+    if made[K_ROW] >= free.scalar[F_MARKER_ROW]:
+        made[K_ROW] = free.shown_row[made[K_ROW] - free.scalar[F_MARKER_ROW]]
+    for sink in range(tables.destination_start[index], tables.destination_start[index + 1]):
+        channel = free.channel[sink]
+        if channel >= 0:
+            state.under_way[channel, token % free.scalar[F_SLOTS]] += 1
+            state.channel[channel, C_SENT] = token
 
 
 @part
@@ -184,10 +205,10 @@ def accept(tables, free, state, output, node, now):
 @part
 def put(state, core, node, now):
     """Enter a job of a core, in order of (arrival, ticks and tokens first, packet id)."""
-    nodes, packet = state.node, state.node[node, N_PACKET]
+    nodes = state.node
     nodes[node, N_SINCE] = now
     before = state.core[core, Q_LAST]
-    while before >= 0 and nodes[before, N_SINCE] == now and _is_job_before(state, packet, nodes[before, N_PACKET]):
+    while before >= 0 and nodes[before, N_SINCE] == now and _is_job_before(state, node, before):
         before = nodes[before, N_PREVIOUS]
     following = state.core[core, Q_FIRST] if before < 0 else nodes[before, N_NEXT]
     nodes[node, N_PREVIOUS], nodes[node, N_NEXT] = before, following
@@ -204,16 +225,17 @@ def put(state, core, node, now):
 
 
 @part
-def _is_job_before(state, packet, other):
-    """Return whether a job goes before another one of the same arrival; ticks and tokens have packet -1."""
+def _is_job_before(state, job, before):
+    """Return whether a job goes before another one of the same arrival; ticks, tokens and slices have packet -1."""
+    packet, other = state.node[job, N_PACKET], state.node[before, N_PACKET]
     if other < 0:
-        return False
+        return packet < 0 and state.node[job, N_POSITION] < state.node[before, N_POSITION]
     return packet < 0 or is_before(state.packet, packet, other)
 
 
 @part
 def put_clock(state, core, number, now):
-    """Enter a tick, or token `number` at the input port."""
+    """Enter a tick, token `number` at the input port, or slice `number` that is to take one."""
     node = take_node(state.node, state.counter)
     state.node[node, N_PACKET], state.node[node, N_POSITION] = -1, number
     put(state, core, node, now)

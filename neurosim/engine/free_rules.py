@@ -4,10 +4,11 @@ There are no time steps (`Machine.free`), and the order of arrival is what the n
 
 * **Input.** Token k enters at its time: k token periods, or a time that the user gives. The input port injects a packet
   for each value that is not zero, in order of populations and neurons, one every `packet_latency`.
-* **Jobs.** A core works off one job after the other: packets, ticks of the leak clock and (the input port) tokens, in
-  order of (arrival, ticks and tokens first, packet id). A packet's id is (its injection, its place in the table of
-  packets, how often its neuron had fired before): no queue's history. It arrives `arrival_jitter_ps` later at most, by
-  a draw that depends on the seed, the sample, its id and its destination alone.
+* **Jobs.** A core works off one job after the other: packets, ticks of the leak clock, tokens (the input port) and
+  slices that take one, in order of (arrival, packets last, number of the token or slice, packet id). A packet's id is
+  (its injection, its place in the table of packets, how often its neuron had fired before): no queue's history. It
+  arrives `arrival_jitter_ps` later at most, by a draw that depends on the seed, the sample, its id and its destination
+  alone.
 * **A packet** occupies the core for its service (look-up, synapses), then for one update of each neuron that it
   touches, by population and neuron. Touched is who has a synapse from the source; a zero weight is none where the chip
   skips them. The update is that of `models.elapse`: state advanced by the time since the neuron's last packet, *from
@@ -21,6 +22,13 @@ There are no time steps (`Machine.free`), and the order of arrival is what the n
 * **Rows.** What a trace calls a step is the time from one token to the next; the last one lasts until all is quiet.
   What a core does for a job is booked in the row in which it begins, spikes and packets in that in which they leave.
   Read-outs hold the last value of each neuron, or count its spikes.
+* **Whole tokens** (`mapping.join`). Token k enters at its time, or when the input port has heard that token
+  k - tokens_in_flight has left the network, if that is later. What neurons make of it is an ordinary step in canonical
+  order, whatever arrives when; an `event_mode` decays over the time between its tokens, as they were given. Packets
+  only take service. A slice sends markers behind the packets of a token, in the order of destinations. Once all
+  packets of a token are served that lead from a slice to a core, markers included, whoever waits there may go on: a
+  job, in order with the packets, of all updates of the slice. A core sends and serves markers like any packet.
+  Read-outs are by token.
 * A sample of more than `most_jobs` jobs is stopped: a network that excites itself is never quiet.
 """
 
@@ -59,9 +67,18 @@ def check_machine(machine: Machine, options: RunOptions) -> None:
 
 
 def _check_integers(machine: Machine) -> None:
-    """In integers only what does not decay can be left alone between events."""
+    """In integers only what does not decay can be left alone between events, or takes whole tokens without a clock."""
     assert machine.free is not None, "only free-running chips advance neurons"
     populations, lines = machine.populations, []
+    if machine.free.tokens is not None:
+        clocked = [name for name, is_clocked in zip(machine.population_names, machine.free.tokens.clocked, strict=True)
+                   if is_clocked]
+        if clocked:
+            raise CapabilityError(
+                f"numbers = 'fixed' on a free-running chip: populations {', '.join(clocked)} (model event_mode) decay "
+                "over the time from token to token, whose exponential is no integer arithmetic",
+                allowed="float64, float32", mend="choose float64, or a chip with time steps and intervals as an input")
+        return
     if machine.fixed is not None and np.any(machine.fixed.constants[:, SLOT_ROUNDING:DECAY_SHIFT:4] == STOCHASTIC):
         raise CapabilityError("rounding = 'stochastic' on a free-running chip", allowed="any other rounding",
                               mend="its draws are numbered by tokens, which such a chip does not know")

@@ -71,6 +71,7 @@ from neurosim.machine import (
     SUM,
 )
 from neurosim.models.changes import encode_changes, encode_integer_changes, largest_change
+from neurosim.models.event_mode import INTERVAL
 from neurosim.models.fixed.conversion import into_slot
 from neurosim.models.fixed.registry import draws_per_update, update_fixed
 from neurosim.models.registry import INPUT, update
@@ -91,6 +92,7 @@ class FunctionState(NamedTuple):
     scratch: NDArray[np.float64]       # [largest size] sums of one projection, in fixed point
     overflow: NDArray[np.int64]        # [population] values that did not fit, in the step at hand
     sent: NDArray[np.float64]          # laid out as output: what receivers of changes have summed
+    clock: NDArray[np.float64]         # [population] in place of what its port `interval` sums; negative: nothing is
 
 
 # FunctionState.ring: tokens kept; start in ring_neuron and ring_value; start in ring_count
@@ -154,6 +156,8 @@ def update_population(tables, synapses, fixed, function, sample, population, tok
     state = function.state[start:start + rows * size].reshape(rows, size)
     start, rows = tables.population[population, P_CHARGE_START], tables.population[population, P_N_PORTS]
     charge = function.charge[start:start + rows * size].reshape(rows, size)
+    if function.clock[population] >= 0:
+        charge[INTERVAL] = function.clock[population]
     start, rows = tables.population[population, P_OUTPUT_START], tables.population[population, P_N_OUTPUTS]
     output = function.output[start:start + rows * size].reshape(rows, size)
     model, n_modes = tables.population[population, P_MODEL], tables.population[population, P_N_MODES]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from neurosim.engine.count_kernels import count_fired
 from neurosim.engine.count_tables import Q_WIDTH
+from neurosim.engine.fire_kernels import count_step, fire, fires
 from neurosim.engine.function_kernels import reset, token_of, update_population
-from neurosim.engine.tables import P_OUTPUT_START, P_PERIOD, P_SIZE
-from neurosim.engine.time_kernels import (
+from neurosim.engine.packet_kernels import (
     BARRIER,
     ORIGIN_PACKET,
     ORIGIN_ROW,
@@ -24,17 +24,11 @@ from neurosim.engine.time_kernels import (
     SPIKE_TIME,
     T_CLOCK,
     T_WORK,
-    bound,
     clear_step,
-    count_local,
-    count_step,
-    fire,
-    fires,
-    last_arrival,
-    load_links,
     make_time_state,
-    serve,
 )
+from neurosim.engine.tables import P_OUTPUT_START, P_PERIOD, P_SIZE
+from neurosim.engine.time_kernels import bound, count_local, last_arrival, load_links, serve
 from neurosim.kernel import driver, maker, part
 from neurosim.machine import UNLIMITED
 from neurosim.noc.kernels import (

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.machine import Fixed, Machine, Populations
+from neurosim.machine import Destinations, Fixed, Machine, Packets, Populations
 
 POPULATION_COLUMNS = ("model", "size", "first_neuron", "first_row", "stage", "n_modes", "n_ports", "n_outputs",
                       "first_output", "parameter_start", "n_parameter_rows", "state_start", "n_state_rows",
@@ -31,6 +31,8 @@ PACKET_COLUMNS = ("flits", "hops_ew", "hops_ns", "hops_chip", "tree")
 K_FLITS, K_HOPS_EW, K_HOPS_NS, K_HOPS_CHIP, K_TREE = range(5)
 DESTINATION_COLUMNS = ("core", "service_ps", "words", "dense", "sparse", "conv", "local")
 D_CORE, D_SERVICE, D_WORDS, D_DENSE, D_SPARSE, D_CONV, D_LOCAL = range(7)
+# What the packets of an output row count on the chip when it fires: deliveries through the network, hops, flit hops.
+W_TILE_LOCAL, W_HOP_EW, W_HOP_NS, W_FLIT_HOP_EW, W_FLIT_HOP_NS, W_CHIP_HOP, W_FLIT_CHIP_HOP = range(7)
 
 
 class MachineTables(NamedTuple):
@@ -52,6 +54,7 @@ class MachineTables(NamedTuple):
     packet: NDArray[np.int64]            # [packet, PACKET_COLUMNS]
     destination_start: NDArray[np.int64]  # [packet + 1]
     destination: NDArray[np.int64]       # [destination, DESTINATION_COLUMNS]
+    row_count: NDArray[np.int64]         # [output row, 7] W_TILE_LOCAL … W_FLIT_CHIP_HOP
     change_threshold: NDArray[Any]       # [output] in the numbers of the run; negative: values are sent
 
 
@@ -77,7 +80,7 @@ def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any], *, with_sy
         parameters.astype(dtype), _table(machine.slices, SLICE_COLUMNS, tick),
         machine.slices.population_start, _table(machine.cores, CORE_COLUMNS, tick), packets.row_start,
         _table(packets, PACKET_COLUMNS, tick), packets.destination_start,
-        _table(machine.destinations, DESTINATION_COLUMNS, tick),
+        _table(machine.destinations, DESTINATION_COLUMNS, tick), row_counts(packets, machine.destinations),
         change_thresholds(machine.populations, machine.fixed, dtype))
 
 
@@ -87,6 +90,22 @@ def change_thresholds(populations: Populations, fixed: Fixed | None, dtype: np.d
     if dtype == np.int64 and fixed is not None:
         thresholds = np.where(thresholds < 0, -1, np.ceil(thresholds / fixed.output_scale))
     return thresholds.astype(dtype)
+
+
+def row_counts(packets: Packets, destinations: Destinations) -> NDArray[np.int64]:
+    """Return what the packets of each output row count on the chip; int64[row, 7] W_TILE_LOCAL … W_FLIT_CHIP_HOP."""
+    n_far = _sums(destinations.local == 0, packets.destination_start)
+    travels = n_far > 0
+    hops = [array * travels for array in (packets.hops_ew, packets.hops_ns, packets.hops_chip)]
+    ew, ns, chip = hops
+    columns = (n_far, ew, ns, ew * packets.flits, ns * packets.flits, chip, chip * packets.flits)
+    return np.ascontiguousarray(np.stack([_sums(column, packets.row_start) for column in columns], axis=1))
+
+
+def _sums(values: NDArray[Any], start: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the sum of each stretch of `values` from `start[i]` to below `start[i + 1]`."""
+    total = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
+    return np.asarray(total[start[1:]] - total[start[:-1]], np.int64)
 
 
 def _table(group: Any, columns: tuple[str, ...], tick: int) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from neurosim.mapping.bits import check_formats
 from neurosim.mapping.capabilities import check_capabilities
 from neurosim.mapping.describe import describe, render
 from neurosim.mapping.fan_out import with_splitters
+from neurosim.mapping.join import is_joined
 from neurosim.mapping.layers import place_layers
 from neurosim.mapping.lower import lower
 from neurosim.mapping.options import MappingOptions
@@ -93,6 +94,7 @@ def check_operations(network: Network, chip: Chip, options: MappingOptions) -> N
 def _able(network: Network, chip: Chip, options: MappingOptions) -> tuple[Network, Staging]:
     """Return the network as the chip will compute it, and its schedule; raise where the chip cannot."""
     core_costs(chip)        # raises where none are published
+    is_joined(chip, options)        # raises where the chip cannot
     network = rewritten(network, options, chip)
     if chip.sync == "free_running":
         check_free_running(network, chip, options)
@@ -112,7 +114,7 @@ def _partitioned(demand: Demand, options: MappingOptions, fitted: Fitted) -> tup
 
 def _without_intervals(network: Network, chip: Chip, options: MappingOptions) -> Network:
     """Return the network of a free-running chip, whose neurons know by themselves how much time has gone by."""
-    staging = stage_free_running(network)       # raises where no order can be found, before anything is planned by it
+    staging = _staged(network, chip, options)       # raises where no order can be found, before it is planned by
     try:
         advance = plan_advance(network, chip, options)
     except CapabilityError:
@@ -124,7 +126,7 @@ def _without_intervals(network: Network, chip: Chip, options: MappingOptions) ->
 def _staged(network: Network, chip: Chip, options: MappingOptions) -> Staging:
     """Return the schedule; on a free-running chip only an order of the populations."""
     if chip.sync == "free_running":
-        return stage_free_running(network)
+        return stage_free_running(network, options.tokens_in_flight if is_joined(chip, options) else 0)
     staging = stage_network(network, options.schedule, options.sequence_length or 0)
     if staging.schedule.n_phases > 1 and not staging.schedule.sequence_length:
         raise OptionError("mapping.sequence_length is missing", allowed="integer from 1",

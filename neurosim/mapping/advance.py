@@ -8,6 +8,8 @@
   step: the discrete-time model, whatever it does by itself.
 * `auto`: `lazy` where that is exact, else `tick` where the chip has a leak clock.
 
+With `mapping.join=markers` none of these: every population does an ordinary step for each token (`mapping.join`).
+
 Decays are per step; a step is `mapping.step_ns`, by default the period of the leak clock or of the tokens. It is also
 the unit of the interval of an `event_mode`, whose port `interval` the clock replaces: what was sent there is dropped.
 """
@@ -23,7 +25,8 @@ import numpy as np
 from hw_models.schema import Chip
 from neurosim.errors import CapabilityError, OptionError, check_choice
 from neurosim.graph import Network, Population
-from neurosim.machine import LAZY, TICKED, Int8Array
+from neurosim.machine import LAZY, TICKED, TOKEN, Int8Array
+from neurosim.mapping.join import is_joined
 from neurosim.mapping.options import EVERY, MappingOptions
 from neurosim.mapping.schedule import delay_values
 from neurosim.units import ns_to_ps
@@ -40,36 +43,51 @@ _WHY_NOT = {
     "delta": "it sends the change back to zero at the first step without input",
 }
 _SEVERAL_PORTS = "its ports gather what belongs to one token, and packets come one by one"
-_MEND = ("let the leak clock update it (mapping.advance.{name}=tick, on a chip with free_running.leak_clock_ns), or "
-         "use a chip with a barrier")
+_MEND = ("let the leak clock update it (mapping.advance.{name}=tick, on a chip with free_running.leak_clock_ns), have "
+         "populations wait for whole tokens (mapping.join=markers, on a chip with free_running.markers), or use a chip "
+         "with a barrier")
 
 
 class Advance(NamedTuple):
-    """mode : int8[population] LAZY or TICKED; tick_stages : see machine.FreeRunning"""
+    """mode : int8[population] LAZY, TICKED, or all of them TOKEN; tick_stages : see machine.FreeRunning"""
 
     mode: Int8Array
     tick_stages: int
 
 
 def check_free_running(network: Network, chip: Chip, options: MappingOptions) -> None:
-    """Raise CapabilityError where `network` cannot run without time steps, OptionError where a schedule is given."""
+    """Raise CapabilityError where `network` cannot run without time steps, OptionError where a schedule is given.
+
+    Where populations wait for whole tokens, only those are refused that begin with the last one.
+    """
     if options.schedule != "pipelined":
         raise OptionError(f"schedule = {options.schedule!r} on chip {chip.name}, which is free-running",
                           mend="leave the schedule out (or write pipelined): there are no time steps to plan")
+    lines = [f"population {item.name!r}: takes the tokens from the last to the first" for item in network.populations
+             if item.direction == "reversed"]
+    joined = is_joined(chip, options)
+    if not joined:
+        lines += _of_tokens(network)
+    if lines:
+        what = "tokens flow through it in their order" if joined else "knows no tokens"
+        raise CapabilityError(
+            f"chip {chip.name} is free-running and {what}\n" + "\n".join(lines),
+            allowed="populations that take every token forward; delays of 0 or 1, which both mean that a packet is "
+            "served as it comes; with mapping.join=markers any period, reset and delay",
+            mend="use a chip with a barrier" + ("" if joined else ", or mapping.join=markers, which has populations "
+                                                "wait for whole tokens"))
+
+
+def _of_tokens(network: Network) -> list[str]:
+    """Return what a chip cannot do that does not know to which token a packet belongs."""
     lines = [f"population {item.name!r}: takes one token in {item.period}" for item in network.populations
              if item.period > 1]
-    lines += [f"population {item.name!r}: takes the tokens from the last to the first" for item in network.populations
-              if item.direction == "reversed"]
     lines += [f"population {item.name!r}: its state is emptied every {item.reset_period} tokens"
               for item in network.populations if item.reset_period]
     lines += [f"population {item.name!r}: sends changes since the token before (mapping.sigma_delta)"
               for item in network.populations if item.change_threshold is not None]
-    lines += [f"projection {item.name!r}: delay of {delay_values(item)[-1]} tokens" for item in network.projections
-              if max(delay_values(item), default=0) > 1]
-    if lines:
-        raise CapabilityError(f"chip {chip.name} is free-running and knows no tokens\n" + "\n".join(lines),
-                              allowed="populations that take every token forward; delays of 0 or 1, which both mean "
-                              "that a packet is served as it comes", mend="use a chip with a barrier")
+    return lines + [f"projection {item.name!r}: delay of {delay_values(item)[-1]} tokens"
+                    for item in network.projections if max(delay_values(item), default=0) > 1]
 
 
 def plan_advance(network: Network, chip: Chip, options: MappingOptions) -> Advance:
@@ -82,6 +100,8 @@ def plan_advance(network: Network, chip: Chip, options: MappingOptions) -> Advan
     """
     assert chip.free_running is not None, "only free-running chips advance neurons"
     names = [item.name for item in network.populations]
+    if is_joined(chip, options):
+        return Advance(np.full(len(names), TOKEN, np.int8), 1)
     for name in options.advance:
         check_choice("mapping.advance: population", name, [*names, EVERY])
     has_clock = chip.free_running.leak_clock_ns is not None
@@ -148,16 +168,29 @@ def _tick_stages(network: Network, mode: Int8Array) -> int:
 
 def without_intervals(network: Network, advance: Advance) -> Network:
     """Return the network without what is sent to the port `interval` of populations that the clock advances."""
-    lazy = {item.name for item, mode in zip(network.populations, advance.mode, strict=True)
-            if item.model == "event_mode" and mode == LAZY}
-    dropped = [item for item in network.projections if item.target in lazy and item.port == "interval"]
+    clocked = {item.name for item, mode in zip(network.populations, advance.mode, strict=True)
+               if item.model == "event_mode" and mode != TICKED}
+    dropped = [item for item in network.projections if item.target in clocked and item.port == "interval"]
     if not dropped:
         return network
     warnings.warn(f"the clock of a free-running chip takes the place of {len(dropped)} projections into the port "
                   f"`interval`, of {', '.join(sorted({item.target for item in dropped}))}: one step "
                   "(mapping.step_ns) is one unit of the interval", UserWarning, stacklevel=3)
-    kept = [item for item in network.projections if item.target not in lazy or item.port != "interval"]
-    return replace(network, projections=tuple(kept))
+    kept = [item for item in network.projections if item.target not in clocked or item.port != "interval"]
+    return _without_unheard(replace(network, projections=tuple(kept)), {item.source for item in dropped})
+
+
+def _without_unheard(network: Network, sources: set[str]) -> Network:
+    """Return the network without those of `sources`, and of theirs, whom nobody hears any more; inputs stay."""
+    heard = {item.source for item in network.projections} | set(network.readouts)
+    idle = {item.name for item in network.populations
+            if item.name in sources and item.name not in heard and item.model != "input"}
+    if not idle:
+        return network
+    more = {item.source for item in network.projections if item.target in idle}
+    return _without_unheard(replace(
+        network, populations=tuple(item for item in network.populations if item.name not in idle),
+        projections=tuple(item for item in network.projections if item.target not in idle)), more)
 
 
 def step_ps(chip: Chip, options: MappingOptions) -> int:

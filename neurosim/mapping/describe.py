@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.machine import TICKED, UNLIMITED, Machine
+from neurosim.machine import LAZY, TICKED, TOKEN, UNLIMITED, Machine
 from neurosim.mapping.chip_block import chip_of_tile
 from neurosim.noc.topology import grid_of
 
@@ -17,7 +17,8 @@ _LINE = 110  # characters; wider meshes are drawn as counts of tiles
 def describe(machine: Machine) -> dict[str, Any]:
     """Return a mapping in plain data, fit for JSON.
 
-    Keys: network, chip, schedule, advance {population: lazy or tick} (free-running chips; else empty), populations,
+    Keys: network, chip, schedule, advance {population: lazy, tick or token} (free-running chips; else empty), tokens
+    {in_flight, markers {period: packets}} (where populations wait for whole tokens; else None), populations,
     n_neurons, n_synapses, copies {population: [copied, neurons]}, cores_used, tiles_used, cores (per core: physical,
     tile, populations, resources {name: {used, limit, percent}}), binding {resource, core, percent}, placement {cost,
     naive_cost, gain}, chips {used, columns, rows, cores_used [chip], crossing_packets, packets}, mesh {columns, rows,
@@ -31,7 +32,8 @@ def describe(machine: Machine) -> dict[str, Any]:
         "schedule": {"name": machine.schedule.name, "interval": machine.schedule.interval,
                      "depth": machine.schedule.depth, "phases": machine.schedule.n_phases,
                      "sequence_length": machine.schedule.sequence_length},
-        "advance": _advance(machine), "populations": machine.n_populations, "n_neurons": machine.n_neurons,
+        "advance": _advance(machine), "tokens": json.loads(machine.provenance.get("tokens", "null")),
+        "populations": machine.n_populations, "n_neurons": machine.n_neurons,
         "n_synapses": int(machine.provenance.get("n_synapses", 0)),
         "copies": {name: [source, int(machine.populations.size[machine.population_names.index(name)])]
                    for name, source in json.loads(machine.provenance.get("copies", "{}")).items()},
@@ -65,7 +67,8 @@ def _advance(machine: Machine) -> dict[str, str]:
     if machine.free is None:
         return {}
     is_input = machine.populations.input_start >= 0
-    return {name: "tick" if mode == TICKED else "lazy" for name, mode, given in
+    names = {LAZY: "lazy", TICKED: "tick", TOKEN: "token"}
+    return {name: names[mode] for name, mode, given in
             zip(machine.population_names, machine.free.advance.tolist(), is_input.tolist(), strict=True) if not given}
 
 
@@ -129,6 +132,10 @@ def _summary(description: dict[str, Any]) -> list[str]:
 def _timing(description: dict[str, Any]) -> str:
     """Return the line that says when populations update."""
     schedule, advance = description["schedule"], description["advance"]
+    if description["tokens"]:
+        tokens = description["tokens"]
+        return (f"free-running, self-timed: populations take whole tokens, {tokens['in_flight']} in flight at most, "
+                f"with {sum(tokens['markers'].values())} end-of-token markers each")
     if advance:
         lazy, ticked = (sum(mode == wanted for mode in advance.values()) for wanted in ("lazy", "tick"))
         return (f"free-running: no time steps; {lazy} populations are updated by the packets that reach them, {ticked} "

@@ -14,6 +14,7 @@ from neurosim.machine import Int64Array, Machine
 from neurosim.mapping.axons import AxonTable, Partition
 from neurosim.mapping.chip_block import chip_link_weight
 from neurosim.mapping.connections import connections
+from neurosim.mapping.join import find_channels, token_flow, tokens_in_words, with_markers
 from neurosim.mapping.layers import layer_use
 from neurosim.mapping.limits import utilisation
 from neurosim.mapping.lower_fixed import formats_of, lower_fixed
@@ -44,7 +45,12 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
     slices = lower_slices(demand, partition)
     # Nobody can say which token is the last one of a chip without steps: its read-outs send whenever they change.
     every_token = options.readout_every_token or chip.free_running is not None
-    traffic = lower_traffic(demand, partition, axons, source_core, cores, noc, outputs)
+    sent, row_core, tokens = axons, source_core, None
+    if staging.tokens_in_flight:
+        channels = find_channels(demand, partition, axons, slices, found)
+        sent, tokens = with_markers(axons, channels, demand.n_rows), token_flow(demand, axons, slices, found, channels)
+        row_core = np.append(source_core, slices.core)
+    traffic = lower_traffic(demand, partition, sent, row_core, cores, noc, outputs)
     names = tuple(population.name for population in network.populations)
     return Machine(
         schedule=staging.schedule, populations=lower_populations(network, staging, every_token),
@@ -55,8 +61,9 @@ def lower(demand: Demand, partition: Partition, axons: AxonTable, source_core: I
         n_inputs=sum(population.size for population in network.inputs), barrier_ps=_barrier_ps(chip, placement),
         nominal_step_ps=_tick_ps(chip) or _nominal_step_ps(chip), tick_ps=_tick_ps(chip),
         late_steps=chip.tick is None or chip.tick.overrun == "late", fixed=lower_fixed(network, found, demand.integers),
-        free=lower_free_running(network, chip, options, projections, slices, partition.n_cores + 2),
-        provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {}),
+        free=lower_free_running(network, chip, options, projections, slices, partition.n_cores + 2, tokens),
+        provenance=_provenance(demand, placement, options) | ({"copies": json.dumps(dict(copied))} if copied else {})
+        | ({} if tokens is None else {"tokens": json.dumps(tokens_in_words(network, slices, traffic.packets, tokens))}),
         utilisation=_utilisation(demand, partition, axons, source_core, placement, options))
 
 

@@ -7,14 +7,14 @@ import numpy as np
 from hw_models.schema import Chip
 from hw_models.unpublished import core_costs
 from neurosim.graph import Network
-from neurosim.machine import TICKED, FreeRunning, Int64Array, Projections, Slices
+from neurosim.machine import TICKED, FreeRunning, Int64Array, Projections, Slices, TokenFlow
 from neurosim.mapping.advance import plan_advance, step_ps
 from neurosim.mapping.options import MappingOptions
 from neurosim.units import ns_to_ps
 
 
 def lower_free_running(network: Network, chip: Chip, options: MappingOptions, projections: Projections,
-                       slices: Slices, n_cores: int) -> FreeRunning | None:
+                       slices: Slices, n_cores: int, tokens: TokenFlow | None) -> FreeRunning | None:
     """Return the tables of a free-running chip, None for any other; `n_cores` includes the ports."""
     if chip.free_running is None:
         return None
@@ -36,7 +36,7 @@ def lower_free_running(network: Network, chip: Chip, options: MappingOptions, pr
         advance_ps=(exponentials * ns_to_ps(costs.advance_exp.latency_ns.value)
                     + products * ns_to_ps(costs.advance_multiply.latency_ns.value)),
         advance_exp=exponentials, advance_multiply=products, skips_zero=chip.core.pipeline.skip_zero_weights,
-        outgoing_start=by_output, outgoing=outgoing, core_start=by_core, core_slice=core_slice)
+        outgoing_start=by_output, outgoing=outgoing, core_start=by_core, core_slice=core_slice, tokens=tokens)
 
 
 def _grouped(group: Int64Array, n_groups: int) -> tuple[Int64Array, Int64Array]:

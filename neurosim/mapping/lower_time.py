@@ -101,12 +101,12 @@ def lower_traffic(demand: Demand, partition: Partition, axons: AxonTable, source
 
     Without multicast there is one packet per output row and destination core; with `tree` one per output row. A
     packet with more than one destination has a tree; a destination that is delivered without the network (`local`)
-    is no branch of it.
+    is no branch of it. Output rows behind those of neurons are those of markers (`mapping.join`): no payload.
     """
-    chip = demand.chip
+    chip, n_rows = demand.chip, len(source_core)
     local = (source_core[axons.row] == axons.core) & (chip.noc.self_delivery == "skip")
-    n_axons = np.bincount(axons.row, minlength=demand.n_rows)
-    row_flits = _row_flits(demand, chip, outputs)
+    n_axons = np.bincount(axons.row, minlength=n_rows)
+    row_flits = _row_flits(demand, chip, outputs, n_rows)
     if chip.noc.multicast == "none":
         first, row = np.arange(len(axons.row) + 1), axons.row
         row_start = _pointer(n_axons)
@@ -142,11 +142,12 @@ def _destinations(chip: Chip, partition: Partition, axons: AxonTable, local: np.
     service = _ps(costs.packet_in.latency_ns) + both
     at_port = axons.core == partition.output_port
     service = np.where(at_port, _ps(chip.output_port.packet_latency_ns), service)
+    service = np.where(axons.core == partition.input_port, _ps(chip.input_port.packet_latency_ns), service)
     return Destinations(axons.core, service, axons.words.astype(np.int32), axons.dense.astype(np.int32),
                         axons.sparse.astype(np.int32), axons.conv.astype(np.int32), local.astype(np.int8))
 
 
-def _row_flits(demand: Demand, chip: Chip, outputs: Outputs) -> Int64Array:
+def _row_flits(demand: Demand, chip: Chip, outputs: Outputs, n_rows: int) -> Int64Array:
     """Return the flits of a packet of each output row."""
     noc = chip.noc
     specs = [(item, output.name) for item in demand.network.populations for output in item.spec.outputs]
@@ -155,7 +156,7 @@ def _row_flits(demand: Demand, chip: Chip, outputs: Outputs) -> Int64Array:
     flits = np.array([-(-(noc.header_bits + bits) // noc.flit_bits) for bits in payload], np.int64)
     per_row = [np.tile(flits[outputs.population == number], item.size)
                for number, item in enumerate(demand.network.populations)]
-    return np.concatenate(per_row)
+    return np.concatenate([*per_row, np.full(n_rows - demand.n_rows, -(-noc.header_bits // noc.flit_bits))])
 
 
 def _update_events(network: Network) -> tuple[Int64Array, Int64Array]:

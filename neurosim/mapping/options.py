@@ -15,14 +15,16 @@ GateForm = Literal["keep", "relu"]
 StateSpaceForm = Literal["auto", "fused", "expanded"]
 ScheduleName = Literal["pipelined", "fall_through", "whole_sequence"]
 AdvanceName = Literal["auto", "lazy", "tick"]
+JoinName = Literal["off", "markers"]
+MOST_IN_FLIGHT = 4096
 MOST_STEP_NS = 1e12
 EVERY = "*"         # in `advance`: the populations that are not named
 
 
 @dataclass(frozen=True)
 class MappingOptions:
-    """Choices of the mapping; none of them changes a spike, except rewrites: `fold_b` and `max` round differently,
-    `sigma_delta` with a threshold loses small changes, `glu` computes something else.
+    """Choices of the mapping; none of them changes a spike, except rewrites: `fold_b`, `fold_norms` and `max` round
+    differently, `sigma_delta` with a threshold loses small changes, `glu` computes something else.
 
     strategy : `pack` fills core after core in stage order; `balanced` uses as many cores (or `n_cores`) and evens
         out their soma time
@@ -45,8 +47,13 @@ class MappingOptions:
         least change; see `mapping.rewrites.sigma_delta`
     fold_b : fold the input gain of state-space channels into their read-out; see
         `mapping.rewrites.fold_b`
+    fold_norms : fold gains and shifts of norms into the weights and biases of their neighbours; see
+        `mapping.rewrites.fold_norms`
     advance : population (`*`: all others) -> how it is updated on a free-running chip, `lazy`, `tick` or `auto`; see
         `mapping.advance`
+    join : `off`, or `markers`: on a free-running chip, populations wait until all that feeds them has sent what belongs
+        to a token, which end-of-token packets tell; see `mapping.join`
+    tokens_in_flight : with `join: markers`, the tokens that the network holds at once; a later one waits at the port
     step_ns : the time that one step of the network's decays stands for on a free-running chip; None: a period of the
         leak clock, or where there is none, of the tokens
     readout_every_token : read-outs send their value at every token instead of the last one only
@@ -69,7 +76,10 @@ class MappingOptions:
     glu: GateForm = "keep"
     sigma_delta: float | Literal["off"] | Mapping[str, float] = "off"
     fold_b: bool = False
+    fold_norms: bool = False
     advance: Mapping[str, AdvanceName] = field(default_factory=dict)
+    join: JoinName = "off"
+    tokens_in_flight: int = 4
     step_ns: float | None = None
     readout_every_token: bool = False
     allow_fan_out_split: bool = True
@@ -89,6 +99,11 @@ class MappingOptions:
         _check_least("sequence_length", self.sequence_length, 1)
         _check_cores(self.cores, self.strategy)
         _check_advance(self.advance)
+        _check_choice("join", self.join, get_args(JoinName))
+        _check_least("tokens_in_flight", self.tokens_in_flight, 1)
+        if self.tokens_in_flight > MOST_IN_FLIGHT:
+            raise OptionError(f"tokens_in_flight = {self.tokens_in_flight}",
+                              allowed=f"integer from 1 to {MOST_IN_FLIGHT}")
         if self.step_ns is not None and (isinstance(self.step_ns, bool) or not isinstance(self.step_ns, int | float)
                                          or not 1e-3 <= self.step_ns <= MOST_STEP_NS):
             raise OptionError(f"step_ns = {self.step_ns!r}", allowed=f"number from 0.001 to {MOST_STEP_NS:g}")

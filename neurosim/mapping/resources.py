@@ -69,7 +69,7 @@ def measure_demand(network: Network, chip: Chip, staging: Staging) -> Demand:
     delays, buffers = _port_delays(network, staging), _buffered_ports(network, staging)
     updates = np.array([_update_ps(population, chip) for population in network.populations], np.int64)
     return Demand(network, chip, staging, first_row, incoming, fan_in,
-                  np.array([_state_bits(item, chip, delay) + _time_bits(item, chip)
+                  np.array([_state_bits(item, chip, delay) + _time_bits(item, chip, staging)
                             + _buffer_bits(item, chip, ports, staging) + _change_bits(network, item, chip)
                             for item, delay, ports in
                             zip(network.populations, delays, buffers, strict=True)], np.int64),
@@ -141,9 +141,12 @@ def _change_bits(network: Network, population: Population, chip: Chip) -> int:
     summed = [item.port for item in network.projections
               if item.target == population.name and network.population(item.source).change_threshold is not None]
     return n_sent * chip.core.state_bits + sum(charge_bits(population, port, chip) for port in summed)
-def _time_bits(population: Population, chip: Chip) -> int:
-    """Return the bits in which one neuron of a free-running chip keeps the time of its last advance."""
-    decays = chip.sync == "free_running" and population.spec.advance_exp > 0
+def _time_bits(population: Population, chip: Chip, staging: Staging) -> int:
+    """Return the bits in which one neuron of a free-running chip keeps the time of its last advance.
+
+    Where populations wait for whole tokens, all neurons of a core have the token's time in common.
+    """
+    decays = chip.sync == "free_running" and population.spec.advance_exp > 0 and not staging.tokens_in_flight
     return chip.core.state_bits if decays else 0
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from hw_models.schema import Chip
 from neurosim.graph import Network
+from neurosim.mapping.join import MARKERS
 from neurosim.mapping.options import MappingOptions
 from neurosim.mapping.rewrites.expand import expand_channels, wants_expansion
 from neurosim.mapping.rewrites.fold_b import fold_b
+from neurosim.mapping.rewrites.fold_norms import fold_norms
 from neurosim.mapping.rewrites.fold_pools import fold_pools
 from neurosim.mapping.rewrites.max_tree import grow_trees
 from neurosim.mapping.rewrites.relu_gates import rectify_gates
@@ -21,6 +23,8 @@ def rewritten(network: Network, options: MappingOptions, chip: Chip) -> Network:
     ------
     OptionError            if a rewrite would leave formats behind that were made for another network
     """
+    if options.fold_norms:
+        network = fold_norms(network)
     if options.fold_b:
         network = fold_b(network)
     if wants_expansion(network, options.ssm, chip):
@@ -33,4 +37,4 @@ def rewritten(network: Network, options: MappingOptions, chip: Chip) -> Network:
         network = fold_pools(network, chip.core.layer_memory.pool_sizes)
     if options.allow_fan_in_split:
         network = split_fan_in(network, chip)
-    return code_changes(network, options.sigma_delta, chip)
+    return code_changes(network, options.sigma_delta, chip, options.join == MARKERS)

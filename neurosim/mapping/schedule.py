@@ -40,16 +40,19 @@ class Staging:
 
     stage : int64[population]; on a free-running chip only an order
     phase : int64[population]
+    tokens_in_flight : of a free-running chip whose populations wait for whole tokens; 0 on any other
     """
 
     schedule: Schedule
     stage: IntArray
     phase: IntArray
+    tokens_in_flight: int = 0
 
     def delay_steps(self, source: int, target: int, delay_tokens: int) -> int:
-        """Return the machine delay of a projection with logical delay `delay_tokens`; at least 1."""
+        """Return the machine delay of a projection with logical delay `delay_tokens`, in slots; at least 1."""
         if self.schedule.name == FREE_RUNNING:
-            return 1        # a packet is served as it comes: one accumulator, no delay line
+            # A packet is served as it comes: one accumulator, no delay line; or one for each token under way.
+            return self.tokens_in_flight + delay_tokens if self.tokens_in_flight else 1
         return self.schedule.interval * delay_tokens + int(self.stage[target]) - int(self.stage[source])
 
 
@@ -98,7 +101,7 @@ def stage_network(network: Network, name: str = "pipelined", sequence_length: in
     return Staging(Schedule(name, interval, depth), stage, np.zeros(n_populations, np.int64))
 
 
-def stage_free_running(network: Network) -> Staging:
+def stage_free_running(network: Network, tokens_in_flight: int = 0) -> Staging:
     """Return an order of the populations along the projections without delay, for a chip without time steps.
 
     Raises
@@ -109,7 +112,7 @@ def stage_free_running(network: Network) -> Staging:
     _check_no_zero_delay_cycle(network, edges)
     stage = _least_stages(_Edges(*(column[edges.delay == 0] for column in edges)), len(network.populations), 1)
     assert stage is not None, "a graph without cycles has no longest path"
-    return Staging(Schedule(FREE_RUNNING, 1, 1), stage, np.zeros(len(network.populations), np.int64))
+    return Staging(Schedule(FREE_RUNNING, 1, 1), stage, np.zeros(len(network.populations), np.int64), tokens_in_flight)
 
 
 def delay_values(projection: Projection) -> list[int]:

@@ -85,14 +85,20 @@ def route_table(grid: Grid) -> Int8Array:
     return directions(grid, tile[:, None], tile[None, :])
 
 
+def turn_table(grid: Grid) -> Int8Array:
+    """Return the direction to take by the offset of the destination; -1 where it is reached.
+
+    int8[2 rows * 2 columns]: the destination `y` rows and `x` columns further on (down to −rows + 1, −columns + 1) is
+    entry (y + rows) * 2 columns + x + columns.
+    """
+    y, x = np.divmod(np.arange(4 * grid.n_tiles), 2 * grid.columns)
+    return _turns(grid, x - grid.columns, y - grid.rows)
+
+
 def directions(grid: Grid, tile: Int64Array, destination: Int64Array) -> Int8Array:
     """Return the direction to take from each of `tile` to each of `destination`; -1 where they are the same."""
     (y, x), (to_y, to_x) = np.divmod(tile, grid.columns), np.divmod(destination, grid.columns)
-    torus = grid.topology == "torus"
-    along_x = _directions(to_x - x, grid.columns, torus, EAST, WEST)
-    along_y = _directions(to_y - y, grid.rows, torus, SOUTH, NORTH)
-    first, second = (along_x, along_y) if grid.routing == "xy" else (along_y, along_x)
-    return np.where(first >= 0, first, second)
+    return _turns(grid, to_x - x, to_y - y)
 
 
 def direction(grid: Grid, tile: int, destination: int) -> int:
@@ -205,6 +211,15 @@ def _chip_columns(grid: Grid) -> int:
 
 def _chip_rows(grid: Grid) -> int:
     return grid.chip_rows or grid.rows
+
+
+def _turns(grid: Grid, along_x: Int64Array, along_y: Int64Array) -> Int8Array:
+    """Return the direction to take towards what is so many columns and rows away; -1 for 0 and 0."""
+    torus = grid.topology == "torus"
+    x = _directions(along_x, grid.columns, torus, EAST, WEST)
+    y = _directions(along_y, grid.rows, torus, SOUTH, NORTH)
+    first, second = (x, y) if grid.routing == "xy" else (y, x)
+    return np.where(first >= 0, first, second)
 
 
 def _directions(offset: Int64Array, length: int, torus: bool, up: int, down: int) -> Int8Array:

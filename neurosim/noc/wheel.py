@@ -136,9 +136,20 @@ def next_slot_time(wheel, now):
     return -1
 
 
-@part
+@inlined
 def advance(wheel, now):
     """Return the next time >= `now` with an event, −1 where none is pending; far events that come near move in."""
+    if wheel.heap_size[0] == 0:
+        slot = np.uint64(now & (wheel.slot_head.size - 1))
+        bits = wheel.occupied[slot >> np.uint64(6)] >> (slot & np.uint64(63))
+        if bits != 0:
+            return now + lowest_bit(bits)
+    return _advance_far(wheel, now)
+
+
+@part
+def _advance_far(wheel, now):
+    """Return what `advance` does; here too where the next event is not in the same word of the bit map."""
     time = next_slot_time(wheel, now)
     if wheel.heap_size[0] > 0:
         if time < 0 or wheel.heap_time[0] < time:

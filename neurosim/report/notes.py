@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurosim.report.assumed import energy_sentence, time_sentence
 from neurosim.report.floorline import Floorline
-from neurosim.report.order import order_notes
+from neurosim.report.order import order_notes, token_notes
 from neurosim.report.quantities import count, percent, shortened, with_prefix
 from neurosim.report.summary import Summary
 
@@ -19,6 +19,8 @@ def notes_of(summary: Summary) -> list[str]:
                      "zero and stays unsent as it would in fixed point.")
     if summary.order_dependent:
         notes += order_notes(summary.arrival_jitter_ps, summary.order_study)
+    if summary.markers is not None:
+        notes += token_notes(summary.arrival_jitter_ps, summary.markers, summary.order_study)
     if summary.input_events_dropped:
         notes.append(f"{count(summary.input_events_dropped)} of {count(summary.input_events)} input events came after "
                      "the last token and were dropped.")

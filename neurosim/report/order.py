@@ -26,6 +26,22 @@ def order_study(trace: Trace) -> Mapping[str, Any] | None:
     return None
 
 
+def markers_sent(trace: Trace) -> int | None:
+    """Return the end-of-token markers of a run whose populations waited for whole tokens; None of any other."""
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        markers = json.loads(trace.provenance.get("tokens", "null"))["markers"]
+        return sum(int((trace.samples.n_tokens // int(period)).sum()) * int(packets)
+                   for period, packets in markers.items() if int(period) > 0)
+    return None
+
+
+def token_notes(late_ps: int, markers: int, study: Mapping[str, Any] | None) -> list[str]:
+    """Return what a report says of a run whose populations waited for whole tokens."""
+    return [f"Self-timed: every population waited for whole tokens, told by {count(markers)} end-of-token markers "
+            f"(counted among the packets); results do not hang on the order of arrivals.{_late(late_ps)}",
+            *_study_notes(study)]
+
+
 def jitter_ps(provenance: Mapping[str, str]) -> int:
     """Return the most that arrivals of the run itself came late."""
     text = provenance.get("arrival_jitter_ps", "0")
@@ -34,8 +50,16 @@ def jitter_ps(provenance: Mapping[str, str]) -> int:
 
 def order_notes(late_ps: int, study: Mapping[str, Any] | None) -> list[str]:
     """Return what a report says of a run whose order of arrivals decides."""
-    late = f" Arrivals came up to {with_prefix(late_ps * 1e-12, 's')} late." if late_ps else ""
-    notes = [f"Order-dependent: packets were served as they came, and another order may give another result.{late}"]
+    return ["Order-dependent: packets were served as they came, and another order may give another result."
+            f"{_late(late_ps)}", *_study_notes(study)]
+
+
+def _late(late_ps: int) -> str:
+    return f" Arrivals came up to {with_prefix(late_ps * 1e-12, 's')} late." if late_ps else ""
+
+
+def _study_notes(study: Mapping[str, Any] | None) -> list[str]:
+    notes = []
     if study is not None:
         right = [study.get(name) for name in _SHARES]
         accuracy = "" if None in right else (f", accuracy {percent(right[1])} to {percent(right[2])} "

@@ -18,7 +18,7 @@ from neurosim.report.assumed import AssumedTime, assumed_times
 from neurosim.report.energy import energy_bill, energy_json, recorded_chip, recorded_name, stored_chip
 from neurosim.report.floorline import Floorline, floorline_of
 from neurosim.report.neurobench import NeuroBench, neurobench
-from neurosim.report.order import FREE_RUNNING, jitter_ps, order_study
+from neurosim.report.order import FREE_RUNNING, jitter_ps, markers_sent, order_study
 from neurosim.report.timing import Latency, Load, Overruns
 from neurosim.traces.schema import RunHeader
 from neurosim.traces.trace import Trace
@@ -62,6 +62,7 @@ class Summary:
     assumed_times : the assumed figures that the times rest on
     binding : the resource that is fullest
     order_dependent : packets were served as they came, on a free-running chip: another order may give another result
+    markers : end-of-token packets of a free-running chip whose populations wait for whole tokens; None elsewhere
     arrival_jitter_ps : the most that they came late; order_study : what repeats with late arrivals changed
     wall_s : how long the simulation itself took; None where a run did not say
     neurobench : the metrics of NeuroBench; None where the trace does not tell the network's connections
@@ -109,6 +110,7 @@ class Summary:
     queue_peak: int
     wall_s: float | None
     order_dependent: bool = False
+    markers: int | None = None
     arrival_jitter_ps: int = 0
     order_study: Mapping[str, Any] | None = None
     neurobench: NeuroBench | None = None
@@ -183,9 +185,10 @@ def summarise(trace: Trace, chip: Chip | None = None) -> Summary:
         latency=timing.latency(trace), overruns=timing.overruns(trace, ran_on or chip),
         floorline=floorline_of(trace, ran_on or chip),
         utilisation=_utilisation(header.utilisation), **_loads(trace, ran_on or chip),
-        order_dependent=header.schedule == FREE_RUNNING, arrival_jitter_ps=jitter_ps(trace.provenance),
-        order_study=order_study(trace), neurobench=neurobench(trace), wall_s=_wall_s(trace),
-        **_input_events(trace.provenance))
+        markers=(markers := markers_sent(trace)),
+        order_dependent=header.schedule == FREE_RUNNING and markers is None,
+        arrival_jitter_ps=jitter_ps(trace.provenance), order_study=order_study(trace), neurobench=neurobench(trace),
+        wall_s=_wall_s(trace), **_input_events(trace.provenance))
 
 
 def _counts(trace: Trace) -> dict[str, Any]:

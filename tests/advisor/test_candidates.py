@@ -9,7 +9,7 @@ import pytest
 
 from neurosim.advisor.candidates import Candidate, codings, notes, partitions, rewrites, together
 from neurosim.advisor.result import Bound, Row, best_first, loses
-from neurosim.graph import DenseWeights, Network, Population, Projection
+from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection
 from neurosim.mapping import MappingOptions
 from tests.mapping.chips import make_chip
 
@@ -36,6 +36,11 @@ def test_rewrites_that_apply() -> None:
         "mapping.ssm=fused"]
     expanded = make_chip(core__state_space="expanded")
     assert names(rewrites(network_of(("ssm", MODES)), MappingOptions(), expanded)) == ["mapping.ssm=fused"]
+    normed = Network("n", (Population("x", "input", 2), Population("norm", "linear", 2), Population("y", "relu", 1)),
+                     (Projection("x", "norm", OneToOneWeights(np.ones(2))),
+                      Projection("norm", "y", DenseWeights(np.ones((2, 1))))))
+    assert names(rewrites(normed, MappingOptions(), chip)) == ["mapping.fold_norms=true"]
+    assert names(rewrites(normed, MappingOptions(fold_norms=True), chip)) == []
     most = Network("n", (Population("x", "input", 2), Population("m", "reduce", 1)),
                    (Projection("x", "m", DenseWeights(np.ones((2, 1))), "max"),))
     assert names(rewrites(most, MappingOptions(), chip)) == ["mapping.max=tree"]

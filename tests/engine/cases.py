@@ -140,13 +140,13 @@ def build_case(choose: Choose, random: np.random.Generator) -> Case:
 # -- network -------------------------------------------------------------------------------------------------------
 
 
-def build_network(choose: Choose, random: np.random.Generator) -> Network:
+def build_network(choose: Choose, random: np.random.Generator, models: tuple[str, ...] = MODELS) -> Network:
     """Return 1 or 2 inputs and 1 to 4 populations with forward projections, skips, loops and delays."""
     populations = [Population(f"in{index}", "input", choose((2, 1, 4, 12, 30)), attributes={"payload": payload})
                    for index, payload in enumerate(choose((("spike",), ("graded",), ("spike", "graded"))))]
     n_inputs = len(populations)
     for index in range(choose((1, 2, 3, 4))):
-        populations.append(_population(f"p{index}", choose, random))
+        populations.append(_population(f"p{index}", choose(models), choose, random))
     projections: list[Projection] = []
     for number in range(n_inputs, len(populations)):
         target = populations[number]
@@ -215,16 +215,17 @@ def _paced(item: Projection, step: int, period: int, random: np.random.Generator
     return replace(item, delay_steps=delays if delays.ndim else int(delays))
 
 
-def _population(name: str, choose: Choose, random: np.random.Generator) -> Population:
-    model = choose(MODELS)
+def _population(name: str, model: str, choose: Choose, random: np.random.Generator) -> Population:
     spec = SPEC_BY_NAME[model]
     size, n_modes = choose((3, 1, 2, 6, 14, 30)), choose((1, 2)) if spec.has_modes else 0
+    modes = (size, max(n_modes, 1)) if spec.has_modes else size
     values = {
         "leak": 0.75, "current_leak": 0.5, "threshold": random.choice([0.25, 0.5, 1.0], size),
-        "bias": random.choice([0.0, 0.0, 0.4], size), "a_real": random.uniform(-0.8, 0.8, (size, max(n_modes, 1))),
-        "a_imag": random.uniform(-0.5, 0.5, (size, max(n_modes, 1))),
+        "bias": random.choice([0.0, 0.0, 0.4], size), "a_real": random.uniform(-0.8, 0.8, modes),
+        "a_imag": random.uniform(-0.5, 0.5, modes),
         "c_real": random.normal(size=(size, max(n_modes, 1))), "c_imag": random.normal(size=(size, max(n_modes, 1))),
-        "refractory_steps": random.choice([0.0, 0.0, 2.0], size),
+        "refractory_steps": random.choice([0.0, 0.0, 2.0], size), "rate_real": random.uniform(-2, 0, size),
+        "rate_imag": random.uniform(-3, 3, size),
     }
     parameters = {parameter.name: values[parameter.name] for parameter in spec.parameters if parameter.name in values}
     attributes = {attribute.name: choose(attribute.choices) for attribute in spec.attributes}

@@ -27,12 +27,13 @@ def figure(value: float) -> dict[str, Any]:
 
 
 def free_running(token_period_ns: float = 1000.0, leak_clock_ns: float | None = None, advance_exp_ns: float = 0.0,
-                 advance_multiply_ns: float = 0.0) -> dict[str, Any]:
+                 advance_multiply_ns: float = 0.0, *, markers: bool = False) -> dict[str, Any]:
     """Return what makes `generic-mesh` a free-running chip, for `make_chip`."""
     return {
         "sync": "free_running",
         "free_running": {"token_period_ns": figure(token_period_ns),
-                         "leak_clock_ns": None if leak_clock_ns is None else figure(leak_clock_ns)},
+                         "leak_clock_ns": None if leak_clock_ns is None else figure(leak_clock_ns),
+                         "markers": markers},
         "core.costs.advance_exp": {"energy_pj": figure(5.0), "latency_ns": figure(advance_exp_ns)},
         "core.costs.advance_multiply": {"energy_pj": figure(1.0), "latency_ns": figure(advance_multiply_ns)},
     }

@@ -11,31 +11,33 @@ from __future__ import annotations
 import inspect
 import sys
 
-from neurosim.noc import kernels
+from neurosim.noc import buffered_kernels, unlimited_kernels, word_kernels
 from tests.engine.cases import fixed_case
 from tests.engine.results import differences, results
 
 MUTANTS = {
     "none": (),
     # finite buffers: of two requests of one time, the higher packet id starts
-    "winner": (("_winner", "packet < best_packet", "packet > best_packet"),),
+    "winner": ((buffered_kernels, "_queue_request", "packet < state.port[other, P_PACKET]",
+                "packet > state.port[other, P_PACKET]"),),
     # unlimited buffers: requests of one tick in falling order of packet ids
-    "group": (("_group", "PACKET] < packet", "PACKET] > packet"),),
+    "group": ((unlimited_kernels, "_group", "PACKET] < packet", "PACKET] > packet"),),
     # the same where all packets have one length
-    "serve": (("_serve_at_once", "[before, PACKET] > flight[number, PACKET]",
-               "[before, PACKET] < flight[number, PACKET]"),),
+    "serve": ((word_kernels, "_serve", "words.word[other] < words.word[place]",
+               "words.word[other] > words.word[place]"),),
     # a slot is given back one tick late
-    "credit": (("_leave_port", "= time + tables.scalar[CREDIT]", "= time + tables.scalar[CREDIT] + 1"),),
+    "credit": ((buffered_kernels, "_leave_port", "= time + tables.scalar[CREDIT]",
+                "= time + tables.scalar[CREDIT] + 1"),),
 }
 
 
 def mutate(name: str) -> None:
     """Replace the functions that mutant `name` changes."""
-    for function, before, after in MUTANTS[name]:
-        source = inspect.getsource(getattr(kernels, function))
+    for module, function, before, after in MUTANTS[name]:
+        source = inspect.getsource(getattr(module, function))
         assert source.count(before) == 1, f"{function} no longer holds {before!r}"
         body = source[source.index("def "):].replace(before, after)
-        exec(body, vars(kernels))
+        exec(body, vars(module))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurosim.engine import RunOptions
-from neurosim.engine.compiled import Worker, network_tables, prepare, tick_of
+from neurosim.engine.compiled import Worker, prepare, tick_of
 from neurosim.errors import MappingError, SimulationError
 from neurosim.graph import DenseWeights, Network, Population, Projection
 from neurosim.mapping import MappingOptions, map_network
@@ -106,16 +106,3 @@ def test_a_stopped_worker_says_so() -> None:
     worker.stop()
     with pytest.raises(SimulationError, match="sample 3 was stopped after step"):
         worker.run(3, np.ones((2, 4)))
-
-
-def test_every_link_feeds_one_port_of_the_router_behind_it() -> None:
-    machine = layered(4, 20, 20, 3)
-    tables = network_tables(machine, 1)
-    for router in range(machine.noc.n_tiles):
-        ports = tables.input_port[tables.input_start[router]:tables.input_start[router + 1]]
-        links = ports[ports < 4 * machine.noc.n_tiles]
-        assert (machine.noc.link_target[links] == router).all()
-        cores = ports[ports >= 4 * machine.noc.n_tiles] - 4 * machine.noc.n_tiles
-        assert (machine.cores.tile[cores] == router).all()
-    n_links = int((machine.noc.link_target[:4 * machine.noc.n_tiles] >= 0).sum())
-    assert len(tables.input_port) == n_links + len(machine.cores.tile)

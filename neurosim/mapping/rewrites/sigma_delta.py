@@ -20,8 +20,11 @@ from neurosim.graph import Network, Population, cannot_sum
 OFF = "off"
 
 
-def code_changes(network: Network, choice: float | str | Mapping[str, float], chip: Chip) -> Network:
+def code_changes(network: Network, choice: float | str | Mapping[str, float], chip: Chip, joined: bool = False
+                 ) -> Network:
     """Return the network with changes sent wherever it can be, or by the populations named in `choice`.
+
+    joined : whether populations wait for whole tokens (`mapping.join`)
 
     Raises
     ------
@@ -30,9 +33,9 @@ def code_changes(network: Network, choice: float | str | Mapping[str, float], ch
     """
     if choice == OFF:
         return network
-    if chip.sync == "free_running":
+    if chip.sync == "free_running" and not joined:
         raise OptionError(f"mapping.sigma_delta = {choice!r} on chip {chip.name}, which runs free",
-                          allowed="off, or a chip with time steps")
+                          allowed="off, mapping.join=markers, or a chip with time steps")
     if isinstance(choice, Mapping):
         _check_names(network, choice)
         thresholds = {name: float(value) for name, value in choice.items()}

@@ -1,4 +1,4 @@
-"""What `noc.py` compares: four ways to carry one trace of packets, each of which says when they arrived."""
+"""What `w4_noc.py` compares: five ways to carry one trace of packets, each of which says when they arrived."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ from neurosim.machine import (
     Trees,
 )
 from neurosim.noc import kernels
-from neurosim.noc.topology import Grid, count_hops, link_kinds, link_targets, route_table
+from neurosim.noc.topology import Grid, count_hops, link_kinds, link_targets, path_links, route_table
 
 SIDE = 16                               # columns and rows
 N_TILES = SIDE * SIDE
 RATE = 0.05                             # packets per node and ps, that is, per cycle of a link
 HOP_PS, EJECT_PS, CYCLE_PS, CREDIT_PS = 2, 1, 1, 1
-GRID = Grid("mesh", "xy", SIDE, SIDE)
-TARGET_UNLIMITED, TARGET_BUFFERED = 0.5, 0.2
+TARGET_UNLIMITED, TARGET_BUFFERED = 0.7, 0.35
 Int64Array = NDArray[np.int64]
 
 
@@ -48,36 +47,44 @@ class Trace(NamedTuple):
     inject: Int64Array
     source: Int64Array
     target: Int64Array
+    side: int = SIDE                    # columns and rows of the mesh
 
     @property
     def n_hops(self) -> int:
         """Links between routers that all packets cross together."""
-        return int(np.sum(count_hops(GRID, self.source, self.target)))
+        return int(np.sum(count_hops(grid_of_side(self.side), self.source, self.target)))
 
     def head(self, n_packets: int) -> Trace:
         """Return the first packets."""
-        return Trace(*(column[:n_packets] for column in self))
+        return Trace(self.inject[:n_packets], self.source[:n_packets], self.target[:n_packets], self.side)
 
 
-def uniform_traffic(n_packets: int, seed: int) -> Trace:
-    """Return about `n_packets` packets, each to any other node."""
+def grid_of_side(side: int) -> Grid:
+    """Return a square mesh."""
+    return Grid("mesh", "xy", side, side)
+
+
+def uniform_traffic(n_packets: int, seed: int, side: int = SIDE, rate: float = RATE) -> Trace:
+    """Return about `n_packets` packets, each to any other node, `rate` per node and cycle."""
     rng = np.random.default_rng(seed)
-    n_ticks = max(1, round(n_packets / (N_TILES * RATE)))
-    inject, source = np.nonzero(rng.random((n_ticks, N_TILES)) < RATE)
-    target = rng.integers(0, N_TILES - 1, len(source))
-    return Trace(inject, source, target + (target >= source))
+    n_tiles = side * side
+    n_ticks = max(1, round(n_packets / (n_tiles * rate)))
+    inject, source = np.nonzero(rng.random((n_ticks, n_tiles)) < rate)
+    target = rng.integers(0, n_tiles - 1, len(source))
+    return Trace(inject, source, target + (target >= source), side)
 
 
-def bare_machine(buffer_packets: int, n_packets: int, target: Int64Array) -> Machine:
+def bare_machine(buffer_packets: int, n_packets: int, target: Int64Array, side: int = SIDE) -> Machine:
     """Return a machine without neurons: the mesh, a core at each tile, and one destination per packet."""
     def empty(group: Any) -> Any:
         return group(*(np.zeros(0, np.int64) for _ in group._fields))
 
-    core = np.arange(N_TILES)
-    none = np.zeros(N_TILES, np.int64)
+    n_tiles, grid = side * side, grid_of_side(side)
+    core = np.arange(n_tiles)
+    none = np.zeros(n_tiles, np.int64)
     noc = Noc(
-        n_tiles=N_TILES, columns=SIDE, rows=SIDE, cores_per_tile=1, chip_columns=SIDE, chip_rows=SIDE, torus=0,
-        y_first=0, link_target=link_targets(GRID, N_TILES), link_kind=link_kinds(GRID, N_TILES),
+        n_tiles=n_tiles, columns=side, rows=side, cores_per_tile=1, chip_columns=side, chip_rows=side, torus=0,
+        y_first=0, link_target=link_targets(grid, n_tiles), link_kind=link_kinds(grid, n_tiles),
         hop_ps=np.array([HOP_PS, HOP_PS, HOP_PS, EJECT_PS]), cycle_ps=np.full(4, CYCLE_PS), credit_ps=CREDIT_PS,
         buffer_packets=buffer_packets, core_in_packets=UNLIMITED)
     no_work = np.zeros(n_packets, np.int32)
@@ -123,14 +130,15 @@ class Compiled(Contender):
         limited = buffer_packets != UNLIMITED
         self.name = f"compiled, buffers of {buffer_packets}" if limited else "compiled, unlimited buffers"
         self.target = TARGET_BUFFERED if limited else TARGET_UNLIMITED
-        n_packets, n_links = len(trace.inject), 5 * N_TILES
-        machine = bare_machine(buffer_packets, n_packets, trace.target)
+        n_tiles = trace.side * trace.side
+        n_packets, n_links = len(trace.inject), 5 * n_tiles
+        machine = bare_machine(buffer_packets, n_packets, trace.target, trace.side)
         self.compiled: CompiledMachine = prepare(machine, RunOptions())
         self.traffic = _traffic(trace)
-        self.state = _make_state(n_links, N_TILES, n_packets, self.compiled.n_wheel_slots, buffer_packets)
-        self.sinks = np.zeros((n_packets, kernels.N_SINK_COLUMNS), np.int64)
+        self.state = _make_state(n_links, n_tiles, n_packets, self.compiled.n_wheel_slots, buffer_packets)
+        self.sinks = np.zeros((kernels.N_SINK_COLUMNS, n_packets), np.int64).T
         self.loads = np.zeros((n_links, 2), np.int64)
-        self.queue_peak = np.zeros(N_TILES, np.int64)
+        self.queue_peak = np.zeros(n_tiles, np.int64)
 
     def reset(self) -> None:
         self.sinks[:] = 0
@@ -151,7 +159,7 @@ class Compiled(Contender):
 def _traffic(trace: Trace) -> kernels.Traffic:
     """Return the packets as the kernels want them: a list per core."""
     n_packets = len(trace.inject)
-    packet = np.zeros((n_packets, kernels.N_PACKET_COLUMNS), np.int64)
+    packet = np.zeros((kernels.N_PACKET_COLUMNS, n_packets), np.int64).T
     packet[:, kernels.INJECT] = trace.inject
     packet[:, kernels.CORE] = trace.source
     packet[:, kernels.TARGET] = trace.target
@@ -162,7 +170,7 @@ def _traffic(trace: Trace) -> kernels.Traffic:
     by_core = np.argsort(trace.source, kind="stable")
     same = trace.source[by_core[1:]] == trace.source[by_core[:-1]]
     packet[by_core[:-1][same], kernels.NEXT] = by_core[1:][same]
-    first = np.full(N_TILES, -1, np.int64)
+    first = np.full(trace.side * trace.side, -1, np.int64)
     first[trace.source[::-1]] = np.arange(n_packets)[::-1]
     return kernels.Traffic(packet, first)
 
@@ -177,11 +185,11 @@ class HandWritten(Contender):
         number = np.arange(len(trace.inject))
         self.event = (number << 32 | trace.source << 8 | trace.target).astype(np.uint64)
         self.tick_start = np.searchsorted(trace.inject, np.arange(trace.inject[-1] + 2)).astype(np.uint64)
-        route = route_table(GRID)
+        route = route_table(grid_of_side(SIDE))
         tile = np.arange(N_TILES)
         link = np.where(route >= 0, 4 * tile[:, None] + route, 4 * N_TILES + tile)
         self.next_link = link.astype(np.uint16).ravel()
-        self.link_target = link_targets(GRID, N_TILES).astype(np.uint64)
+        self.link_target = link_targets(grid_of_side(SIDE), N_TILES).astype(np.uint64)
         self.ticks = np.zeros(len(number), np.uint32)
         self._make_scratch(256)
 
@@ -215,7 +223,7 @@ class Plain(Contender):
     name = "hand-written loop, plain"
 
     def carry(self) -> None:
-        inject, source, target = self.trace
+        inject, source, target, _ = self.trace
         self.times = plain_wheel.carry(inject, source.astype(np.int32), target.astype(np.int32), SIDE, HOP_PS,
                                        EJECT_PS, 4096)
         assert self.times.min() >= 0, f"{self.name}: a packet waits for more than 4096 ticks"
@@ -252,3 +260,40 @@ class Reference(Contender):
 
     def arrival(self) -> Int64Array:
         return np.array([packet.arrival_ps[packet.number] for packet in self.packets], np.int64)
+
+
+class Idiomatic(Contender):
+    """SimPy as its users write it: a process per packet, a Resource per link. Ties are an accident of its queue."""
+
+    name = "SimPy, Resource per link"
+
+    def reset(self) -> None:
+        self.env = simpy.Environment()
+        grid = grid_of_side(self.trace.side)
+        n_tiles = grid.n_tiles
+        link_target = link_targets(grid, n_tiles)
+        self.links = [simpy.Resource(self.env) for _ in range(5 * n_tiles)]
+        self.times = [0] * len(self.trace.inject)
+        pairs = zip(self.trace.source.tolist(), self.trace.target.tolist(), strict=True)
+        self.paths = [path_links(grid, link_target, source, target) for source, target in pairs]
+
+    def carry(self) -> None:
+        for number, inject in enumerate(self.trace.inject.tolist()):
+            self.env.process(self._travel(number, inject))
+        self.env.run()
+
+    def _travel(self, number: int, inject: int) -> Any:
+        env, links = self.env, self.links
+        yield env.timeout(inject)
+        for link in self.paths[number]:
+            with links[link].request() as request:
+                yield request
+                yield env.timeout(CYCLE_PS)
+            yield env.timeout(HOP_PS - CYCLE_PS)
+        with links[4 * N_TILES + int(self.trace.target[number])].request() as request:
+            yield request
+            yield env.timeout(EJECT_PS)
+        self.times[number] = env.now
+
+    def arrival(self) -> Int64Array:
+        return np.array(self.times, np.int64)
