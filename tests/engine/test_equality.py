@@ -185,7 +185,9 @@ def test_counts_are_the_same_at_every_detail(case: Case) -> None:
             assert np.array_equal(getattr(fine, name), getattr(bound, name)), name
         for name in ("soma_ps", "synapse_ps", "link_packets", "link_busy_ps"):
             assert np.array_equal(getattr(fine, name), getattr(bound, name)), name
-        assert (np.diff(bound.step_end_ps, prepend=0) <= np.diff(fine.step_end_ps, prepend=0)).all()
+        assert (bound.step_end_ps <= fine.step_end_ps).all()
+        if not case.machine.tick_ps:        # behind a late step, the next one has less than a tick
+            assert (np.diff(bound.step_end_ps, prepend=0) <= np.diff(fine.step_end_ps, prepend=0)).all()
 
 
 @settings(unhurried, max_examples=40)
