@@ -91,12 +91,13 @@ class Peer:
 
     def __init__(self, name: str, where: str, script: str, arrays: Path, n_steps: int) -> None:
         self.name = name
-        self._process = PeerProcess(python_of(where), script, arrays, n_steps)
-        self.version = self._process.version
+        self._process = PeerProcess(python_of(where), f"peers/{script}", arrays, n_steps)
+        self.version = str(self._process.ready["version"])
 
     def run(self) -> tuple[float, int]:
         """Run all steps."""
-        return self._process.run()
+        answer = self._process.run()
+        return float(answer["cpu_s"]), int(answer["spikes"])
 
     def close(self) -> None:
         """End the process."""

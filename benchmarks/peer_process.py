@@ -9,35 +9,35 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-SCRIPTS = Path(__file__).parent / "peers"
+HERE = Path(__file__).parent
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
 
 
 class PeerError(Exception):
-    """The peer ended or said what it should not; the text is its last words."""
+    """The simulator ended or said what it should not; the text is its last words."""
 
 
 class PeerProcess:
-    """Runs `benchmarks/peers/<script>.py` with the Python of an environment, on the cores of this process.
+    """Runs a script of `benchmarks` with the Python of an environment, on the cores of this process.
 
-    The peer gets the arrays as a file, says when it is ready, and answers each line with CPU seconds and spikes. It
-    waits between runs, so that several peers can take turns.
+    The simulator gets the arrays as a file, says when it is ready (`ready`), and answers each line with what it
+    measured. It waits between runs, so that several can take turns.
     """
 
-    def __init__(self, python: Path, script: str, network: Path, n_steps: int) -> None:
+    def __init__(self, python: Path, script: str, *arguments: object) -> None:
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
+        command = [str(python), str(HERE / f"{script}.py"), *map(str, arguments)]
         self._process = subprocess.Popen(
-            [str(python), str(SCRIPTS / f"{script}.py"), str(network), str(n_steps)], text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self._errors, env={**os.environ, **ONE_THREAD})
-        self.version = str(self._answer()["version"])
+            command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            env={**os.environ, **ONE_THREAD})
+        self.ready = self._answer()
 
-    def run(self) -> tuple[float, int]:
-        """Simulate once; return (CPU seconds, spikes)."""
+    def run(self) -> dict[str, Any]:
+        """Simulate once; return what was measured and counted."""
         assert self._process.stdin is not None
         self._process.stdin.write("run\n")
         self._process.stdin.flush()
-        answer = self._answer()
-        return float(answer["cpu_s"]), int(answer["spikes"])
+        return self._answer()
 
     def close(self) -> None:
         """End the process."""

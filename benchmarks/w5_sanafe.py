@@ -9,9 +9,6 @@ buffers. Each simulator runs in a process of its own on the same core; they take
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,50 +16,27 @@ from typing import Any
 
 import numpy as np
 from harness import Figure, Progress, environment, figures_table, parser_of, pin, print_environment, write_figures
+from peer_process import PeerProcess
 from w5_network import network
 
 HERE = Path(__file__).parent
 PEER_PYTHON = HERE.parent / "build" / "peers" / "sanafe" / "bin" / "python"
 TARGETS = {"detailed": 50, "simple": 20}
 MEMORY_TARGET = 8
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 ENERGY_TOLERANCE = 1e-3                 # SANA-FE books some more updates of somata at rest
 
 
-class Simulator:
-    """A simulator in a process of its own: ready when made, simulates once per `run`."""
-
-    def __init__(self, command: list[str]) -> None:
-        environ = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(HERE.parent)}
-        self._process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
-        self.ready = self._answer()
-
-    def run(self) -> dict[str, Any]:
-        """Simulate; return counts, CPU seconds and the peak memory so far."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("run\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith("{"):
-                answer: dict[str, Any] = json.loads(line)
-                return answer
-        sys.exit("a simulator ended before it answered")
-
-
-def measure(commands: dict[str, list[str]], n_repeats: int, progress: Progress) -> dict[str, list[dict[str, Any]]]:
+def measure(commands: dict[str, tuple[Any, ...]], n_repeats: int, progress: Progress
+            ) -> dict[str, list[dict[str, Any]]]:
     """Return the answers of every simulator; all live at once and take turns."""
+    progress("compiling")               # in a process of its own, whose memory does not count
+    first = PeerProcess(*commands["neurosim"])
+    first.run()
+    first.close()
     simulators = {}
     for name, command in commands.items():
         progress(f"building {name}")
-        simulators[name] = Simulator(command)
+        simulators[name] = PeerProcess(*command)
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in simulators}
     for repeat in range(n_repeats):
         for name, simulator in simulators.items():
@@ -122,10 +96,10 @@ def main() -> None:
         path = Path(folder) / "network.npz"
         np.savez(path, pre=net.pre, post=net.post, weight=net.weight, threshold=net.threshold, leak=net.leak,
                  raster=net.raster[:options.steps])
-        commands = {"neurosim": [sys.executable, str(HERE / "w5_run.py"), str(path), str(options.steps)]}
+        commands: dict[str, tuple[Any, ...]] = {"neurosim": (Path(sys.executable), "w5_run", path, options.steps)}
         if options.peer_python.exists():
-            commands |= {model: [str(options.peer_python), str(HERE / "peers" / "sanafe_chip.py"), str(path),
-                                 str(options.steps), model] for model in TARGETS}
+            commands |= {model: (options.peer_python, "peers/sanafe_chip", path, options.steps, model)
+                         for model in TARGETS}
         answers = measure(commands, options.repeat, progress)
     progress.clear()
     for model in TARGETS:

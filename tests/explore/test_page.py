@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,11 @@ from neurosim.explore import run_study
 from neurosim.explore.page import write_study_page
 from neurosim.explore.run import StudyResult
 from neurosim.pages.shell import embedded_json, render_page
+from tests.browser import Visit, browser
 from tests.explore.fixture_studies import write_study
 
 pytest.importorskip("plotly", reason="needs Plotly: the extra `explore`")
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# Parallel coordinates are drawn with WebGL, here in software.
-ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs a browser: apt-get install chromium")
+POINT = "#front .scatterlayer .point"
 
 
 @pytest.fixture(scope="module")
@@ -33,46 +28,20 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
+def opened_browser() -> Iterator[Any]:
+    with browser() as opened:
         yield opened
-        opened.close()
-
-
-class Visit:
-    """A page, what it asked the network for, and what it complained of."""
-
-    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(120_000)      # plenty for a machine that has much else to do
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda message: self.complaints.append(message.text)
-                     if message.type in ("error", "warning") else None)
-        self.page.goto(path.as_uri())
-        self.page.wait_for_selector("#front .scatterlayer .point")
-
-    def text(self, selector: str) -> str:
-        return str(self.page.inner_text(selector))
 
 
 @pytest.fixture
-def visit(browser: Any, result: StudyResult, tmp_path: Path) -> Iterator[Visit]:
+def visit(opened_browser: Any, result: StudyResult, tmp_path: Path) -> Iterator[Visit]:
     path = tmp_path / "study.html"
     write_study_page(result, path)
-    opened = Visit(browser, path, color_scheme="light")
+    opened = Visit(opened_browser, path, POINT, color_scheme="light")
     yield opened
-    assert opened.complaints == []
-    local = [path.as_uri()]
-    assert [url for url in opened.requests if not url.startswith(("data:", "blob:"))] == local
-    opened.context.close()
+    opened.check()
 
 
-@needs_browser
 def test_the_page_shows_all_points(visit: Visit, result: StudyResult) -> None:
     assert visit.page.title() == "tiny"
     assert f"{len(result.rows)}\nruns" in visit.text("#tiles")
@@ -82,12 +51,11 @@ def test_the_page_shows_all_points(visit: Visit, result: StudyResult) -> None:
     assert visit.page.locator("#importance .bars .point").count() == 3 * 4
 
 
-@needs_browser
 def test_a_row_and_a_point_show_configuration_and_command(visit: Visit, result: StudyResult) -> None:
     visit.page.locator("#points tbody tr").first.click()
     assert visit.text("#command") == result.study.command(result.rows[0].point, result.rows[0].detail)
     before = visit.text("#command")         # of detail analytic, while the chart shows detail event
-    point = visit.page.locator("#front .scatterlayer .point").first
+    point = visit.page.locator(POINT).first
     point.scroll_into_view_if_needed()
     box = point.bounding_box()
     visit.page.mouse.move(box["x"] + box["width"] / 2 - 1, box["y"] + box["height"] / 2)
@@ -100,7 +68,6 @@ def test_a_row_and_a_point_show_configuration_and_command(visit: Visit, result: 
     assert visit.text("#copy") == "Copied"
 
 
-@needs_browser
 def test_the_table_sorts_filters_and_finds(visit: Visit, result: StudyResult) -> None:
     visit.page.select_option("#show", "front")
     assert visit.page.locator("#points tbody tr").count() == len(result.front)
@@ -115,7 +82,6 @@ def test_the_table_sorts_filters_and_finds(visit: Visit, result: StudyResult) ->
                                                                  for row in result.rows)
 
 
-@needs_browser
 def test_axes_and_theme_change(visit: Visit) -> None:
     visit.page.select_option("#axis-x", "cores")
     visit.page.wait_for_function("document.querySelector('#front .xtitle').textContent === 'cores in use'")
@@ -129,24 +95,21 @@ def test_axes_and_theme_change(visit: Visit) -> None:
     assert ink == visit.page.evaluate("getComputedStyle(document.body).color")
 
 
-@needs_browser
-def test_it_follows_the_system_and_fits_a_phone(browser: Any, result: StudyResult, tmp_path: Path) -> None:
+def test_it_follows_the_system_and_fits_a_phone(opened_browser: Any, result: StudyResult, tmp_path: Path) -> None:
     path = tmp_path / "study.html"
     write_study_page(result, path)
-    opened = Visit(browser, path, color_scheme="dark", viewport={"width": 390, "height": 844})
+    opened = Visit(opened_browser, path, POINT, color_scheme="dark", viewport={"width": 390, "height": 844})
     assert opened.page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert opened.complaints == []
-    opened.context.close()
+    opened.check()
 
 
-@needs_browser
-def test_text_of_users_is_never_markup(browser: Any, tmp_path: Path) -> None:
+def test_text_of_users_is_never_markup(opened_browser: Any, tmp_path: Path) -> None:
     evil = "</script><img src=x onerror=window.hit=1>"
     path = tmp_path / "evil.html"
     path.write_text(render_page(title=evil, subtitle=evil, body="<p id='a'></p>", data={"a": evil, "nan": float("nan")},
                                 script="document.getElementById('a').append(neurosim.data.a, neurosim.data.nan)"))
-    page = browser.new_page()
+    page = opened_browser.new_page()
     page.goto(path.as_uri())
     assert page.inner_text("#a") == evil + "null"
     assert page.evaluate("window.hit") is None and page.title() == evil

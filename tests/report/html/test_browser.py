@@ -11,8 +11,8 @@ import pytest
 from neurosim.report import summarise, write_report_page
 from neurosim.report.headline import key_figures
 from neurosim.report.html import raster
+from tests.browser import PHONE, Visit, browser
 from tests.report.html.test_page import LABELS, open_trace
-from tests.report.html.visit import PHONE, Visit, browser
 from tests.report.test_render import idle
 from tests.traces.synthetic import make_header, make_result
 

@@ -29,9 +29,9 @@ def browser() -> Iterator[Any]:
 
 
 class Visit:
-    """A page that is open and drawn."""
+    """A page that is open and drawn: once something matches the selector `drawn`."""
 
-    def __init__(self, opened: Any, path: Path, **options: Any) -> None:
+    def __init__(self, opened: Any, path: Path, drawn: str = "body[data-drawn]", **options: Any) -> None:
         self.path = path
         self.context = opened.new_context(**options)
         self.page = self.context.new_page()
@@ -43,7 +43,7 @@ class Visit:
         self.page.on("console", lambda message: self.complaints.append(message.text)
                      if message.type in ("error", "warning") else None)
         self.page.goto(path.as_uri())
-        self.page.wait_for_selector("body[data-drawn]")
+        self.page.wait_for_selector(drawn)
 
     def text(self, selector: str) -> str:
         return str(self.page.inner_text(selector))
