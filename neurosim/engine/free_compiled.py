@@ -46,6 +46,7 @@ from neurosim.engine.free_state_kernels import (
 )
 from neurosim.engine.free_token_kernels import compute_token
 from neurosim.engine.function_kernels import SampleInput
+from neurosim.engine.synapse_tables import SynapseTables, synapse_tables
 from neurosim.engine.tables import (
     P_N_OUTPUTS,
     P_N_PARAMETER_ROWS,
@@ -72,6 +73,7 @@ class FreeMachine:
     machine: Machine
     options: RunOptions
     tables: MachineTables
+    synapses: SynapseTables | None      # for whole tokens, where populations wait for them
     fixed: FixedTables | None
     network: NetworkTables
     free: FreeTables
@@ -81,8 +83,10 @@ def prepare_free(machine: Machine, options: RunOptions) -> FreeMachine:
     """Return a free-running machine as the kernels want it."""
     assert machine.free is not None, "only for free-running chips"
     fixed = fixed_tables(machine, options.seed) if options.numbers == "fixed" else None
-    return FreeMachine(machine, options, machine_tables(machine, 1, dtype_of(options.numbers)), fixed,
-                       network_tables(machine, 1), _free_tables(machine, machine.free, options))
+    dtype = dtype_of(options.numbers)
+    synapses = None if machine.free.tokens is None else synapse_tables(machine, dtype)
+    return FreeMachine(machine, options, machine_tables(machine, 1, dtype), synapses, fixed, network_tables(machine, 1),
+                       _free_tables(machine, machine.free, options))
 
 
 def _free_tables(machine: Machine, free: FreeRunning, options: RunOptions) -> FreeTables:
@@ -195,8 +199,8 @@ class _Tokens:
         prepared, function = self._prepared, self._function
         assert function is not None, "only where populations wait for whole tokens"
         while self.n_computed < state.counter[N_ENTERED]:
-            compute_token(prepared.tables, prepared.free, prepared.fixed, function, self._sample, output.times,
-                          self.n_computed, state.said, state.was_active)
+            compute_token(prepared.tables, prepared.synapses, prepared.free, prepared.fixed, function, self._sample,
+                          output.times, self.n_computed, state.said, state.was_active)
             self.n_computed += 1
         output.overflow[state.counter[ROW]] += function.overflow
         function.overflow[:] = 0

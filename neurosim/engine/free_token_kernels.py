@@ -31,7 +31,7 @@ from neurosim.kernel import kernel, part
 
 
 @kernel
-def compute_token(tables, free, fixed, function, sample, times, token, said, was_active):
+def compute_token(tables, synapses, free, fixed, function, sample, times, token, said, was_active):
     """Have all populations that do not rest take a token, sources first; keep what they sent, and who was active.
 
     said, was_active : [slot, …], laid out as function.output and function.active
@@ -42,7 +42,7 @@ def compute_token(tables, free, fixed, function, sample, times, token, said, was
         if free.population[population, A_CLOCKED] != 0:
             function.clock[population] = (np.float64(gone_ps(tables, times, population, token))
                                           / np.float64(free.scalar[F_STEP]))
-        update_population(tables, fixed, function, sample, population, token)
+        update_population(tables, synapses, fixed, function, sample, population, token)
     slot = token % free.scalar[F_SLOTS]
     for index in range(function.output.size):
         said[slot, index] = function.output[index]

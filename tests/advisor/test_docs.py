@@ -42,6 +42,6 @@ def test_python(code: str) -> None:
 def test_the_table_of_options() -> None:
     rows = dict(re.findall(r"^\| `mapping\.(\w+)` \| ([^|]*) \|", TEXT, re.MULTILINE))
     fields = {item.name for item in dataclasses.fields(MappingOptions)}
-    assert rows.keys() == {"ssm", "max", "fold_b", "sigma_delta", "glu"} <= fields
+    assert rows.keys() == {"ssm", "max", "fold_b", "fold_norms", "sigma_delta", "glu"} <= fields
     for name, choices in (("ssm", StateSpaceForm), ("max", MaxForm), ("glu", GateForm)):
         assert set(re.findall(r"`(\w+)`", rows[name])) == set(get_args(choices))

@@ -247,6 +247,22 @@ def test_an_event_ssm_layer_is_its_asynchronous_discretisation(engine: str) -> N
     np.testing.assert_allclose(found, outputs, rtol=1e-12, atol=1e-12)
 
 
+def test_only_what_tells_intervals_of_inputs_alone_is_dropped() -> None:
+    populations = (Population("in", "input", 1, attributes={"payload": "spike"}),
+                   Population("before", "lif", 1, {"leak": 0.5}),
+                   Population("modes", "event_mode", 1, {"rate_real": -1.0, "rate_imag": 0.0}, {"hold": "none"}),
+                   Population("after", "lif", 1, {"leak": 0.5}))
+    one_to_one = DenseWeights(np.ones((1, 1)))
+    network = Network("loop", populations, (
+        Projection("in", "before", one_to_one), Projection("in", "modes", one_to_one, "real"),
+        Projection("before", "modes", one_to_one, "interval"),
+        Projection("modes", "after", one_to_one, output="graded_real"),
+        Projection("after", "modes", one_to_one, "interval", delay_steps=1)))
+    with pytest.warns(UserWarning, match="takes the place of 2 projections"):
+        machine = map_network(network, free_chip(core__capabilities__dendrite_ports=8))
+    assert set(machine.population_names) == {"in", "modes", "after"}
+
+
 # --- ticks -----------------------------------------------------------------------------------------------------------
 
 RESONATOR = {"a_real": 0.95 * np.cos(2 * np.pi / 8), "a_imag": 0.95 * np.sin(2 * np.pi / 8), "threshold": 0.2}
