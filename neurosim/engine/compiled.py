@@ -127,15 +127,15 @@ def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
     counts = count_tables(machine) if options.detail == "functional" else no_counts(machine)
     return CompiledMachine(machine, options, tick, machine_tables(machine, tick, dtype, with_synapses=False),
                            synapse_tables(machine, dtype), counts, fixed, network_tables(machine, tick),
-                           _wheel_slots(machine, tick), recorded_outputs(machine, options), _ring_depths(machine))
+                           _wheel_slots(machine, tick), recorded_outputs(machine, options),
+                           ring_depths(machine, machine.projections.delay_steps // machine.schedule.interval))
 
 
-def _ring_depths(machine: Machine) -> NDArray[np.int64]:
-    """Return how many tokens of each output are needed at once."""
+def ring_depths(machine: Machine, delay_tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many tokens of each output are needed at once; `delay_tokens` of each projection."""
     depth = np.ones(len(machine.output_names), np.int64)
     projections = machine.projections
-    outputs = machine.populations.first_output[projections.source] + projections.output
-    np.maximum.at(depth, outputs, projections.delay_steps // machine.schedule.interval + 1)
+    np.maximum.at(depth, machine.populations.first_output[projections.source] + projections.output, delay_tokens + 1)
     return depth
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.compiled import empty_function, network_tables
+from neurosim.engine.compiled import empty_function, network_tables, ring_depths
 from neurosim.engine.contract import RunOptions, dtype_of, readout_sizes, recorded_outputs, summed_readouts
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
 from neurosim.engine.free_kernels import DEADLOCK, NEEDS_ROOM, NEEDS_TOKEN, RUNAWAY, STOPPED, begin_free, run_free
@@ -85,8 +85,8 @@ def prepare_free(machine: Machine, options: RunOptions) -> FreeMachine:
     fixed = fixed_tables(machine, options.seed) if options.numbers == "fixed" else None
     dtype = dtype_of(options.numbers)
     synapses = None if machine.free.tokens is None else synapse_tables(machine, dtype)
-    return FreeMachine(machine, options, machine_tables(machine, 1, dtype), synapses, fixed, network_tables(machine, 1),
-                       _free_tables(machine, machine.free, options))
+    return FreeMachine(machine, options, machine_tables(machine, 1, dtype, with_synapses=synapses is None), synapses,
+                       fixed, network_tables(machine, 1), _free_tables(machine, machine.free, options))
 
 
 def _free_tables(machine: Machine, free: FreeRunning, options: RunOptions) -> FreeTables:
@@ -186,13 +186,10 @@ class _Tokens:
     def __init__(self, prepared: FreeMachine, sample: SampleInput) -> None:
         self._prepared, self._sample = prepared, sample
         self.n_computed = 0
-        machine, depth = prepared.machine, np.ones(len(prepared.machine.output_names), np.int64)
-        projections = machine.projections
-        np.maximum.at(depth, machine.populations.first_output[projections.source] + projections.output,
-                      projections.delay_tokens + 1)
+        machine = prepared.machine
         assert machine.free is not None, "only free-running chips take tokens in this way"
         self._function = None if machine.free.tokens is None else empty_function(
-            machine, dtype_of(prepared.options.numbers), depth)
+            machine, dtype_of(prepared.options.numbers), ring_depths(machine, machine.projections.delay_tokens))
 
     def compute(self, state: FreeState, output: FreeOutput) -> None:
         """Have the neurons take all tokens that have entered; a token's overflows are booked where it enters."""
