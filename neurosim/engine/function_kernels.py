@@ -50,7 +50,7 @@ from neurosim.engine.tables import (
     P_STAGE,
     P_STATE_START,
 )
-from neurosim.kernel import part
+from neurosim.kernel import inlined, part
 from neurosim.machine import (
     CONVOLUTION,
     DENSE,
@@ -142,10 +142,14 @@ def is_reset_at(tables, population, token):
 def update_population(tables, synapses, fixed, function, sample, population, token):
     """Advance one population to `token` and put its outputs into the rings."""
     if tables.population[population, P_MODEL] == INPUT:
-        _take_input(tables, function, sample, population, token)
+        start = tables.population[population, P_OUTPUT_START]
+        values = function.output[start:start + tables.population[population, P_SIZE]]
+        take_input(tables, function, sample, population, token, values)
         return
     size = tables.population[population, P_SIZE]
-    _sum_dendrites(tables, synapses, fixed, function, sample, population, token)
+    start = tables.population[population, P_CHARGE_START]
+    charges = function.charge[start:start + tables.population[population, P_N_PORTS] * size]
+    function.overflow[population] += sum_dendrites(tables, synapses, fixed, function, sample, population, token, charges)
     first = tables.population[population, P_FIRST_NEURON]
     start = tables.population[population, P_PARAMETER_START]
     rows = tables.population[population, P_N_PARAMETER_ROWS]
@@ -154,8 +158,7 @@ def update_population(tables, synapses, fixed, function, sample, population, tok
     if is_reset_at(tables, population, token):
         function.state[start:start + rows * size] = 0
     state = function.state[start:start + rows * size].reshape(rows, size)
-    start, rows = tables.population[population, P_CHARGE_START], tables.population[population, P_N_PORTS]
-    charge = function.charge[start:start + rows * size].reshape(rows, size)
+    charge = charges.reshape(tables.population[population, P_N_PORTS], size)
     if function.clock[population] >= 0:
         charge[INTERVAL] = function.clock[population]
     start, rows = tables.population[population, P_OUTPUT_START], tables.population[population, P_N_OUTPUTS]
@@ -178,7 +181,7 @@ def _pass_on(tables, fixed, function, population, index, values, at, token):
     output = tables.population[population, P_FIRST_OUTPUT] + index
     threshold = tables.change_threshold[output]
     if threshold < 0:
-        _keep_events(function, output, values, token)
+        keep_events(function, output, values, token)
         return
     sent = function.sent[at:at + values.size]
     if fixed is None:
@@ -186,8 +189,8 @@ def _pass_on(tables, fixed, function, population, index, values, at, token):
     else:
         function.overflow[population] += encode_integer_changes(
             threshold, largest_change(fixed.constants[population], index), values, sent)
-    _keep_events(function, output, sent, token)
-    _keep_events(function, packets_of(tables, output), values, token)
+    keep_events(function, output, sent, token)
+    keep_events(function, packets_of(tables, output), values, token)
 
 
 @part
@@ -197,28 +200,27 @@ def packets_of(tables, output):
 
 
 @part
-def _take_input(tables, function, sample, population, token):
-    """Enter the given values of an input population as its output of this token."""
+def take_input(tables, function, sample, population, token, given):
+    """Enter the values of an input population as its output of this token, and write them into `given` [neuron]."""
     output = tables.population[population, P_FIRST_OUTPUT]
     slot = token % function.ring[output, R_DEPTH]
     size = tables.population[population, P_SIZE]
     first = tables.population[population, P_INPUT_START]
     at = function.ring[output, R_START] + slot * size
-    values = tables.population[population, P_OUTPUT_START]
-    function.output[values:values + size] = 0
+    given[:] = 0
     count = 0
     for index in range(sample.start[token], sample.start[token + 1]):
         column = sample.column[index] - first
         if 0 <= column < size:
             function.ring_neuron[at + count] = column
             function.ring_value[at + count] = sample.value[index]
-            function.output[values + column] = sample.value[index]
+            given[column] = sample.value[index]
             count += 1
     function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 
 
 @part
-def _keep_events(function, output, values, token):
+def keep_events(function, output, values, token):
     """Put the non-zero outputs of a token into the ring."""
     slot = token % function.ring[output, R_DEPTH]
     at = function.ring[output, R_START] + slot * values.size
@@ -231,16 +233,15 @@ def _keep_events(function, output, values, token):
     function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 
 
-@part
-def _sum_dendrites(tables, synapses, fixed, function, sample, population, token):
-    """Sum what reaches each port of `population` at `token`, in canonical order.
+@inlined
+def sum_dendrites(tables, synapses, fixed, function, sample, population, token, charges):
+    """Sum what reaches each port of `population` at `token` into `charges` [port, neuron], in canonical order.
 
-    In fixed point, each projection is summed by itself, converted to the scale of the port, and rounded once.
+    In fixed point, each projection is summed by itself, converted to the scale of the port, and rounded once. Returns
+    how many charges did not fit. Inlined: a call that passes all tables costs as much as the sums of a small layer.
     """
     size = tables.population[population, P_SIZE]
-    start = tables.population[population, P_CHARGE_START]
-    n_charges = tables.population[population, P_N_PORTS] * size
-    function.charge[start:start + n_charges] = 0
+    charges[:] = 0
     for projection in range(tables.target_start[population], tables.target_start[population + 1]):
         source = tables.projection[projection, J_SOURCE]
         delay = tables.projection[projection, J_DELAY_TOKENS]
@@ -255,37 +256,40 @@ def _sum_dendrites(tables, synapses, fixed, function, sample, population, token)
         values = function.ring_value[at:at + count]
         port = tables.projection[projection, J_PORT]
         operator = tables.port_operator[tables.population[population, P_PORT_START] + port]
-        charge = function.charge[start + port * size:start + (port + 1) * size]
+        charge = charges[port * size:(port + 1) * size]
         gathered = charge
         if fixed is not None:
             gathered = function.scratch[:size]
             gathered[:] = 0
-        store, first = synapses.place[projection, W_STORE], synapses.place[projection, W_START]
+        kind, pointer = tables.projection[projection, J_KIND], tables.row_pointer
+        pointer = pointer[tables.projection[projection, J_POINTER_START]:]
+        is_long, first = synapses.place[projection, W_LONG], synapses.place[projection, W_TARGET_START]
+        short, long = synapses.short_target, synapses.long_target
+        store, at = synapses.place[projection, W_STORE], synapses.place[projection, W_START]
         if store == NARROW:
-            _add(tables, synapses, projection, gathered, operator, neurons, values, synapses.narrow[first:])
+            _add(kind, gathered, operator, neurons, values, pointer, is_long, first, short, long, synapses.narrow[at:])
         elif store == MIDDLE:
-            _add(tables, synapses, projection, gathered, operator, neurons, values, synapses.middle[first:])
+            _add(kind, gathered, operator, neurons, values, pointer, is_long, first, short, long, synapses.middle[at:])
         else:
-            _add(tables, synapses, projection, gathered, operator, neurons, values, synapses.wide[first:])
+            _add(kind, gathered, operator, neurons, values, pointer, is_long, first, short, long, synapses.wide[at:])
         if fixed is not None:
             rounding = fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING]
-            _convert(fixed, projection, operator, rounding, sample.first_draw + token * size, gathered, charge)
+            begin = fixed.conversion_start[projection]
+            _convert(fixed.mantissa[begin:begin + size], fixed.shift[begin:begin + size], fixed.stream_key[projection],
+                     operator, rounding, sample.first_draw + token * size, gathered, charge)
     if fixed is not None:
-        function.overflow[population] += _fit_charges(
-            fixed.constants[population], size, function.charge[start:start + n_charges])
+        return _fit_charges(fixed.constants[population], size, charges)
+    return np.int64(0)
 
 
 @part
-def _add(tables, synapses, projection, gathered, operator, neurons, values, weights):
-    """Add the synapses of what fired; `weights` begin with those of the projection."""
-    kind = tables.projection[projection, J_KIND]
-    pointer = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
+def _add(kind, gathered, operator, neurons, values, pointer, is_long, first, short, long, weights):
+    """Add the synapses of what fired; `weights` and `pointer` begin with those of the projection, targets at `first`."""
     if kind == SPARSE:
-        first = synapses.place[projection, W_TARGET_START]
-        if synapses.place[projection, W_LONG]:
-            add_sparse(gathered, operator, neurons, values, pointer, synapses.long_target[first:], weights)
+        if is_long:
+            add_sparse(gathered, operator, neurons, values, pointer, long[first:], weights)
         else:
-            add_sparse(gathered, operator, neurons, values, pointer, synapses.short_target[first:], weights)
+            add_sparse(gathered, operator, neurons, values, pointer, short[first:], weights)
     elif kind == DENSE:
         add_dense(gathered, operator, neurons, values, weights)
     elif kind == ONE_TO_ONE:
@@ -295,11 +299,8 @@ def _add(tables, synapses, projection, gathered, operator, neurons, values, weig
 
 
 @part
-def _convert(fixed, projection, operator, rounding, draw, gathered, charge):
+def _convert(mantissa, shift, key, operator, rounding, draw, gathered, charge):
     """Add a projection's sums to the charges, in their scale."""
-    start, key = fixed.conversion_start[projection], fixed.stream_key[projection]
-    mantissa = fixed.mantissa[start:start + charge.size]
-    shift = fixed.shift[start:start + charge.size]
     if operator == SUM and rounding == FLOOR:       # the usual case again, so that it vectorises
         for post in range(charge.size):
             charge[post] += shift_right(gathered[post] * mantissa[post], shift[post], FLOOR, key, draw)

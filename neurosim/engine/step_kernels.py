@@ -84,17 +84,17 @@ N_STEP_COLUMNS = 5
 
 
 @maker
-def _make_records(n_spikes, n_packets):
+def make_records(n_spikes, n_packets):
     return Records(np.zeros((n_spikes, 4), np.int64), np.zeros(n_spikes, np.float64),
                    np.zeros((n_packets, 6), np.int64))
 
 
 @maker
-def _grown(records, n_spikes, n_spikes_needed, n_packets, n_packets_needed):
+def grown(records, n_spikes, n_spikes_needed, n_packets, n_packets_needed):
     """Return records with the same first rows and room for what is needed."""
     if n_spikes_needed <= records.spike.shape[0] and n_packets_needed <= records.packet.shape[0]:
         return records
-    larger = _make_records(max(n_spikes_needed, 2 * records.spike.shape[0]),
+    larger = make_records(max(n_spikes_needed, 2 * records.spike.shape[0]),
                            max(n_packets_needed, 2 * records.packet.shape[0]))
     # Loops: assigning slices to slices has Numba compile the text of its error message, at a cost of seconds.
     for spike in range(n_spikes):
@@ -126,7 +126,7 @@ def run_sample(tables, synapses, counts, fixed, network_tables, function, sample
     n_links = 4 * network_tables.scalar[N_TILES] + n_cores
     buffer_packets = network_tables.scalar[BUFFER_PACKETS]
     core_in_packets = network_tables.scalar[CORE_IN_PACKETS]
-    records = _make_records(64, 64 if record_packets else 0)
+    records = make_records(64, 64 if record_packets else 0)
     n_spikes_kept, n_packets_kept = 0, 0
     time_state = make_time_state(n_cores, FIRST_CAPACITY, FIRST_CAPACITY, FIRST_CAPACITY)
     network = make_state(n_links, n_cores, FIRST_CAPACITY, times[WHEEL_SLOTS], buffer_packets, core_in_packets)
@@ -187,7 +187,7 @@ def run_sample(tables, synapses, counts, fixed, network_tables, function, sample
         output.step[step, DURATION] = end - now
         now = end
         n_rows = n_sinks if record_packets else 0
-        records = _grown(records, n_spikes_kept, n_spikes_kept + n_spikes, n_packets_kept, n_packets_kept + n_rows)
+        records = grown(records, n_spikes_kept, n_spikes_kept + n_spikes, n_packets_kept, n_packets_kept + n_rows)
         _keep_spikes(records, n_spikes_kept, time_state, n_spikes, step, detail)
         n_spikes_kept += n_spikes
         if record_packets:
