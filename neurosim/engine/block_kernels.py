@@ -1,10 +1,10 @@
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
 """Detail `functional`, a block of tokens at once: networks without loops, population after population.
 
-What a population sends reaches only populations behind it, so each may take a whole block of tokens before the next one
-begins. Its parameters and states are then read once per block instead of once per token, and calls are few. Function and
-counts are those of `step_kernels`, number by number: a token is booked in the step in which it is due. `engine.blocks`
-says which machines run so.
+What a population sends reaches only populations behind it, so each may take a whole block of tokens before the next
+one begins. Its parameters and states are then read once per block instead of once per token, and calls are few.
+Function and counts are those of `step_kernels`, number by number: a token is booked in the step in which it is due.
+`engine.blocks` says which machines run so.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample, tim
         n_tokens = min(blocks.overflow.size, sample.n_tokens - first)
         for population in range(tables.population.shape[0]):
             _compute(tables, synapses, fixed, function, blocks, sample, population, first, n_tokens)
-            _count(tables, counts, totals, function, blocks, sample, times[INTERVAL], population, first, n_tokens, output)
+            _count(tables, counts, totals, function, blocks, sample, times[INTERVAL], population, first, n_tokens,
+                   output)
             if recorded[tables.population[population, P_FIRST_OUTPUT]]:
                 n_events = _n_events(tables, function, population, first, n_tokens)
                 records = grown(records, n_kept, n_kept + n_events, 0, 0)
@@ -124,8 +125,8 @@ def _compute(tables, synapses, fixed, function, blocks, sample, population, firs
         update_block(model, options, n_modes, parameters, state, charges, values, live, active)
     else:
         draws = draws_per_update(n_modes, size)
-        update_fixed_block(model, fixed.constants[population], fixed.table, options, n_modes, parameters, state, charges,
-                           values, live, active, blocks.overflow, sample.first_draw + first * draws, draws)
+        update_fixed_block(model, fixed.constants[population], fixed.table, options, n_modes, parameters, state,
+                           charges, values, live, active, blocks.overflow, sample.first_draw + first * draws, draws)
     output = tables.population[population, P_FIRST_OUTPUT]
     for index in range(n_tokens):
         keep_events(function, output, values[index], first + index)

@@ -211,8 +211,8 @@ class Worker:
         readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
         status, step, records, n_spikes, n_packets = run_any(
             compiled.tables, compiled.synapses, compiled.counts, compiled.fixed, compiled.network, self._function,
-            self._blocks, _sample_input(values, dtype_of(options.numbers), sample), self._times, compiled.recorded, readout,
-            options.record_packets, output)
+            self._blocks, _sample_input(values, dtype_of(options.numbers), sample), self._times, compiled.recorded,
+            readout, options.record_packets, output)
         if status == DEADLOCK:
             raise SimulationError(f"sample {sample}, step {step}: the network stands still with packets in flight")
         if status == OVERRUN:

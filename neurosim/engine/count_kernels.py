@@ -135,8 +135,8 @@ def _count_updates(tables, active, population, index, core_counts):
         return
     first, stop = tables.slice_[index, S_START], tables.slice_[index, S_STOP]
     n_active = np.int64(0)
-    for neuron in active[first:stop]:
-        n_active += neuron
+    for neuron in range(first, stop):
+        n_active += active[neuron]
     core = tables.slice_[index, S_CORE]
     core_counts[core, tables.slice_[index, S_EVENT_ACTIVE]] += n_active
     core_counts[core, tables.slice_[index, S_EVENT_INACTIVE]] += stop - first - n_active

@@ -149,7 +149,8 @@ def update_population(tables, synapses, fixed, function, sample, population, tok
     size = tables.population[population, P_SIZE]
     start = tables.population[population, P_CHARGE_START]
     charges = function.charge[start:start + tables.population[population, P_N_PORTS] * size]
-    function.overflow[population] += sum_dendrites(tables, synapses, fixed, function, sample, population, token, charges)
+    function.overflow[population] += sum_dendrites(tables, synapses, fixed, function, sample, population, token,
+                                                   charges)
     first = tables.population[population, P_FIRST_NEURON]
     start = tables.population[population, P_PARAMETER_START]
     rows = tables.population[population, P_N_PARAMETER_ROWS]
@@ -284,7 +285,7 @@ def sum_dendrites(tables, synapses, fixed, function, sample, population, token, 
 
 @part
 def _add(kind, gathered, operator, neurons, values, pointer, is_long, first, short, long, weights):
-    """Add the synapses of what fired; `weights` and `pointer` begin with those of the projection, targets at `first`."""
+    """Add the synapses of what fired; `weights` and `pointer` begin with the projection's, its targets at `first`."""
     if kind == SPARSE:
         if is_long:
             add_sparse(gathered, operator, neurons, values, pointer, long[first:], weights)

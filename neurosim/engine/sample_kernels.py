@@ -16,6 +16,7 @@ def run_any(tables, synapses, counts, fixed, network_tables, function, blocks, s
             record_packets, output):
     """Run one sample; `blocks` without room means step by step. The rest as for `step_kernels.run_sample`."""
     if blocks.overflow.size > 0:
-        return run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample, times, recorded, readout, output)
+        return run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample, times, recorded, readout,
+                             output)
     return run_sample(tables, synapses, counts, fixed, network_tables, function, sample, times, recorded, readout,
                       record_packets, output)

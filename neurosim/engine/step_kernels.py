@@ -85,6 +85,7 @@ N_STEP_COLUMNS = 5
 
 @maker
 def make_records(n_spikes, n_packets):
+    """Return empty records with room for so many rows."""
     return Records(np.zeros((n_spikes, 4), np.int64), np.zeros(n_spikes, np.float64),
                    np.zeros((n_packets, 6), np.int64))
 
