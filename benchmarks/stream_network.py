@@ -2,9 +2,9 @@
 
     input spikes -> [mixing -> S4D channels -> leaky integrate-and-fire] x 4
 
-Each layer mixes what fired before it by a dense matrix, one value per channel; each channel is a state space of complex
-modes (S4D-Lin, real parts -1/2, imaginary parts pi n) with a membrane behind it, which fires at about every tenth token.
-The input matrix is 1 in all modes, as if folded into the output matrix, so that nobody has to multiply by it.
+Each layer mixes what fired before it by a dense matrix, one value per channel; each channel is a state space of
+complex modes (S4D-Lin, real parts -1/2, imaginary parts pi n) with a membrane behind it, which fires at about every
+tenth token. The input matrix is 1 in all modes, as if folded into the output matrix: nobody has to multiply by it.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ N_MODE_TABLES = 6
 SMALLEST_FLOAT32 = 1.1754943508222875e-38
 
 
-class _Emitter:
+class Emitter:
     """Writes vectors of one kind of numbers; `n_vectors` of them stand for neighbouring neurons."""
 
     def __init__(self, context: Any, builder: Any, number: Any, n_vectors: int) -> None:
@@ -39,6 +39,7 @@ class _Emitter:
         self.steps = range(n_vectors)
 
     def array(self, kind: Any, value: Any) -> Any:
+        """Return an argument that is an array, with its fields."""
         return cgutils.create_struct_proxy(kind)(self._context, self.builder, value)
 
     def at(self, array: Any, row: Any, column: Any) -> Any:
@@ -53,14 +54,17 @@ class _Emitter:
         return self.builder.bitcast(moved, vector.as_pointer())
 
     def load(self, pointer: Any) -> list[Any]:
+        """Return neighbouring vectors from memory."""
         return [self.builder.load(self._place(pointer, step, self.vector), align=self._bits // 8)
                 for step in self.steps]
 
     def store(self, values: Sequence[Any], pointer: Any) -> None:
+        """Write neighbouring vectors into memory."""
         for step in self.steps:
             self.builder.store(values[step], self._place(pointer, step, self.vector), align=self._bits // 8)
 
     def each(self, operation: str, first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
+        """Return what an instruction makes of each pair of vectors."""
         return [getattr(self.builder, operation)(a, b) for a, b in zip(first, second, strict=True)]
 
     def join(self, live: Sequence[Any], words: Sequence[Any]) -> list[Any]:
@@ -95,10 +99,12 @@ class _Emitter:
         return places
 
     def set(self, places: Sequence[Any], values: Sequence[Any]) -> None:
+        """Give variables new values."""
         for place, value in zip(places, values, strict=True):
             self.builder.store(value, place)
 
     def get(self, places: Sequence[Any]) -> list[Any]:
+        """Return the values of variables."""
         return [self.builder.load(place) for place in places]
 
     def tables(self, parameters: Any, mode: Any, n_modes: Any, first: Any) -> list[Any]:
@@ -129,7 +135,9 @@ def _step_lanes(n_vectors: int) -> Callable[..., Any]:
         modes of c_re h_re - c_im h_im) and active.
         """
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            lanes = _Emitter(context, builder, signature.args[1].dtype, n_vectors)
+            if not isinstance(signature.args[1].dtype, types.Float):
+                return context.get_dummy_value()        # in a branch of integer runs that is never taken
+            lanes = Emitter(context, builder, signature.args[1].dtype, n_vectors)
             count, start = arguments[0], arguments[7]
             table, words, charge, offset, sums, marks = (
                 lanes.array(kind, value) for kind, value in zip(signature.args[1:7], arguments[1:7], strict=True))
@@ -163,7 +171,9 @@ def _block_lanes(n_vectors: int) -> Callable[..., Any]:
         state was before each token to those of live.
         """
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            lanes = _Emitter(context, builder, signature.args[2].dtype, n_vectors)
+            if not isinstance(signature.args[2].dtype, types.Float):
+                return context.get_dummy_value()        # in a branch of integer runs that is never taken
+            lanes = Emitter(context, builder, signature.args[2].dtype, n_vectors)
             number, count, start, tokens = arguments[0], arguments[1], arguments[7], arguments[8]
             table, words, given, sums, marks = (
                 lanes.array(kind, value) for kind, value in zip(signature.args[2:7], arguments[2:7], strict=True))

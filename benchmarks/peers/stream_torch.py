@@ -1,7 +1,7 @@
-"""What the PyTorch scripts of workload W3 share: one step of the streaming state-space network, and the loop over them.
+"""What the PyTorch scripts of workload W3 share: its arrays as tensors, a loop over the steps, CPU time of that loop.
 
-Complex numbers are split into real and imaginary parts, which is faster here than PyTorch's complex type both eagerly
-and compiled; constants are folded into the output matrix; all layers run in one function, so that a compiler may fuse.
+The factor 2 and the threshold are folded into the output matrix. Complex states come as real and imaginary parts or as
+PyTorch's complex numbers; each script takes what is faster for it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from peer import arrays, serve_words, timed
+from peer import arrays, serve, timed
 
 torch.set_num_threads(1)
 network, n_steps = arrays()
@@ -21,22 +21,26 @@ kept = Path(sys.argv[3])
 n_layers, width, n_modes = network["a"].shape
 leak = float(network["leak"])
 inputs = torch.from_numpy(network["inputs"][:n_steps])
-mixing = [torch.from_numpy(np.ascontiguousarray(layer.T)) for layer in network["mixing"]]     # [to, from]: what mv takes
-# y / threshold = 2 Re sum c h / threshold
-_c = 2 * network["c"] / network["threshold"][:, :, None]
 
 
-def parts(values: Any) -> tuple[list[Any], list[Any]]:
-    """Return real and imaginary parts of [layer, channel, mode], a tensor per layer."""
-    return ([torch.from_numpy(np.ascontiguousarray(layer.real)) for layer in values],
-            [torch.from_numpy(np.ascontiguousarray(layer.imag)) for layer in values])
+def tensors(values: Any) -> list[Any]:
+    """Return a tensor for each layer."""
+    return [torch.from_numpy(np.ascontiguousarray(layer)) for layer in values]
 
 
-a_real, a_imag = parts(network["a"])
-c_real, c_imag = parts(_c)
+mixing = tensors(np.swapaxes(network["mixing"], 1, 2))      # [to, from]: what a product with a vector takes
+a = network["a"]
+c = (2 * network["c"] / network["threshold"][:, :, None]).astype(np.complex64)
 
 
-def serve_steps(version: str, begin: Callable[[], Callable[[Any], Any]]) -> None:
+def membrane(potential: Any, y: Any) -> tuple[Any, Any]:
+    """Return (spikes, potential after them)."""
+    value = torch.add(y, potential, alpha=leak)
+    fired = value >= 1
+    return fired.float(), value.masked_fill(fired, 0.0)
+
+
+def serve_steps(name: str, begin: Callable[[], Callable[[Any], Any]]) -> None:
     """Stream once per line: `begin` returns a fresh function from a step's input spikes to the last layer's."""
     found = torch.zeros(n_steps, width)
 
@@ -51,4 +55,5 @@ def serve_steps(version: str, begin: Callable[[], Callable[[Any], Any]]) -> None
         np.save(kept, found.numpy() != 0)
         return cpu_s, int(found.sum())
 
-    serve_words(version, run)
+    run()                                                   # a compiler compiles now
+    serve(f"{name} {torch.__version__}", run)

@@ -237,9 +237,11 @@ def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int, is_fixed:
 def _sample_input(inputs: NDArray[Any], dtype: np.dtype[Any], sample: int) -> SampleInput:
     """Return the non-zero inputs of each token."""
     values = np.asarray(inputs)
-    tokens, columns = np.nonzero(values)
-    starts = np.searchsorted(tokens, np.arange(len(values) + 1)).astype(np.int64)
-    return SampleInput(len(values), starts, columns.astype(np.int64), values[tokens, columns].astype(dtype),
+    given = values != 0
+    places = np.flatnonzero(given)      # of bytes, in one dimension: a quarter of the time of `np.nonzero`
+    starts = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(np.count_nonzero(given, axis=1), out=starts[1:])
+    return SampleInput(len(values), starts, places % values.shape[1], values.ravel()[places].astype(dtype),
                        sample << SAMPLE_SHIFT)
 
 

@@ -66,16 +66,18 @@ from neurosim.machine import (
     MAX,
     ONE_TO_ONE,
     PORT_SLOT,
+    SLOT_BITS,
+    SLOT_OVERFLOW,
     SLOT_ROUNDING,
+    SLOT_SIGNED,
     SPARSE,
     SUM,
 )
 from neurosim.models.changes import encode_changes, encode_integer_changes, largest_change
 from neurosim.models.event_mode import INTERVAL
-from neurosim.models.fixed.conversion import into_slot
 from neurosim.models.fixed.registry import draws_per_update, update_fixed
 from neurosim.models.registry import INPUT, update
-from neurosim.numbers import FLOOR, shift_right
+from neurosim.numbers import FLOOR, SATURATE, fit, shift_right
 
 
 class FunctionState(NamedTuple):
@@ -225,12 +227,13 @@ def keep_events(function, output, values, token):
     """Put the non-zero outputs of a token into the ring."""
     slot = token % function.ring[output, R_DEPTH]
     at = function.ring[output, R_START] + slot * values.size
-    count = 0
+    neurons, kept = function.ring_neuron[at:at + values.size], function.ring_value[at:at + values.size]
+    count = np.uint64(0)
     for neuron in range(values.size):       # without a branch: who fires is hard to predict
-        function.ring_neuron[at + count] = neuron
-        count += values[neuron] != 0
-    for event in range(at, at + count):
-        function.ring_value[event] = values[function.ring_neuron[event]]
+        neurons[count] = neuron
+        count += np.uint64(values[neuron] != 0)
+    for event in range(count):
+        kept[event] = values[neurons[event]]
     function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 
 
@@ -315,9 +318,23 @@ def _convert(mantissa, shift, key, operator, rounding, draw, gathered, charge):
 def _fit_charges(constants, size, charges):
     """Make what the ports gathered fit; return how many charges did not."""
     n_overflows = np.int64(0)
-    for index in range(charges.size):
-        charges[index], beyond = into_slot(constants, PORT_SLOT + 4 * (index // size), charges[index])
-        n_overflows += beyond
+    for port in range(charges.size // size):
+        slot, values = PORT_SLOT + 4 * port, charges[port * size:(port + 1) * size]
+        bits, signed = constants[slot + SLOT_BITS], constants[slot + SLOT_SIGNED] != 0
+        overflow = constants[slot + SLOT_OVERFLOW]
+        if signed and overflow == SATURATE:             # the usual case again, so that it vectorises
+            n_overflows += _fit(values, bits, True, SATURATE)
+        else:
+            n_overflows += _fit(values, bits, signed, overflow)
+    return n_overflows
+
+
+@inlined
+def _fit(values, bits, signed, overflow):
+    n_overflows = 0
+    for index in range(values.size):
+        values[index], beyond = fit(values[index], bits, signed, overflow)
+        n_overflows += int(beyond)
     return n_overflows
 
 

@@ -16,6 +16,16 @@ from neurosim.models.diagonal_ssm import (
     advance_modes_in_block,
 )
 from neurosim.models.fixed.registry import update_fixed
+from neurosim.models.fixed.state_space import BIAS as FIXED_BIAS
+from neurosim.models.fixed.state_space import THRESHOLD as FIXED_THRESHOLD
+from neurosim.models.fixed.state_space import (
+    activate_fixed,
+    advance_fixed_modes_in_block,
+    compare_fixed,
+    finish_fixed_output,
+    may_block,
+    step_fixed_membrane,
+)
 from neurosim.models.registry import SSM, SSM_HEAVISIDE, SSM_LIF, update
 from neurosim.models.ssm import activate
 from neurosim.models.ssm_heaviside import compare_with_threshold
@@ -88,8 +98,37 @@ def update_fixed_block(model, constants, table, options, n_modes, parameters, st
     first, draws : first random entry of the first token, and by how much it advances; the rest as for `update_fixed`
     """
     n_tokens, size = outputs.shape
+    if (model == SSM or model == SSM_HEAVISIDE or model == SSM_LIF) and may_block(constants):
+        _update_fixed_state_space(model, constants, table, options, n_modes, parameters, state, charges, outputs, live,
+                                  active, overflow, first, draws)
+        return
     n_ports = charges.shape[1] // size
     for token in range(n_tokens):
         overflow[token] += update_fixed(model, constants, table, options, n_modes, parameters, state,
                                         charges[token].reshape(n_ports, size), outputs[token].reshape(1, size),
                                         active[token], first + np.int64(token) * draws)
+
+
+@part
+def _update_fixed_state_space(model, constants, table, options, n_modes, parameters, state, charges, outputs, live,
+                              active, overflow, first, draws):
+    """Advance modes by the whole block, then what stands behind them token by token."""
+    tail = MODE_TABLES * n_modes
+    bias = parameters[tail + FIXED_BIAS]
+    _add_bias(bias, charges, active)
+    advance_fixed_modes_in_block(constants, n_modes, parameters, state, charges, outputs, live, overflow)
+    for token in range(outputs.shape[0]):
+        values, draw = outputs[token], first + np.int64(token) * draws
+        for neuron in range(values.size):
+            active[token, neuron] |= live[token, neuron] != 0
+        for neuron in range(values.size):
+            values[neuron] *= 2
+            charges[token, neuron] -= bias[neuron]
+        overflow[token] += finish_fixed_output(constants, n_modes, parameters, charges[token], values, draw)
+        if model == SSM_LIF:
+            overflow[token] += step_fixed_membrane(constants, options, n_modes, parameters,
+                                                   state[MODE_STATES * n_modes], values, active[token], draw)
+        elif model == SSM_HEAVISIDE:
+            compare_fixed(options, parameters[tail + FIXED_THRESHOLD], values)
+        else:
+            overflow[token] += activate_fixed(constants, table, options, n_modes, parameters, values, draw)
