@@ -100,8 +100,8 @@ def check_spikes(contenders: list[Any]) -> dict[str, str]:
             sys.exit(f"{name}: the last layer does not fire as in the {LOOPS[0]}")
         equal = float((spikes == expected)[:COMPARED_STEPS].mean())
         if name != FIXED and (equal < LEAST_EQUAL or abs(spikes.sum() / expected.sum() - 1) > MOST_DIFFERENT):
-            sys.exit(f"{name}: {spikes.sum()} spikes of the last layer, {expected.sum()} in the {LOOPS[0]}; {equal:.2%} "
-                     f"of its outputs are equal in the first {COMPARED_STEPS} steps")
+            sys.exit(f"{name}: {spikes.sum()} spikes of the last layer, {expected.sum()} in the {LOOPS[0]}; "
+                     f"{equal:.2%} of its outputs are equal in the first {COMPARED_STEPS} steps")
         notes[name] = f"{spikes.mean():.2%} spike, {(spikes == expected).mean():.2%} of outputs equal"
     return notes
 

@@ -20,24 +20,11 @@ from neurosim.engine.function_kernels import (
     R_DEPTH,
     R_START,
     keep_events,
-    reset,
     sum_dendrites,
     take_input,
 )
-from neurosim.engine.packet_kernels import BARRIER, SPIKE_NEURON, SPIKE_OUTPUT
-from neurosim.engine.step_kernels import (
-    BUSIEST_NUMBER,
-    DONE,
-    DURATION,
-    INTERVAL,
-    N_STEPS,
-    NOMINAL_TICKS,
-    STOP,
-    STOPPED,
-    WORK,
-    grown,
-    make_records,
-)
+from neurosim.engine.packet_kernels import SPIKE_NEURON, SPIKE_OUTPUT
+from neurosim.engine.record_kernels import grown, make_records
 from neurosim.engine.tables import (
     P_FIRST_OUTPUT,
     P_LAST_ONLY,
@@ -68,34 +55,29 @@ class Blocks(NamedTuple):
 
 
 @maker
-def run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample, times, recorded, readout, output):
-    """Run one sample from an empty machine to its last step; arguments and results as those of `run_sample`.
+def run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample, interval, stop, recorded, readout, output):
+    """Run one sample from an empty machine to its last token; arguments as those of `run_sample`.
 
-    Recorded spikes come population by population within each block, not yet in the order of steps.
+    stop : int64[1] whoever sets it ends the run after the block at hand
+    Recorded spikes come population by population within each block, not yet in the order of steps. Returns (tokens
+    taken, records, n_spikes).
     """
-    reset(function)
     records = make_records(64, 0)
     totals = np.zeros(counts.most_width, np.int32)
     n_kept = 0
     for first in range(0, sample.n_tokens, blocks.overflow.size):
-        if times[STOP] != 0:
-            return STOPPED, first * times[INTERVAL], records, n_kept, 0
+        if stop[0] != 0:
+            return first, records, n_kept
         n_tokens = min(blocks.overflow.size, sample.n_tokens - first)
         for population in range(tables.population.shape[0]):
             _compute(tables, synapses, fixed, function, blocks, sample, population, first, n_tokens)
-            _count(tables, counts, totals, function, blocks, sample, times[INTERVAL], population, first, n_tokens,
-                   output)
+            _count(tables, counts, totals, function, blocks, sample, interval, population, first, n_tokens, output)
             if recorded[tables.population[population, P_FIRST_OUTPUT]]:
                 n_events = _n_events(tables, function, population, first, n_tokens)
                 records = grown(records, n_kept, n_kept + n_events, 0, 0)
-                n_kept = _keep_spikes(tables, function, times[INTERVAL], population, first, n_tokens, records, n_kept)
+                n_kept = _keep_spikes(tables, function, interval, population, first, n_tokens, records, n_kept)
             _read_out(tables, blocks, population, first, n_tokens, readout, output.readout)
-    for step in range(times[N_STEPS]):
-        output.chip_counts[step, BARRIER] += 1
-        output.step[step, WORK] = times[NOMINAL_TICKS]
-        output.step[step, DURATION] = times[NOMINAL_TICKS]
-        output.step[step, BUSIEST_NUMBER] = -1
-    return DONE, times[N_STEPS], records, n_kept, 0
+    return sample.n_tokens, records, n_kept
 
 
 @part

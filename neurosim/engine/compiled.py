@@ -21,7 +21,7 @@ from neurosim.engine.contract import (
 from neurosim.engine.count_tables import CountTables, count_tables, no_counts
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
 from neurosim.engine.function_kernels import FunctionState, SampleInput
-from neurosim.engine.sample_kernels import run_any
+from neurosim.engine.record_kernels import Records
 from neurosim.engine.step_kernels import (
     ANALYTIC,
     BUSIEST_NUMBER,
@@ -37,8 +37,8 @@ from neurosim.engine.step_kernels import (
     STOP,
     STOPPED,
     WORK,
-    Records,
     SampleOutput,
+    run_sample,
 )
 from neurosim.engine.synapse_tables import SynapseTables, synapse_tables
 from neurosim.engine.tables import MachineTables, machine_tables
@@ -209,7 +209,7 @@ class Worker:
                               machine.barrier_ps // compiled.tick, machine.nominal_step_ps // compiled.tick,
                               compiled.n_wheel_slots, machine.tick_ps // compiled.tick, machine.late_steps)
         readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
-        status, step, records, n_spikes, n_packets = run_any(
+        status, step, records, n_spikes, n_packets = run_sample(
             compiled.tables, compiled.synapses, compiled.counts, compiled.fixed, compiled.network, self._function,
             self._blocks, _sample_input(values, dtype_of(options.numbers), sample), self._times, compiled.recorded,
             readout, options.record_packets, output)
