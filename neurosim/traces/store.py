@@ -78,6 +78,7 @@ class TraceWriter:
         self._links: dict[str, Int64Array] = {}
         self._fixed = header.numbers == "fixed"
         self._with_tokens = self._with_packets = self._with_loads = False
+        self._link_block_steps = 0              # of a block in which the links are told; 0: they are not
         _check_path(self.path, self.partial, force)
         self._group_names = _group_names(header)
         self._open_file()
@@ -211,6 +212,11 @@ class TraceWriter:
             columns[layout.READOUT_TOKENS.name] = create_column(file, layout.READOUT_TOKENS, (n_readout,))
         for column in layout.PACKET_COLUMNS if self._with_packets else ():
             columns[column.name] = create_column(file, column)
+        self._link_block_steps = first.link_loads.block_steps if first and first.link_loads else 0
+        for column in (layout.LINK_BLOCKS, *layout.LINK_ROWS) if self._link_block_steps else ():
+            columns[column.name] = create_column(file, column, compress=True)
+        if self._link_block_steps:
+            file[layout.LINK_BLOCKS.name].attrs["steps"] = np.int64(self._link_block_steps)
 
     def _create_spikes(self, output: int) -> SpikeGroup:
         group = self._file.create_group(f"spikes/{self._group_names[output]}")
@@ -280,6 +286,9 @@ class TraceWriter:
         if result.packets is not None:
             rows = writing.packet_rows(result.sample, result.packets)
             n_bytes += sum(self._columns[name].add(array) for name, array in rows.items())
+        if result.link_loads is not None:
+            rows = writing.link_rows(result.link_loads)
+            n_bytes += sum(self._columns[name].add(array) for name, array in rows.items())
         return n_bytes
 
     def _add_sample(self, result: SampleResult) -> int:
@@ -302,11 +311,12 @@ class TraceWriter:
 
     def _check_optional(self, result: SampleResult) -> None:
         """Every sample records what the first one did."""
-        found = (result.readout_tokens is not None, result.packets is not None, result.loads is not None)
-        first = (self._with_tokens, self._with_packets, self._with_loads)
+        found = (result.readout_tokens is not None, result.packets is not None, result.loads is not None,
+                 result.link_loads.block_steps if result.link_loads else 0)
+        first = (self._with_tokens, self._with_packets, self._with_loads, self._link_block_steps)
         if found != first:
-            raise SimulationError(f"sample {result.sample}: read-out tokens, packets and loads are {found}, "
-                                  f"in the first sample they were {first}")
+            raise SimulationError(f"sample {result.sample}: read-out tokens, packets, loads and steps to a block of "
+                                  f"links are {found}, in the first sample they were {first}")
 
     def _check_overflows(self, result: SampleResult) -> None:
         """Fixed-point runs count the overflows of every step and population, others none."""
