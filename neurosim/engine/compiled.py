@@ -132,8 +132,14 @@ def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
     return CompiledMachine(machine, options, tick, machine_tables(machine, tick, dtype, with_synapses=False),
                            synapse_tables(machine, dtype), counts, fixed, network_tables(machine, tick),
                            _wheel_slots(machine, tick), recorded_outputs(machine, options),
-                           ring_depths(machine, machine.projections.delay_steps // machine.schedule.interval)
-                           + max(n_block - 1, 0), n_block)
+                           _ring_depth(machine, n_block), n_block)
+
+
+def _ring_depth(machine: Machine, n_block: int) -> NDArray[np.int64]:
+    """Return how many tokens of each output are kept: of a block, all, and those before it that are still to arrive."""
+    if n_block:
+        return ring_depths(machine, machine.projections.delay_tokens) + n_block - 1
+    return ring_depths(machine, machine.projections.delay_steps // machine.schedule.interval)
 
 
 def ring_depths(machine: Machine, delay_tokens: NDArray[np.int64]) -> NDArray[np.int64]:
