@@ -22,6 +22,7 @@ import numpy as np
 from harness import Figure, Progress, environment, figures_table, parser_of, print_environment, write_figures
 
 from hw_models.load import load_chip, to_mapping
+from neurosim.engine.link_blocks import link_loads
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS
 from neurosim.report import write_report_page
 from neurosim.traces.schema import RunHeader, SampleResult, SpikeTable
@@ -76,13 +77,14 @@ def sample_result(sample: int, n_spikes: int, random: np.random.Generator) -> Sa
     busy = random.integers(STEP_PS // 4, STEP_PS, (N_STEPS, N_CORES))
     counts = np.zeros((N_STEPS, N_CORES, len(CORE_EVENTS)), np.int32)
     np.add.at(counts[:, :, CORE_EVENTS.index("spike_out")], (step, neuron // PER_CORE), 1)
-    n_links = 5 * N_CORES
+    link_busy = random.integers(0, STEP_PS // 2, (N_STEPS, 5 * N_CORES))
     return SampleResult(
         sample=sample, n_tokens=N_STEPS, readout=random.random(10), readout_tokens=None,
         step_end_ps=np.arange(1, N_STEPS + 1) * STEP_PS, core_counts=counts,
         chip_counts=np.zeros((N_STEPS, len(CHIP_EVENTS)), np.int64), soma_ps=busy // 2, synapse_ps=busy // 2,
-        network_ps=np.zeros(N_STEPS, np.int64), link_packets=random.integers(0, 50, n_links),
-        link_busy_ps=random.integers(0, STEP_PS, n_links), queue_peak=np.zeros(N_CORES, np.int64), spikes=spikes)
+        network_ps=np.zeros(N_STEPS, np.int64), link_packets=link_busy.sum(axis=0) // 1000,
+        link_busy_ps=link_busy.sum(axis=0), queue_peak=np.zeros(N_CORES, np.int64), spikes=spikes,
+        link_loads=link_loads(np.cumsum(link_busy, axis=0), 1))
 
 
 def write_trace(path: Path, n_spikes: int, seed: int, progress: Progress) -> None:

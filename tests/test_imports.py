@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs",
      "neurosim.own_models", "neurosim.quantity_specs", "neurosim.formats", "neurosim.connections", "hw_models"),
     ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.lanes",
-     "neurosim.integer_lanes", "neurosim.hdf5_bytes", "neurosim.pages"),
+     "neurosim.integer_lanes", "neurosim.hdf5_bytes", "neurosim.new_files", "neurosim.pages"),
 )
 SOCIABLE = (LAYERS[4], LAYERS[-2], LAYERS[-1])
 BOTTOM = LAYERS[-1]

@@ -177,7 +177,7 @@ def step_times(trace: Trace, chip: Chip) -> StepTimes:
     measured_ps = _measured_ps(trace, steps, starts)
     barrier = bool(barrier_ps(header, chip)) and not is_nominal
     return StepTimes(figures, _used(rows, link, figures, barrier, clock, is_nominal),
-                     float(rest.sum()) * PS_PER_NS / max(1, measured_ps), rows, link, rest, starts,
+                     max(0.0, float(rest.sum()) * PS_PER_NS / max(1, measured_ps)), rows, link, rest, starts,
                      nominal_s(trace) * PS_PER_NS / max(1, measured_ps), barrier, is_nominal)
 
 

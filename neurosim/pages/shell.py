@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import OptionError, SimulationError
+from neurosim.new_files import refuse_special
 from neurosim.pages.plotly import plotly_bundle
 
 # Plotly draws parallel coordinates with functions that it compiles: hence 'unsafe-eval', of the page's own text alone.
@@ -75,9 +76,7 @@ def write_page(path: Path, text: str) -> None:
     """
     partial = path.with_name(f"{path.name}.partial")
     for place in (path, partial):
-        if place.exists() and not place.is_file():
-            raise OptionError(f"{place}: is not a regular file", allowed="a regular file, or a path where nothing is",
-                              mend="give another path")
+        refuse_special(place)
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)

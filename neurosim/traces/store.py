@@ -26,9 +26,10 @@ import numpy as np
 
 from neurosim.errors import InputError, OptionError, SimulationError, TraceError
 from neurosim.events import CORE_EVENTS
+from neurosim.new_files import refuse_special
 from neurosim.traces import layout, writing
 from neurosim.traces.check import DAMAGE
-from neurosim.traces.guarded_file import GuardedFile, UnfinishedFile, refuse_special
+from neurosim.traces.guarded_file import GuardedFile, UnfinishedFile
 from neurosim.traces.schema import SCHEMA_VERSION, Int64Array, RunHeader, SampleResult
 from neurosim.traces.trace import Trace
 from neurosim.traces.writing import GrowingColumn, SpikeGroup, create_column
