@@ -87,7 +87,7 @@ class Trace:
         ------
         TraceError : not a trace, not whole, or at odds with its written requirements
         """
-        from neurosim.traces.store import open_file  # h5py is loaded only by those who open a file
+        from neurosim.traces.opening import open_file  # h5py is loaded only by those who open a file
 
         path = Path(path)
         file = open_file(path, partial=partial)
