@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel, part
 from neurosim.models.activations import GELU, RELU, gelu
 from neurosim.models.diagonal_ssm import advance_modes
 
@@ -16,7 +16,7 @@ def step_ssm(options, n_modes, parameters, state, charge, output, active):
     activate(options, output[0])
 
 
-@part
+@kernel
 def activate(options, values):
     """Apply the activation to y [neuron]."""
     number = values.dtype.type

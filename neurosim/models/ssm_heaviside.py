@@ -5,7 +5,7 @@
 Source: Stan and Rhodes, "Learning long sequences in spiking neural networks", Scientific Reports 14 (2024).
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel, part
 from neurosim.models.diagonal_ssm import MODE_TABLES, THRESHOLD, advance_modes
 from neurosim.models.firing import fires
 
@@ -19,7 +19,7 @@ def step_ssm_heaviside(options, n_modes, parameters, state, charge, output, acti
     compare_with_threshold(options, parameters[MODE_TABLES * n_modes + THRESHOLD], output[0])
 
 
-@part
+@kernel
 def compare_with_threshold(options, threshold, values):
     """Turn y [neuron] into spikes."""
     number = values.dtype.type

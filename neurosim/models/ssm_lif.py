@@ -11,7 +11,7 @@ AAAI 2025, eqs 1-9.
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel, part
 from neurosim.models.diagonal_ssm import LEAK, MODE_STATES, MODE_TABLES, THRESHOLD, advance_modes
 from neurosim.models.firing import fires
 
@@ -26,7 +26,7 @@ def step_ssm_lif(options, n_modes, parameters, state, charge, output, active):
                   state[MODE_STATES * n_modes], output[0], active)
 
 
-@part
+@kernel
 def step_membrane(options, threshold, leak, potential, values, active):
     """Advance the potential by y [neuron], which becomes spikes; it counts as active too. Two loops that vectorise."""
     number = values.dtype.type
