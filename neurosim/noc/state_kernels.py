@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.kernel import maker
+from neurosim.noc.streams import Streams, make_streams
 from neurosim.noc.wheel import EMPTY, Wheel, make_wheel
 
 
@@ -74,6 +75,7 @@ class NetworkState(NamedTuple):
     lists: NDArray[np.uint32]            # [flight, 3] MARKED (links or flights), FREE_FLIGHT (stack), ARRIVED_NEXT
     stack: NDArray[np.int64]             # [5] N_FREE (size of that stack), N_USED (first flight never used), …
     words: Words
+    streams: Streams
 
 
 class Words(NamedTuple):
@@ -115,11 +117,11 @@ MARKED, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
 # step, the first of equals (−1: none was), for BUSIEST ticks.
 N_FREE, N_USED, QUIET_TIME, BUSIEST, BUSIEST_LINK = 0, 1, 2, 3, 4
 # Words.road: end of the last occupation, the last request that it served, packets of this step, `link_word`,
-# ticks that a packet holds it, ticks until it is behind it.
+# ticks that a packet holds it, ticks until it is behind it, its kind.
 # Words.entry: the packet that a core injects at its event; when it injects the next one (-1: never), its word, and the
 # packet after that.
 # Words.served: where the packet is now, the request that the same link served before it in this tick (−1: none).
-R_FREE, R_LAST, R_PACKETS, R_STEP, R_OCCUPANCY, R_DELAY = 0, 1, 2, 3, 4, 5
+R_FREE, R_LAST, R_PACKETS, R_STEP, R_OCCUPANCY, R_DELAY, R_KIND = 0, 1, 2, 3, 4, 5, 6
 E_WORD, E_NEXT_TIME, E_NEXT_WORD, E_FOLLOWING = 0, 1, 2, 3
 V_PLACE, V_BEFORE = 0, 1
 _MOST_SLOT_WORDS = 2**18                 # 2 MiB of slots: what finds no place there goes round by the linked lists
@@ -136,7 +138,8 @@ def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_pac
         np.zeros((n_links, 8), np.int64), np.zeros((n_links, 8), np.int64),
         np.zeros((n_cores, 5), np.int64), np.zeros((n_links, depth), np.uint32), np.zeros((n_links, slots), np.int64),
         np.zeros((3, max(n_flights, n_links)), np.uint32).T, np.zeros(5, np.int64),
-        _make_words(n_links, n_cores, n_slots, 0 if buffer_packets >= 0 else n_flights))
+        _make_words(n_links, n_cores, n_slots, 0 if buffer_packets >= 0 else n_flights),
+        make_streams(n_links, n_flights if buffer_packets >= 0 else 0, buffer_packets))
 
 
 @maker
