@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.kernel import inlined, kernel, part, prefetch
-from neurosim.machine import BETWEEN_CHIPS
+from neurosim.kernel import inlined, kernel, part
+from neurosim.machine import BETWEEN_CHIPS, EJECTION
 from neurosim.noc.flight_kernels import add_loads, branch_sink, note_arrival, reserve_core
 from neurosim.noc.state_kernels import (
     BRANCH_CHILD,
@@ -43,6 +43,7 @@ from neurosim.noc.state_kernels import (
     P_FIRST,
     P_HEAD,
     P_NEXT,
+    P_PEAK,
     P_SINCE,
     PLACE_BITS,
     QUIET_TIME,
@@ -58,26 +59,33 @@ from neurosim.noc.state_kernels import (
     WAKE_PENDING,
 )
 from neurosim.noc.streams import (
+    BEHIND_LAST,
     CREDITED,
     CROSS_CHIP,
+    G_KEY,
+    G_LINK,
     G_NUMBER,
     G_WORD,
     INJECTED,
     LATER,
+    LEFT,
     N_PORT,
+    N_QUEUES,
     N_WORD,
     NEVER,
     OCCUPIED,
-    STREAM_BITS,
+    QUEUE_BITS,
     append,
+    clear_streams,
+    insert,
     next_event,
     pop,
+    row_of,
     sort_keys,
 )
 from neurosim.noc.word_kernels import clear_roads, word_of
 
 _ONE = np.int64(1)
-AHEAD = 8           # injections are fetched so many packets ahead
 
 
 @part
@@ -106,56 +114,34 @@ def run_streams(tables, traffic, n_packets, state, sinks, loads, queue_peak):
     """Carry packets of one length; as `buffered_kernels.run_buffered`."""
     streams = state.streams
     n_ports = state.port.shape[0]
-    flits = traffic.packet[0, FLITS] if n_packets > 0 else np.int64(0)
-    _clear(tables, flits, state)
-    id_bits = _n_bits(np.int64(n_packets))
-    row, n_keys, is_plain = _sort_injections(tables, traffic, state, id_bits)
-    keys = streams.key[row]
-    id_mask = (_ONE << id_bits) - 1
-    next_key, n_arrived = np.int64(0), np.int64(0)
-    streams.head[INJECTED] = _injection(keys[0], id_bits)
+    _clear(tables, traffic.packet[0, FLITS] if n_packets > 0 else np.int64(0), state)
+    is_plain = _enter(tables, traffic, n_packets, state)
     while True:
         event = next_event(streams)
         if event == NEVER:
-            _add_busy_times(state)
-            add_loads(state, loads)
-            return n_arrived
-        time = event >> STREAM_BITS
+            return _close(tables, traffic, state, sinks, loads, queue_peak, is_plain)
+        time = event >> QUEUE_BITS
         n_marked = 0
-        while event >> STREAM_BITS == time:
-            stream = event & ((_ONE << STREAM_BITS) - 1)
-            is_head = False
-            if stream == INJECTED:
-                packet = np.uint32(keys[next_key] & id_mask)
-                next_key += 1
-                streams.head[INJECTED] = _injection(keys[next_key], id_bits)
-                prefetch(streams.entry, 2 * (keys[min(next_key + AHEAD, n_keys - 1)] & id_mask))
-                word, port = streams.entry[packet, N_WORD], np.uint32(streams.entry[packet, N_PORT])
-                is_head = state.port[port, P_COUNT] == 0
-                state.port[port, P_COUNT] += 1
-            else:
-                row = pop(streams, stream)
-                number, word = streams.ring[row, G_NUMBER], streams.ring[row, G_WORD]
-                port = np.uint32(number)
-                if stream <= CROSS_CHIP:
-                    is_head = _enter_fifo(state, port, word)
-                elif number < n_ports:
-                    is_head, word = True, state.port[port, P_HEAD]
-                else:
-                    link = np.uint32(number - n_ports)
-                    state.link[link, L_WAITS] = 0
-                    n_marked = _mark(state, link, time, n_marked)
+        while event >> QUEUE_BITS == time:
+            queue = event & (N_QUEUES - 1)
+            row = pop(streams, queue)
+            number, word = streams.event[row, G_NUMBER], streams.event[row, G_WORD]
+            link = np.uint32(streams.event[row, G_LINK])
             event = next_event(streams)
-            if not is_head:
+            if number >= n_ports:
+                link = np.uint32(number - n_ports)
+                state.link[link, L_WAITS] = 0
+                n_marked = _mark(state, link, time, n_marked)
                 continue
-            if state.port[port, P_BUSY] > time:
-                state.port[port, P_HEAD] = word
-                append(streams, OCCUPIED, state.port[port, P_BUSY], np.int64(port), np.int64(0))
-                event = min(event, state.port[port, P_BUSY] << STREAM_BITS | OCCUPIED)
+            port = np.uint32(number)
+            arrives = (queue <= CROSS_CHIP) | (queue == INJECTED)
+            count = state.port[port, P_COUNT] + arrives
+            state.port[port, P_COUNT] = count
+            if (arrives & (count > 1)) | (state.port[port, P_BUSY] > time):
+                event = min(event, _wait_in_port(tables, state, port, word, link, count))
                 continue
-            link = _link_of(tables, state, port, word)
-            if n_marked == 0 and event >> STREAM_BITS != time and _is_free(tables, state, link, time):
-                n_arrived += _cross(tables, traffic, state, sinks, queue_peak, is_plain, link, port, word, time)
+            if ((n_marked == 0) & (event >> QUEUE_BITS != time)) and _is_free(tables, state, link, time):
+                _cross(tables, traffic, state, sinks, link, port, word, time)
                 break
             state.port[port, P_HEAD] = word
             _queue_request(state, link, port, word, time)
@@ -166,8 +152,7 @@ def run_streams(tables, traffic, n_packets, state, sinks, loads, queue_peak):
             if _may_start(tables, state, link, time):
                 port = np.uint32(state.link[link, L_FIRST])
                 state.link[link, L_FIRST] = state.port[port, P_NEXT]
-                n_arrived += _cross(tables, traffic, state, sinks, queue_peak, is_plain, link, port,
-                                    state.port[port, P_HEAD], time)
+                _cross(tables, traffic, state, sinks, link, port, state.port[port, P_HEAD], time)
                 if state.link[link, L_FIRST] >= 0:
                     _wake(tables, state, link, state.link[link, L_FREE], time)
 
@@ -176,9 +161,12 @@ def run_streams(tables, traffic, n_packets, state, sinks, loads, queue_peak):
 def _clear(tables, flits, state):
     """Empty all queues."""
     clear_roads(tables, flits, state)
-    state.link[:] = 0
-    state.link[:, L_MARKED] = -1
-    state.link[:, L_FIRST] = -1
+    clear_streams(state.streams)
+    for link in range(state.link.shape[0]):
+        for column in range(state.link.shape[1]):
+            state.link[link, column] = 0
+        state.link[link, L_MARKED] = -1
+        state.link[link, L_FIRST] = -1
     state.port[:] = 0
     state.slot_free[:] = 0
     state.core[:, C_FIRST] = -1
@@ -186,12 +174,10 @@ def _clear(tables, flits, state):
 
 
 @part
-def _sort_injections(tables, traffic, state, id_bits):
-    """Sort the injections by time, NEVER behind the last, and note the word and the port of each.
-
-    Returns the row of `key` they are in, how many there are, and whether each packet has the number of its sink.
-    """
+def _enter(tables, traffic, n_packets, state):
+    """Put the injections into their queue, by time; return whether each packet has the number of its sink."""
     streams, n_between = state.streams, 4 * tables.scalar[N_TILES]
+    id_bits = _n_bits(np.int64(n_packets))
     n_keys, latest, is_plain = np.int64(0), np.int64(0), True
     for core in range(traffic.first_of_core.size):
         packet = traffic.first_of_core[core]
@@ -204,28 +190,12 @@ def _sort_injections(tables, traffic, state, id_bits):
             is_plain = is_plain and traffic.packet[number, SINK] == packet
             n_keys += 1
             packet = traffic.packet[number, NEXT]
-    row = sort_keys(streams, n_keys, id_bits, _n_bits(latest))
-    streams.key[row, n_keys] = NEVER
-    return row, n_keys, is_plain
-
-
-@inlined
-def _injection(key, id_bits):
-    """Return the head of the queue of injections."""
-    return NEVER if key == NEVER else key >> id_bits << STREAM_BITS | INJECTED
-
-
-@inlined
-def _enter_fifo(state, port, word):
-    """Put a packet into the FIFO behind its last link; return whether it is the head."""
-    count = state.port[port, P_COUNT]
-    state.port[port, P_COUNT] = count + 1
-    if count == 0:
-        return True
-    capacity = state.streams.fifo.shape[1]
-    at = state.port[port, P_FIRST] + count - 1
-    state.streams.fifo[port, np.uint32(at - capacity if at >= capacity else at)] = word
-    return False
+    keys = streams.key[sort_keys(streams, n_keys, id_bits, _n_bits(latest))]
+    for index in range(n_keys):
+        number = np.uint32(keys[index] & ((_ONE << id_bits) - 1))
+        word = streams.entry[number, N_WORD]
+        append(streams, INJECTED, keys[index] >> id_bits, streams.entry[number, N_PORT], word, _link_of(tables, word))
+    return is_plain
 
 
 @inlined
@@ -239,18 +209,35 @@ def _mark(state, link, time, n_marked):
 
 
 @inlined
-def _link_of(tables, state, port, word):
-    """Return the link that a head of a port wants (its due branch)."""
+def _link_of(tables, word):
+    """Return the link that a packet wants first where it is."""
     scalar = tables.scalar
     if word & (_ONE << (scalar[ID_SHIFT] - 1)) != 0:
         node = word & ((_ONE << (scalar[ID_SHIFT] - 1)) - 1)
-        return np.uint32(tables.branch[tables.branch_start[node] + state.port[port, P_BRANCH], BRANCH_LINK])
+        return tables.branch[tables.branch_start[node], BRANCH_LINK]
     direction = np.int64(tables.turn[np.uint32(word & ((_ONE << scalar[PLACE_BITS]) - 1))])
-    if direction == HERE:
-        core_mask = (_ONE << (scalar[ID_SHIFT] - scalar[CORE_SHIFT] - 1)) - 1
-        return np.uint32(4 * scalar[N_TILES] + (word >> scalar[CORE_SHIFT] & core_mask))
+    core_mask = (_ONE << (scalar[ID_SHIFT] - scalar[CORE_SHIFT] - 1)) - 1
     tile_mask = (_ONE << (scalar[CORE_SHIFT] - scalar[PLACE_BITS])) - 1
-    return np.uint32(4 * (word >> scalar[PLACE_BITS] & tile_mask) + direction)
+    ejection = 4 * scalar[N_TILES] + (word >> scalar[CORE_SHIFT] & core_mask)
+    between = 4 * (word >> scalar[PLACE_BITS] & tile_mask) + direction
+    return ejection if direction == HERE else between
+
+
+@part
+def _wait_in_port(tables, state, port, word, link, count):
+    """Put a packet behind the head of its port, or have it request its link when the port can read it.
+
+    Returns the event that comes of it, or NEVER.
+    """
+    if count > 1:
+        if port < 4 * tables.scalar[N_TILES]:
+            capacity = state.streams.fifo.shape[1]
+            at = state.port[port, P_FIRST] + count - 2
+            state.streams.fifo[port, np.uint32(at - capacity if at >= capacity else at)] = word
+        return NEVER
+    busy_until = state.port[port, P_BUSY]
+    insert(state.streams, OCCUPIED, busy_until, np.int64(port), word, np.int64(link))
+    return busy_until << QUEUE_BITS | OCCUPIED
 
 
 @inlined
@@ -275,11 +262,10 @@ def _queue_request(state, link, port, word, time):
 @inlined
 def _is_free(tables, state, link, time):
     """Return whether a packet may start across `link` now, and none waits for it."""
-    if state.link[link, L_WAITS] != 0 or state.link[link, L_FIRST] >= 0 or state.link[link, L_FREE] > time:
-        return False
-    if link >= 4 * tables.scalar[N_TILES] and tables.scalar[CORE_IN_PACKETS] < 0:
-        return True
-    return state.slot_free[link, np.uint32(state.link[link, L_RESERVED])] <= time
+    # Where cores take all, no slot of an ejection link is ever taken.
+    free = state.slot_free[link, np.uint32(state.link[link, L_RESERVED])]
+    return ((state.link[link, L_WAITS] == 0) & (state.link[link, L_FIRST] < 0) & (state.link[link, L_FREE] <= time)
+            & (free <= time))
 
 
 @inlined
@@ -287,13 +273,11 @@ def _may_start(tables, state, link, time):
     """Return whether a packet may start across `link` now; see to it that a blocked link is woken."""
     if state.link[link, L_WAITS] != 0 or state.link[link, L_FIRST] < 0:
         return False
-    wake = state.link[link, L_FREE]
-    if link < 4 * tables.scalar[N_TILES] or tables.scalar[CORE_IN_PACKETS] >= 0:
-        free = state.slot_free[link, np.uint32(state.link[link, L_RESERVED])]
-        if free == UNKNOWN:
-            state.link[link, L_WAITS] = UNKNOWN_RELEASE
-            return False
-        wake = max(wake, free)
+    free = state.slot_free[link, np.uint32(state.link[link, L_RESERVED])]
+    if free == UNKNOWN:
+        state.link[link, L_WAITS] = UNKNOWN_RELEASE
+        return False
+    wake = max(state.link[link, L_FREE], free)
     if wake > time:
         _wake(tables, state, link, wake, time)
         return False
@@ -304,88 +288,114 @@ def _may_start(tables, state, link, time):
 def _wake(tables, state, link, wake, time):
     """Have `link` evaluated again at `wake`."""
     state.link[link, L_WAITS] = WAKE_PENDING
-    ahead, stream = wake - time, LATER
+    ahead, queue = wake - time, LATER
     if ahead <= state.words.road[link, R_OCCUPANCY] and state.words.road[link, R_KIND] != BETWEEN_CHIPS:
-        stream = OCCUPIED
+        queue = OCCUPIED
     elif ahead <= tables.scalar[CREDIT]:
-        stream = CREDITED
-    append(state.streams, stream, wake, np.int64(state.port.shape[0] + link), np.int64(0))
+        queue = CREDITED
+    insert(state.streams, queue, wake, state.port.shape[0] + np.int64(link), np.int64(0), np.int64(0))
 
 
 @inlined
-def _cross(tables, traffic, state, sinks, queue_peak, is_plain, link, port, word, time):
-    """Let the head of `port` (its due branch) start across `link`; return 1 if it leaves the network."""
-    scalar, road = tables.scalar, state.words.road
-    marked = _ONE << (scalar[ID_SHIFT] - 1)
-    packet = np.uint32(word >> scalar[ID_SHIFT])
-    busy_until = time + road[link, R_OCCUPANCY]
-    reached = time + road[link, R_DELAY]
-    ejected = link >= 4 * scalar[N_TILES]
-    is_last, after = True, word + road[link, R_STEP]
-    sink = np.int64(0)
-    if word & marked != 0:
-        node = word & (marked - 1)
-        branch = tables.branch_start[node] + state.port[port, P_BRANCH]
-        is_last = branch + 1 == tables.branch_start[node + 1]
-        after = word - node + tables.branch[branch, BRANCH_CHILD]
-        if ejected:
-            sink = branch_sink(tables, traffic, packet, branch)
-    elif ejected:
-        sink = np.int64(packet) if is_plain else traffic.packet[packet, SINK]
-    state.link[link, L_FREE] = busy_until
-    state.link[link, L_PACKETS] += 1
+def _cross(tables, traffic, state, sinks, link, port, word, time):
+    """Let the head of `port` (its due branch) start across `link`."""
+    scalar, road, links = tables.scalar, state.words.road, state.link
+    busy_until, reached, kind = time + road[link, R_OCCUPANCY], time + road[link, R_DELAY], road[link, R_KIND]
+    links[link, L_FREE] = busy_until
+    links[link, L_PACKETS] += 1
     state.port[port, P_BUSY] = busy_until
-    if ejected:
-        note_arrival(tables, state, sinks, np.int64(link), sink, reached)
-        if scalar[CORE_IN_PACKETS] >= 0:
-            reserve_core(tables, state, link, reached, sinks[sink, SINK_SERVICE])
+    after, is_last = word + road[link, R_STEP], True
+    if word & (_ONE << (scalar[ID_SHIFT] - 1)) != 0:
+        after, is_last = _branch_of(tables, state, port, word)
+    if kind == EJECTION and scalar[CORE_IN_PACKETS] >= 0:
+        sink = _sink_of(tables, traffic, after, False)
+        reserve_core(tables, state, link, reached, sinks[sink, SINK_SERVICE])
     else:
-        slot = state.link[link, L_RESERVED]
-        state.slot_free[link, np.uint32(slot)] = UNKNOWN
-        state.link[link, L_RESERVED] = 0 if slot + 1 == scalar[BUFFER_PACKETS] else slot + 1
-        append(state.streams, road[link, R_KIND], reached, np.int64(link), after)
-    more = True
-    if is_last:
-        more = _leave_port(tables, traffic, state, queue_peak, port, word, time)
-    else:
-        state.port[port, P_HEAD] = word
+        slot = links[link, L_RESERVED]
+        state.slot_free[link, np.uint32(slot)] = UNKNOWN if kind != EJECTION else np.int64(0)
+        links[link, L_RESERVED] = 0 if slot + 1 == scalar[BUFFER_PACKETS] else slot + 1
+    next_link = _link_of(tables, after) if kind != EJECTION else np.int64(0)
+    append(state.streams, kind, reached, np.int64(link), after, next_link)
+    if not is_last:
         state.port[port, P_BRANCH] += 1
-    if more:
-        stream = LATER if road[link, R_KIND] == BETWEEN_CHIPS else OCCUPIED
-        append(state.streams, stream, busy_until, np.int64(port), np.int64(0))
-    return 1 if ejected else 0
-
-
-@inlined
-def _leave_port(tables, traffic, state, queue_peak, port, word, time):
-    """The head of a FIFO begins to leave for good: give its slot back; return whether there is a next head."""
-    n_between = 4 * tables.scalar[N_TILES]
-    state.port[port, P_BRANCH] = 0
+        branch = tables.branch_start[word & ((_ONE << (scalar[ID_SHIFT] - 1)) - 1)] + state.port[port, P_BRANCH]
+        _reopen(state, kind, busy_until, port, word, tables.branch[branch, BRANCH_LINK])
+        return
     count = state.port[port, P_COUNT]
     state.port[port, P_COUNT] = count - 1
-    if port >= n_between:
-        core = np.int64(port) - n_between
-        queue_peak[np.uint32(core)] = max(queue_peak[np.uint32(core)], count)
-        if count > 1:
-            following = traffic.packet[np.uint32(word >> tables.scalar[ID_SHIFT]), NEXT]
-            state.port[port, P_HEAD] = state.streams.entry[np.uint32(following), N_WORD]
-        return count > 1
-    slot = state.link[port, L_RELEASED]
-    free = time + tables.scalar[CREDIT]
-    state.slot_free[port, np.uint32(slot)] = free
-    state.stack[QUIET_TIME] = max(state.stack[QUIET_TIME], free)
-    state.link[port, L_RELEASED] = 0 if slot + 1 == tables.scalar[BUFFER_PACKETS] else slot + 1
-    if state.link[port, L_WAITS] == UNKNOWN_RELEASE:
-        _wake(tables, state, port, max(free, state.link[port, L_FREE]), time)
+    state.port[port, P_BRANCH] = 0
+    state.port[port, P_PEAK] = max(state.port[port, P_PEAK], count)
+    _release(tables, state, port, time)
     if count > 1:
-        first = state.port[port, P_FIRST]
-        state.port[port, P_HEAD] = state.streams.fifo[port, np.uint32(first)]
-        state.port[port, P_FIRST] = 0 if first + 1 == state.streams.fifo.shape[1] else first + 1
-    return count > 1
+        following = _next_head(tables, traffic, state, port, word)
+        _reopen(state, kind, busy_until, port, following, _link_of(tables, following))
 
 
 @part
-def _add_busy_times(state):
-    """Work out how long each link was occupied in this step."""
-    for link in range(state.link.shape[0]):
+def _branch_of(tables, state, port, word):
+    """Return the word of a multicast packet behind its due branch, and whether that is its last one there."""
+    low = (_ONE << (tables.scalar[ID_SHIFT] - 1)) - 1
+    node = word & low
+    branch = tables.branch_start[node] + state.port[port, P_BRANCH]
+    child = tables.branch[branch, BRANCH_CHILD]
+    # Where it leaves, its branch says where it arrives.
+    return word - node + (branch if child < 0 else child), branch + 1 == tables.branch_start[node + 1]
+
+
+@part
+def _reopen(state, kind, time, port, word, link):
+    """Have the next head of a port, or the next branch of its head, request its link at `time`."""
+    insert(state.streams, LATER if kind == BETWEEN_CHIPS else OCCUPIED, time, np.int64(port), word, np.int64(link))
+
+
+@inlined
+def _release(tables, state, port, time):
+    """Give back the slot that the head of a FIFO has held; ports of cores hold none."""
+    is_fifo = port < 4 * tables.scalar[N_TILES]
+    # Ports of cores give slots back to a link that no packet takes: cheaper than to ask.
+    link = np.uint32(port if is_fifo else state.link.shape[0] - 1)
+    slot = state.link[link, L_RELEASED]
+    free = time + tables.scalar[CREDIT]
+    state.slot_free[link, np.uint32(slot)] = free
+    state.stack[QUIET_TIME] = max(state.stack[QUIET_TIME], free if is_fifo else np.int64(0))
+    state.link[link, L_RELEASED] = 0 if slot + 1 == tables.scalar[BUFFER_PACKETS] else slot + 1
+    if state.link[link, L_WAITS] == UNKNOWN_RELEASE:
+        _wake(tables, state, link, max(free, state.link[link, L_FREE]), time)
+
+
+@part
+def _next_head(tables, traffic, state, port, word):
+    """Take the packet behind the head, `word`, out of its FIFO; return it."""
+    if port >= 4 * tables.scalar[N_TILES]:
+        following = traffic.packet[np.uint32(word >> tables.scalar[ID_SHIFT]), NEXT]
+        return state.streams.entry[np.uint32(following), N_WORD]
+    first = state.port[port, P_FIRST]
+    state.port[port, P_FIRST] = 0 if first + 1 == state.streams.fifo.shape[1] else first + 1
+    return state.streams.fifo[port, np.uint32(first)]
+
+
+@inlined
+def _sink_of(tables, traffic, word, is_plain):
+    """Return where a packet that leaves notes its arrival."""
+    shift = tables.scalar[ID_SHIFT]
+    packet = np.uint32(word >> shift)
+    if word & (_ONE << (shift - 1)) != 0:
+        return branch_sink(tables, traffic, packet, word & ((_ONE << (shift - 1)) - 1))
+    return np.int64(packet) if is_plain else traffic.packet[packet, SINK]
+
+
+@part
+def _close(tables, traffic, state, sinks, loads, queue_peak, is_plain):
+    """Note what arrived when, loads and peaks of queues; return how many arrived."""
+    streams, n_between = state.streams, 4 * tables.scalar[N_TILES]
+    n_left = streams.place[LEFT, BEHIND_LAST]
+    for number in range(n_left):
+        row = row_of(streams, LEFT, number)
+        sink = _sink_of(tables, traffic, streams.event[row, G_WORD], is_plain)
+        note_arrival(tables, state, sinks, streams.event[row, G_NUMBER], sink, streams.event[row, G_KEY] >> QUEUE_BITS)
+    for core in range(queue_peak.size):
+        queue_peak[core] = max(queue_peak[core], state.port[n_between + core, P_PEAK])
+    for link in range(loads.shape[0]):
         state.link[link, L_BUSY] = state.link[link, L_PACKETS] * state.words.road[link, R_OCCUPANCY]
+    add_loads(state, loads)
+    return n_left

@@ -2,8 +2,11 @@
 """Pending events as a few queues, each in order of time: for networks whose durations are constants.
 
 What happens a constant duration after the present comes in order by itself, so that a queue per duration needs no
-sorting, and the next event is the earliest of a few heads. An event out of order moves forward from the end of its
-queue, past the few that are later. Injections are known beforehand; they are sorted once.
+sorting, and the next event is the earliest of a few heads. What may come out of order moves forward from the end of
+its queue, past the few that are later. Injections are known beforehand; they are sorted once.
+
+Nearly all of this is free of branches: which queue is next cannot be predicted, and a wrong guess of the processor
+costs as much as all the rest of an event.
 """
 
 from __future__ import annotations
@@ -15,16 +18,19 @@ from numpy.typing import NDArray
 
 from neurosim.kernel import inlined, maker, part
 
-# Queues: packets that cross a link east or west, north or south, between chips; what waits for the end of an
-# occupation, for a credit, for anything later; injections.
-CROSS_EW, CROSS_NS, CROSS_CHIP, OCCUPIED, CREDITED, LATER, INJECTED = 0, 1, 2, 3, 4, 5, 6
-N_RINGS, N_HEADS = 6, 8
-STREAM_BITS = 3
+# Queues: packets behind a link east or west, north or south, between chips; those that leave, in order of their start,
+# which are no events; what waits for the end of an occupation, for a credit, for anything later; injections.
+CROSS_EW, CROSS_NS, CROSS_CHIP, LEFT, OCCUPIED, CREDITED, LATER, INJECTED = 0, 1, 2, 3, 4, 5, 6, 7
+N_QUEUES = 8
+QUEUE_BITS = 3
 NEVER = np.int64(0x7FFFFFFFFFFFFFFF)
-# Streams.ring: time; a port (or behind all ports: a link) ; the word of a packet
-G_TIME, G_NUMBER, G_WORD = 0, 1, 2
-# Streams.place: the first event of each ring and the one behind its last; they count on, the ring goes round
-FIRST, BEHIND_LAST = 0, 1
+# Streams.event: time << QUEUE_BITS | queue; a port, or behind all ports a link; the word of a packet, and the link it
+# wants there
+G_KEY, G_NUMBER, G_WORD, G_LINK = 0, 1, 2, 3
+N_EVENT_COLUMNS = 4
+# Streams.place: the first event of each queue and the one behind its last; they count on. An event stands at
+# BASE + (its number & MASK).
+FIRST, BEHIND_LAST, BASE, MASK = 0, 1, 2, 3
 # Streams.entry: the word of a packet at its source, and the port where it is injected
 N_WORD, N_PORT = 0, 1
 _DIGIT_BITS = 11
@@ -33,10 +39,10 @@ _DIGIT_BITS = 11
 class Streams(NamedTuple):
     """Pending events of one run; empty between runs."""
 
-    head: NDArray[np.int64]     # [queue] time of its first event and its number in STREAM_BITS; NEVER: it is empty
-    place: NDArray[np.int64]    # [ring, 2] FIRST, BEHIND_LAST
-    ring: NDArray[np.int64]     # [ring * size + place, 4] G_TIME … G_WORD; the size is a power of two
-    key: NDArray[np.int64]      # [2, injection + 1] time and packet id
+    head: NDArray[np.int64]     # [queue] G_KEY of its first event; NEVER: it is empty
+    place: NDArray[np.int64]    # [queue, 4] FIRST … MASK
+    event: NDArray[np.int64]    # [event, 4] G_KEY … G_LINK, one queue after the other; behind the last NEVER
+    key: NDArray[np.int64]      # [2, injection] time and packet id
     entry: NDArray[np.int64]    # [packet, 2] N_WORD, N_PORT
     digit: NDArray[np.int64]    # scratch of the sort
     fifo: NDArray[np.int64]     # [port, slot] words behind the head (ports fed by links)
@@ -47,57 +53,89 @@ def make_streams(n_links, n_packets, buffer_packets):
     """Return empty queues for `n_packets` injections and FIFOs of `buffer_packets`; of no use where those are -1."""
     depth = max(0, buffer_packets)
     # A packet under way holds a slot, a port or a link waits for one event.
-    n_events, size = max(min(n_links * depth, n_packets), 2 * n_links * min(depth, 1)), 1
+    n_events, size = max(min(n_links * depth, n_packets), 2 * n_links * min(depth, 1)) + 1, 1
     while size < n_events:
         size *= 2
-    return Streams(np.full(N_HEADS, NEVER), np.zeros((N_RINGS, 2), np.int64), np.zeros((N_RINGS * size, 4), np.int64),
-                   np.zeros((2, n_packets + 1), np.int64), np.zeros((n_packets, 2), np.int64),
-                   np.zeros(1 << _DIGIT_BITS, np.int64),
-                   np.zeros((n_links, depth), np.int64))
+    place = np.zeros((N_QUEUES, 4), np.int64)
+    total = 0
+    for queue in range(N_QUEUES):
+        is_list = queue == LEFT or queue == INJECTED
+        place[queue, BASE], place[queue, MASK] = total, -1 if is_list else size - 1
+        total += n_packets + 1 if is_list else size
+    return Streams(np.full(N_QUEUES, NEVER), place, np.zeros((total, N_EVENT_COLUMNS), np.int64),
+                   np.zeros((2, n_packets), np.int64), np.zeros((n_packets, 2), np.int64),
+                   np.zeros(1 << _DIGIT_BITS, np.int64), np.zeros((n_links, depth), np.int64))
+
+
+@part
+def clear_streams(streams):
+    """Empty all queues."""
+    streams.head[:] = NEVER
+    streams.place[:, FIRST] = 0
+    streams.place[:, BEHIND_LAST] = 0
+    for queue in range(N_QUEUES):
+        streams.event[streams.place[queue, BASE], G_KEY] = NEVER
 
 
 @inlined
 def next_event(streams):
-    """Return the least head: time << STREAM_BITS | queue, or NEVER."""
+    """Return the least head: time << QUEUE_BITS | queue, or NEVER."""
     head = streams.head
-    return min(min(min(head[0], head[1]), min(head[2], head[3])), min(min(head[4], head[5]), head[6]))
+    return min(min(min(head[0], head[1]), min(head[2], head[7])), min(min(head[4], head[5]), head[6]))
 
 
 @inlined
-def append(streams, stream, time, number, word):
-    """Put an event at the end of a queue, or before those at its end that are later."""
-    size = np.uint64(streams.ring.shape[0] // N_RINGS)
-    mask, base = size - np.uint64(1), np.uint64(stream) * size
-    first, last = streams.place[stream, FIRST], streams.place[stream, BEHIND_LAST]
-    streams.place[stream, BEHIND_LAST] = last + 1
-    while last > first:
-        before = base + (np.uint64(last - 1) & mask)
-        if streams.ring[before, G_TIME] <= time:
+def row_of(streams, queue, number):
+    """Return where the `number`-th event of a queue stands."""
+    return np.uint64(streams.place[queue, BASE] + (number & streams.place[queue, MASK]))
+
+
+@inlined
+def append(streams, queue, time, number, word, link):
+    """Put an event at the end of a queue whose events come in order of time."""
+    last = streams.place[queue, BEHIND_LAST]
+    streams.place[queue, BEHIND_LAST] = last + 1
+    key = time << QUEUE_BITS | queue
+    _put(streams, row_of(streams, queue, last), key, number, word, link)
+    streams.event[row_of(streams, queue, last + 1), G_KEY] = NEVER
+    streams.head[queue] = min(streams.head[queue], key)
+
+
+@inlined
+def _put(streams, row, key, number, word, link):
+    """Write an event."""
+    row = np.uint64(row)
+    streams.event[row, G_KEY] = key
+    streams.event[row, G_NUMBER] = number
+    streams.event[row, G_WORD] = word
+    streams.event[row, G_LINK] = link
+
+
+@part
+def insert(streams, queue, time, number, word, link):
+    """Put an event into a queue: behind those that are not later."""
+    last = streams.place[queue, BEHIND_LAST]
+    streams.place[queue, BEHIND_LAST] = last + 1
+    streams.event[row_of(streams, queue, last + 1), G_KEY] = NEVER
+    key = time << QUEUE_BITS | queue
+    while last > streams.place[queue, FIRST]:
+        before = row_of(streams, queue, last - 1)
+        if streams.event[before, G_KEY] <= key:
             break
-        here = base + (np.uint64(last) & mask)
-        streams.ring[here, G_TIME] = streams.ring[before, G_TIME]
-        streams.ring[here, G_NUMBER] = streams.ring[before, G_NUMBER]
-        streams.ring[here, G_WORD] = streams.ring[before, G_WORD]
+        _put(streams, row_of(streams, queue, last), streams.event[before, G_KEY], streams.event[before, G_NUMBER],
+             streams.event[before, G_WORD], streams.event[before, G_LINK])
         last -= 1
-    here = base + (np.uint64(last) & mask)
-    streams.ring[here, G_TIME] = time
-    streams.ring[here, G_NUMBER] = number
-    streams.ring[here, G_WORD] = word
-    if last == first:
-        streams.head[stream] = time << STREAM_BITS | stream
+    _put(streams, row_of(streams, queue, last), key, number, word, link)
+    streams.head[queue] = min(streams.head[queue], key)
 
 
 @inlined
-def pop(streams, stream):
-    """Remove the first event of a ring; return its row, which holds until the next one is put in."""
-    size = np.uint64(streams.ring.shape[0] // N_RINGS)
-    mask, base = size - np.uint64(1), np.uint64(stream) * size
-    first = streams.place[stream, FIRST]
-    streams.place[stream, FIRST] = first + 1
-    following = base + (np.uint64(first + 1) & mask)
-    empty = first + 1 == streams.place[stream, BEHIND_LAST]
-    streams.head[stream] = NEVER if empty else streams.ring[following, G_TIME] << STREAM_BITS | stream
-    return base + (np.uint64(first) & mask)
+def pop(streams, queue):
+    """Remove the first event of a queue; return its row, which holds until the next one is put in."""
+    first = streams.place[queue, FIRST]
+    streams.place[queue, FIRST] = first + 1
+    streams.head[queue] = streams.event[row_of(streams, queue, first + 1), G_KEY]
+    return row_of(streams, queue, first)
 
 
 @part
