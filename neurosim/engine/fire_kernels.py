@@ -71,10 +71,11 @@ def count_step(tables, function, population, token, only_events):
 
 
 @part
-def fire(tables, function, time_state, population, token, may_send, only_count, recorded, n_packets, n_sinks, n_spikes,
-         core_counts, chip_counts):
+def fire(tables, function, time_state, population, token, may_send, is_counted, only_count, recorded, n_packets,
+         n_sinks, n_spikes, core_counts, chip_counts):
     """Let the somata of one population fire, core by core, in order; make their packets.
 
+    is_counted : what its packets do is counted by `count_kernels.count_sent`
     only_count : make no packets, count what they would do (detail `functional`)
     recorded : int8[output] 1: note its events in time_state.spike and value
     Adds to `core_counts` [core, event] and `chip_counts` [event] of the step. Returns the new
@@ -129,7 +130,8 @@ def fire(tables, function, time_state, population, token, may_send, only_count, 
                     n_spikes += 1
                 if may_send:
                     row = tables.population[population, P_FIRST_ROW] + neuron * n_outputs + output
-                    count_row(tables, row, core, core_counts, chip_counts)
+                    if not is_counted:
+                        count_row(tables, row, core, core_counts, chip_counts)
                     if not only_count:
                         clock, n_packets, n_sinks = send_row(tables, time_state, row, core, clock, n_packets, n_sinks)
         time_state.core[core, T_CLOCK] = clock

@@ -169,6 +169,7 @@ def _clear(tables, flits, state):
         state.link[link, L_FIRST] = -1
     state.port[:] = 0
     state.slot_free[:] = 0
+    state.core[:] = 0
     state.core[:, C_FIRST] = -1
     state.stack[QUIET_TIME] = 0
 

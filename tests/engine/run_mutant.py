@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import sys
 
-from neurosim.noc import buffered_kernels, unlimited_kernels, word_kernels
+from neurosim.noc import buffered_kernels, stream_kernels, unlimited_kernels, word_kernels
 from tests.engine.cases import fixed_case
 from tests.engine.results import differences, results
 
@@ -20,6 +20,9 @@ MUTANTS = {
     # finite buffers: of two requests of one time, the higher packet id starts
     "winner": ((buffered_kernels, "_queue_request", "packet < state.port[other, P_PACKET]",
                 "packet > state.port[other, P_PACKET]"),),
+    # the same where all packets have one length
+    "winner of words": ((stream_kernels, "_queue_request", "word < state.port[other, P_HEAD]",
+                         "word > state.port[other, P_HEAD]"),),
     # unlimited buffers: requests of one tick in falling order of packet ids
     "group": ((unlimited_kernels, "_group", "PACKET] < packet", "PACKET] > packet"),),
     # the same where all packets have one length
@@ -28,6 +31,8 @@ MUTANTS = {
     # a slot is given back one tick late
     "credit": ((buffered_kernels, "_leave_port", "= time + tables.scalar[CREDIT]",
                 "= time + tables.scalar[CREDIT] + 1"),),
+    "credit of words": ((stream_kernels, "_release", "= time + tables.scalar[CREDIT]",
+                         "= time + tables.scalar[CREDIT] + 1"),),
 }
 
 
