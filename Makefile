@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-kernels lint docs bench bench-peers clean
+.PHONY: demo test test-kernels test-extras lint docs bench bench-peers clean
 
 # Classify 360 handwritten digits on a Loihi 2 that need not exist; channels fused, which takes fewer packets to simulate.
 demo: $(VENV)/run.stamp
@@ -21,6 +21,10 @@ test-kernels: $(VENV)/dev.stamp
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n 2 tests/models tests/noc/test_wheel.py \
 		tests/engine/test_reference.py tests/mapping/test_place.py tests/mapping/test_lower.py \
 		--ignore tests/models/fixed   # they do both by themselves
+
+# What needs the extras: studies and clusters, exports, the site with its notebooks. Tests of pages want Chromium, too.
+test-extras: $(VENV)/extras.stamp
+	$(BIN)/python -m pytest -q -n 2 tests/explore tests/export tests/docs tests/report/html
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -53,6 +57,10 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint]'
 	$(BIN)/python -m neurosim.warm --all        # so that two workers do not both compile
 	touch $@ $(VENV)/run.stamp
+
+$(VENV)/extras.stamp: $(VENV)/dev.stamp
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[explore,export,docs]'
+	touch $@
 
 $(VENV)/docs.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

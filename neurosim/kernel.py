@@ -8,6 +8,7 @@ directory can be written (a read-only installation without a home), kernels comp
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import sys
 import tempfile
@@ -56,6 +57,25 @@ def _cache_directory() -> Path | None:
     return None
 
 
+def _load_numba_without_scipy() -> None:
+    """Load the part of Numba that looks for BLAS and would import all of SciPy's linear algebra for it, 0.3 s.
+
+    Numba looks again wherever a function of the user's needs BLAS.
+    """
+    from numba.np import linalg
+
+    if importlib.util.find_spec("scipy") is None or not hasattr(linalg, "ensure_blas"):
+        return
+    look = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = look
+
+
+if not config.DISABLE_JIT:
+    _load_numba_without_scipy()
 CACHE_DIRECTORY = None if config.DISABLE_JIT else _cache_directory()
 
 

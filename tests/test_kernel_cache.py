@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept: never beside the sources, which may be read-only."""
+"""Where compiled kernels are kept: never beside the sources, which may be read-only. And what loading them imports."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ assert counts.tolist() == [0, 1, 0, 2]
 print(synapse_kernels.__file__)
 print(kernel.CACHE_DIRECTORY)
 print(sum(synapse_kernels.count_distinct.stats.cache_hits.values()))
+"""
+
+
+# SciPy is imported where a function needs BLAS, and not before.
+LATE_SCIPY = """
+import sys
+import numba
+import numpy as np
+import neurosim.kernel
+assert numba.njit(lambda x: x + 1)(1) == 2
+assert "scipy.linalg" not in sys.modules
+assert numba.njit(lambda x: np.dot(x, x))(np.arange(3.0)) == 5
 """
 
 
@@ -73,3 +85,10 @@ def test_without_any_cache_kernels_compile_all_the_same(package: Path, tmp_path:
     blocked.write_text("no folder")
     _, directory, _ = run(package, NUMBA_CACHE_DIR=str(blocked), XDG_CACHE_HOME=str(blocked), HOME=str(blocked))
     assert directory == "None"
+
+
+def test_scipy_is_imported_where_blas_is_needed() -> None:
+    pytest.importorskip("scipy")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "0"}
+    subprocess.run([sys.executable, "-c", LATE_SCIPY], env=environment,
+                   timeout=300, check=True)

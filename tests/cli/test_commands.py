@@ -183,9 +183,11 @@ def test_check_tells_a_cut_trace(program: Program, tiny: tuple[Path, Path], tmp_
         assert outcome.code == 2 and str(trace) in outcome.err and "Traceback" not in outcome.err
 
 
-def test_flipped_bytes_end_well_or_with_one_message(program: Program, tiny: tuple[Path, Path], tmp_path: Path) -> None:
+def test_flipped_bytes_end_well_or_with_one_message(program: Program, tmp_path: Path) -> None:
     trace, damaged = tmp_path / "run.h5", tmp_path / "damaged.h5"
-    program("run", tiny[0], "--input", tiny[1], "--trace", trace, "--quiet", "--samples", "2")
+    with TraceWriter(trace, make_header()) as writer:       # the same bytes every time: HDF5 may not survive all damage
+        for number in range(2):
+            writer.write(make_result(number))
     sound, random = trace.read_bytes(), np.random.default_rng(0)
     codes = set()
     for _ in range(120):
