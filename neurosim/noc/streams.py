@@ -1,4 +1,4 @@
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
 """Pending events as a few queues, each in order of time: for networks whose durations are constants.
 
 What happens a constant duration after the present comes in order by itself, so that a queue per duration needs no
