@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import sys
 
-from neurosim.noc import buffered_kernels, stream_kernels, unlimited_kernels, word_kernels
+from neurosim.noc import buffered_kernels, stream_crossing, stream_kernels, unlimited_kernels, word_kernels
 from tests.engine.cases import fixed_case
 from tests.engine.results import differences, results
 
@@ -31,7 +31,7 @@ MUTANTS = {
     # a slot is given back one tick late
     "credit": ((buffered_kernels, "_leave_port", "= time + tables.scalar[CREDIT]",
                 "= time + tables.scalar[CREDIT] + 1"),),
-    "credit of words": ((stream_kernels, "_release", "= time + tables.scalar[CREDIT]",
+    "credit of words": ((stream_crossing, "_release", "= time + tables.scalar[CREDIT]",
                          "= time + tables.scalar[CREDIT] + 1"),),
 }
 
