@@ -17,6 +17,7 @@ from neurosim.engine.packet_kernels import (
     SPIKE_TIME,
     T_CLOCK,
     count_row,
+    fetch_row,
     send_row,
 )
 from neurosim.engine.tables import (
@@ -39,6 +40,8 @@ from neurosim.engine.tables import (
     S_STOP,
 )
 from neurosim.kernel import part
+
+AHEAD = 2           # packets are fetched so many spikes ahead
 
 
 @part
@@ -129,6 +132,9 @@ def fire(tables, function, time_state, population, token, may_send, is_counted, 
                     time_state.spike[n_spikes, SPIKE_TIME] = clock
                     n_spikes += 1
                 if may_send:
+                    if tables.single[0] >= 0 and at + AHEAD < stop_event[output]:
+                        ahead = function.ring_neuron[at + AHEAD]
+                        fetch_row(tables, tables.population[population, P_FIRST_ROW] + ahead * n_outputs + output)
                     row = tables.population[population, P_FIRST_ROW] + neuron * n_outputs + output
                     if not is_counted:
                         count_row(tables, row, core, core_counts, chip_counts)

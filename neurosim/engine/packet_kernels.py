@@ -32,7 +32,7 @@ from neurosim.engine.tables import (
     W_TILE_LOCAL,
 )
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
-from neurosim.kernel import inlined, maker, part
+from neurosim.kernel import inlined, maker, part, prefetch
 from neurosim.noc.kernels import (
     CORE,
     DESTINATION,
@@ -169,6 +169,14 @@ def send_row(tables, time_state, row, core, clock, n_packets, n_sinks):
         n_packets += 1
         n_sinks += tables.destination_start[packet + 1] - tables.destination_start[packet]
     return clock, n_packets, n_sinks
+
+
+@inlined
+def fetch_row(tables, row):
+    """Fetch what `_send_single` reads of the packets of an output that will fire soon; do not wait for it."""
+    width = tables.destination.shape[1]
+    for packet in range(tables.row_start[row], tables.row_start[row + 1]):
+        prefetch(tables.destination, packet * width)
 
 
 @inlined
