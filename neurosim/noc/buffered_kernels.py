@@ -66,7 +66,7 @@ from neurosim.noc.state_kernels import (
     UNKNOWN_RELEASE,
     WAKE_PENDING,
 )
-from neurosim.noc.stream_kernels import fits_streams, run_streams
+from neurosim.noc.stream_kernels import run_streams, suits_streams
 from neurosim.noc.wheel import EMPTY, advance, push, take_slot
 
 
@@ -78,7 +78,7 @@ def run_buffered(tables, traffic, n_packets, state, sinks, loads, queue_peak):
     [link, 2] packets and busy ticks, raises `queue_peak` [core]; returns the arrivals: fewer than destinations mean a
     deadlock.
     """
-    if fits_streams(tables, traffic, n_packets):
+    if suits_streams(tables, traffic, n_packets):
         return run_streams(tables, traffic, n_packets, state, sinks, loads, queue_peak)
     return run_flights(tables, traffic, n_packets, state, sinks, loads, queue_peak)
 

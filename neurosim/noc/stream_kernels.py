@@ -69,18 +69,22 @@ from neurosim.noc.streams import (
 from neurosim.noc.word_kernels import clear_roads, word_of
 
 _ONE = np.int64(1)
+TICKS_PER_PACKET = 4         # from here on nearly every event is alone in its tick
 
 
 @part
-def fits_streams(tables, traffic, n_packets):
-    """Return whether packets have one length, and words have room for their ids, and for times beside them."""
+def suits_streams(tables, traffic, n_packets):
+    """Return whether packets have one length, words and times have room, and few events share a tick.
+
+    Where many share each tick, nothing goes on at once, and the time wheel is faster. No result depends on it.
+    """
     shift = tables.scalar[ID_SHIFT]
     if tables.scalar[UNIFORM] == 0 or shift == 0 or n_packets >> (63 - shift) != 0:
         return False
     latest = np.int64(0)
     for packet in range(n_packets):
         latest = max(latest, traffic.packet[packet, INJECT])
-    return _n_bits(latest) + _n_bits(np.int64(n_packets)) < 63
+    return latest >= TICKS_PER_PACKET * n_packets and _n_bits(latest) + _n_bits(np.int64(n_packets)) < 63
 
 
 @part
