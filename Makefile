@@ -12,7 +12,7 @@ demo: $(VENV)/run.stamp
 	$(BIN)/neurosim report out/demo.h5 --png out/demo.png --force --quiet
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --durations=12
 
 # The kernels with every index checked, and as plain Python: a read out of bounds is silent otherwise.
 test-kernels: $(VENV)/dev.stamp

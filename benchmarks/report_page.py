@@ -1,6 +1,6 @@
 """How long the page of a run with ten million spikes takes to make and to open, and how large it is.
 
-    python -m benchmarks.report_page            # needs Plotly, playwright and a Chromium
+    python benchmarks/report_page.py            # needs Plotly, playwright and a Chromium
 
 Opening is the time from asking for the file until the browser has painted the first content, until figures, energy and
 spikes, which are at the top of the page, are drawn, and until the last chart is: on the clock, which other programs on
@@ -12,16 +12,17 @@ from __future__ import annotations
 import resource
 import shutil
 import statistics
-import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from harness import Figure, Progress, environment, figures_table, parser_of, print_environment, write_figures
 
-from benchmarks.harness import Figure, Progress, environment, figures_table, parser_of, print_environment, write_figures
 from hw_models.load import load_chip, to_mapping
+from neurosim.engine.link_blocks import link_loads
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS
 from neurosim.report import write_report_page
 from neurosim.traces.schema import RunHeader, SampleResult, SpikeTable
@@ -29,6 +30,7 @@ from neurosim.traces.store import Trace, TraceWriter
 
 N_SAMPLES, N_STEPS, STEP_PS, N_CORES, PER_CORE = 100, 200, 1_000_000, 16, 128
 ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MAIN_THREAD = "TaskDuration"
 
 
@@ -75,13 +77,14 @@ def sample_result(sample: int, n_spikes: int, random: np.random.Generator) -> Sa
     busy = random.integers(STEP_PS // 4, STEP_PS, (N_STEPS, N_CORES))
     counts = np.zeros((N_STEPS, N_CORES, len(CORE_EVENTS)), np.int32)
     np.add.at(counts[:, :, CORE_EVENTS.index("spike_out")], (step, neuron // PER_CORE), 1)
-    n_links = 5 * N_CORES
+    link_busy = random.integers(0, STEP_PS // 2, (N_STEPS, 5 * N_CORES))
     return SampleResult(
         sample=sample, n_tokens=N_STEPS, readout=random.random(10), readout_tokens=None,
         step_end_ps=np.arange(1, N_STEPS + 1) * STEP_PS, core_counts=counts,
         chip_counts=np.zeros((N_STEPS, len(CHIP_EVENTS)), np.int64), soma_ps=busy // 2, synapse_ps=busy // 2,
-        network_ps=np.zeros(N_STEPS, np.int64), link_packets=random.integers(0, 50, n_links),
-        link_busy_ps=random.integers(0, STEP_PS, n_links), queue_peak=np.zeros(N_CORES, np.int64), spikes=spikes)
+        network_ps=np.zeros(N_STEPS, np.int64), link_packets=link_busy.sum(axis=0) // 1000,
+        link_busy_ps=link_busy.sum(axis=0), queue_peak=np.zeros(N_CORES, np.int64), spikes=spikes,
+        link_loads=link_loads(np.cumsum(link_busy, axis=0), 1))
 
 
 def write_trace(path: Path, n_spikes: int, seed: int, progress: Progress) -> None:
@@ -98,9 +101,8 @@ def open_page(path: Path, n_times: int) -> list[Opening]:
     """Open a page in a browser some times."""
     from playwright.sync_api import sync_playwright
 
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         found = [_open_once(browser, path) for _ in range(n_times)]
         browser.close()
     return found
@@ -131,6 +133,10 @@ def main() -> None:
     parser = parser_of(__doc__, repeat=5, repeat_help="times that the page is opened")
     parser.add_argument("--spikes", type=int, default=10_000_000, help="of the trace, default 10 000 000")
     options = parser.parse_args()
+    missing = [name for name in ("plotly", "playwright") if find_spec(name) is None]
+    if missing or CHROMIUM is None:
+        print(f"skipped: needs {', '.join([*missing, *([] if CHROMIUM else ['a Chromium'])])}")
+        return
     where, progress = environment(None), Progress()
     print_environment(where)
     with tempfile.TemporaryDirectory() as folder:
@@ -159,8 +165,8 @@ def main() -> None:
         Figure("", f"page of {million}: all drawn, on the clock", medians.drawn, "s", note=load),
     ]
     print(figures_table(figures))
-    write_figures(options.json, where, f"python -m benchmarks.report_page --spikes {options.spikes}", figures)
+    write_figures(options.json, where, f"python benchmarks/report_page.py --spikes {options.spikes}", figures)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -133,7 +133,7 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     workers : samples that run at once; as many as there are processor cores where left out
     overrides : `core.weight_bits=4` changes the chip, `mapping.placement=linear` the mapping, `quantize.bits.h=16`
         how formats are chosen, `input.bin_us=1000` how recordings become tokens
-    record : "spikes", "packets" or "all"
+    record : "counts" (neither spikes nor links by time step), "spikes", "packets" or "all"
     trace : HDF5 file to keep
     force : overwrite it
     progress : called with (samples done, samples in all)

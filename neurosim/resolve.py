@@ -28,8 +28,9 @@ MOST_JITTER_NS = 1e12
 NETWORK_SUFFIXES = (".h5", ".hdf5")
 MAPPING_PREFIX, QUANTIZE_PREFIX = "mapping.", "quantize."
 PREFIXES = (MAPPING_PREFIX, QUANTIZE_PREFIX, INPUT_PREFIX)
-# What `record` switches on beside the counts, which are always kept.
+# What `record` switches beside the counts, which are always kept.
 RECORD: Mapping[str, Mapping[str, bool]] = {
+    "counts": {"record_spikes": False, "record_links": False},
     "spikes": {"record_spikes": True},
     "packets": {"record_spikes": True, "record_packets": True},
     "all": {"record_spikes": True, "record_graded": True, "record_packets": True, "readout_tokens": True},

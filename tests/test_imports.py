@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs",
      "neurosim.own_models", "neurosim.quantity_specs", "neurosim.formats", "neurosim.connections", "hw_models"),
     ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.hdf5_bytes",
-     "neurosim.pages"),
+     "neurosim.new_files", "neurosim.pages"),
 )
 SOCIABLE = (LAYERS[4], LAYERS[-2], LAYERS[-1])
 BOTTOM = LAYERS[-1]
@@ -58,7 +58,8 @@ EDGES: dict[str, tuple[str, ...]] = {
     "simpy": ("neurosim.engine.reference", "neurosim.engine.reference_network"),
     "networkx": ("neurosim.graph", "neurosim.mapping.*", "neurosim.noc.topology"),
     # neurosim.data_files, neurosim.recordings: users keep their data in HDF5, and nothing else reads it at the edge.
-    "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.export.*", "importers.files.*", "importers.netx",
+    "h5py": ("neurosim.graph_io", "neurosim.traces.store", "neurosim.traces.head",
+             "neurosim.traces.opening", "neurosim.export.*", "importers.files.*", "importers.netx",
              "importers.nir.*", "neurosim.hdf5_bytes", "neurosim.data_files", "neurosim.recordings.*"),
     "typer": ("neurosim.cli.*",),
     "rich": ("neurosim.cli.*", "neurosim.report.text"),

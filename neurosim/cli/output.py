@@ -29,7 +29,7 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
 
 def check_output(path: Path | None, *, force: bool) -> None:
     """Raise OptionError if `path` cannot be written, before anything else is done."""
-    from neurosim.traces.guarded_file import check_new_file
+    from neurosim.new_files import check_new_file
 
     if path is not None:
         check_new_file(path, force=force)

@@ -20,6 +20,7 @@ from neurosim.engine.contract import (
 from neurosim.engine.count_tables import CountTables, count_tables
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
 from neurosim.engine.function_kernels import FunctionState, SampleInput
+from neurosim.engine.link_blocks import block_steps, link_loads, n_blocks
 from neurosim.engine.step_kernels import (
     ANALYTIC,
     BUSIEST_NUMBER,
@@ -195,13 +196,15 @@ class Worker:
         if machine.schedule.n_phases > 1 and n_tokens != self._n_tokens:
             self._function, self._n_tokens = _function_state(compiled, n_tokens), n_tokens
         n_steps = machine.schedule.n_steps(n_tokens)
-        output = _empty_output(machine, n_steps, n_tokens if options.readout_tokens else 1, compiled.fixed is not None)
+        output = _empty_output(machine, n_steps, n_tokens if options.readout_tokens else 1, compiled.fixed is not None,
+                               with_links=options.record_links and options.detail != "functional")
         values, input_overflows = inputs, dict[int, NDArray[np.int64]]()
         if compiled.fixed is not None:
             values, input_overflows = integer_inputs(machine, sample, inputs, options.seed)
         self._times[:STOP] = (machine.schedule.interval, n_steps, _DETAIL[options.detail],
                               machine.barrier_ps // compiled.tick, machine.nominal_step_ps // compiled.tick,
-                              compiled.n_wheel_slots, machine.tick_ps // compiled.tick, machine.late_steps)
+                              compiled.n_wheel_slots, machine.tick_ps // compiled.tick, machine.late_steps,
+                              block_steps(machine))
         readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
         status, step, records, n_spikes, n_packets = run_sample(
             compiled.tables, compiled.synapses, compiled.counts, compiled.fixed, compiled.network, self._function,
@@ -217,13 +220,15 @@ class Worker:
         return result if compiled.fixed is None else as_values(machine, result, output.overflow, input_overflows)
 
 
-def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int, is_fixed: bool) -> SampleOutput:
+def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int, is_fixed: bool, *,
+                  with_links: bool) -> SampleOutput:
     n_cores = len(machine.cores.tile)
     n_links = 4 * machine.noc.n_tiles + n_cores
     return SampleOutput(
         np.zeros((n_steps, n_cores, N_CORE_EVENTS), np.int32), np.zeros((n_steps, N_CHIP_EVENTS), np.int64),
         np.zeros((n_steps, n_cores, 2), np.int64), np.zeros((n_steps, N_STEP_COLUMNS), np.int64),
         np.zeros((n_links, 2), np.int64),
+        np.zeros((n_blocks(n_steps, block_steps(machine)) if with_links else 0, n_links), np.int64),
         np.zeros(n_cores, np.int64), np.zeros((n_readout_rows, sum(readout_sizes(machine)))),
         np.zeros((n_steps, machine.n_populations) if is_fixed else (0, 0), np.int64))
 
@@ -256,8 +261,12 @@ def _result(compiled: CompiledMachine, sample: int, n_tokens: int, output: Sampl
     if compiled.options.detail != "functional":
         loads = StepLoads(output.step[:, WORK] * tick, output.step[:, BUSIEST_TICKS] * tick,
                           output.step[:, BUSIEST_NUMBER].copy())
+    kept_links = None
+    if len(output.link_so_far):
+        kept_links = link_loads(output.link_so_far * tick, block_steps(compiled.machine))
     return SampleResult(sample, n_tokens, output.readout[-1].copy(),
                         output.readout if compiled.options.readout_tokens else None, step_end, output.core_counts,
                         output.chip_counts, output.phase[:, :, 0] * tick, output.phase[:, :, 1] * tick,
                         output.step[:, NETWORK] * tick, output.link[:, LOAD_PACKETS].copy(),
-                        output.link[:, LOAD_BUSY] * tick, output.queue_peak, table, kept, loads=loads)
+                        output.link[:, LOAD_BUSY] * tick, output.queue_peak, table, kept, loads=loads,
+                        link_loads=kept_links)

@@ -36,6 +36,7 @@ class RunOptions:
 
     workers : threads over samples; 0 = as many as the machine has cores
     record_graded : keep graded values of somata too, not spikes alone
+    record_links : keep how long each link was occupied by time step, not for the whole run alone
     readout_tokens : keep the read-outs of every token, not of the last one alone
     seed : for what is drawn at random; kept in the trace
     arrival_jitter_ps : the most that a packet may come late at a core of a free-running chip
@@ -49,6 +50,7 @@ class RunOptions:
     record_spikes: bool = True
     record_graded: bool = False
     record_packets: bool = False
+    record_links: bool = True
     readout_tokens: bool = False
     seed: int = 0
     arrival_jitter_ps: int = 0

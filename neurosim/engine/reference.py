@@ -23,6 +23,7 @@ from neurosim.engine.contract import (
     summed_readouts,
 )
 from neurosim.engine.fixed import as_values
+from neurosim.engine.link_blocks import block_steps, link_loads
 from neurosim.engine.reference_function import FunctionPass
 from neurosim.engine.reference_network import (
     ARRIVAL,
@@ -36,7 +37,7 @@ from neurosim.engine.reference_network import (
 from neurosim.errors import SimulationError
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX, N_CHIP_EVENTS, N_CORE_EVENTS
 from neurosim.machine import UNLIMITED, Machine
-from neurosim.traces.schema import PacketTable, SampleResult, SpikeTable, StepLoads
+from neurosim.traces.schema import LinkLoads, PacketTable, SampleResult, SpikeTable, StepLoads
 
 
 class Core:
@@ -166,6 +167,7 @@ class _Log:
         self.network: list[int] = []
         self.loads: list[tuple[int, int, int]] = []
         self.links_busy: list[int] = []
+        self.links_so_far: list[list[int]] = []
         self.spikes: list[tuple[int, int, int, float, int]] = []
         self.packets: list[tuple[int, int, int, int, int, int]] = []
         self.overflows: list[NDArray[np.int64]] = []
@@ -256,6 +258,10 @@ class _Log:
         """Book how long the step worked, and its busiest link."""
         before = self.links_busy or [0] * len(chip.links)
         self.links_busy = [link.busy_ps for link in chip.links]
+        if len(self.loads) % block_steps(self.machine) == 0:
+            self.links_so_far.append(self.links_busy)
+        else:
+            self.links_so_far[-1] = self.links_busy
         loads = [busy - earlier for busy, earlier in zip(self.links_busy, before, strict=True)]
         self.loads.append((work_ps, max(loads), loads.index(max(loads)) if max(loads) else -1))
 
@@ -288,10 +294,16 @@ class _Log:
             np.array([link.n_packets for link in chip.links], np.int64),
             np.array([link.busy_ps for link in chip.links], np.int64), chip.queue_peaks(),
             _spike_table(self.spikes, machine), packets,
-            loads=StepLoads(*np.array(self.loads, np.int64).T.copy()) if self.loads else None)
+            loads=StepLoads(*np.array(self.loads, np.int64).T.copy()) if self.loads else None,
+            link_loads=self._link_loads())
         if function.fixed is None:
             return result
         return as_values(machine, result, np.array(self.overflows), function.input_overflows)
+
+    def _link_loads(self) -> LinkLoads | None:
+        if not self.loads or not self.options.record_links:
+            return None
+        return link_loads(np.array(self.links_so_far, np.int64), block_steps(self.machine))
 
 
 def _spike_table(spikes: list[tuple[int, int, int, float, int]], machine: Machine) -> SpikeTable:

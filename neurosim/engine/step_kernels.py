@@ -37,6 +37,7 @@ from neurosim.noc.kernels import (
     BUSIEST_LINK,
     CORE_IN_PACKETS,
     INJECT,
+    LOAD_BUSY,
     N_TILES,
     QUIET_TIME,
     SINK_ARRIVAL,
@@ -51,9 +52,11 @@ DONE, DEADLOCK, STOPPED, OVERRUN = 0, 1, 2, 3
 # Scratch is made for this many packets at first and doubled when a step needs more.
 FIRST_CAPACITY = 256
 # Columns of `times`; DETAIL is FUNCTIONAL, ANALYTIC or EVENT; CLOCK_TICKS is the period of the clock that begins the
-# steps (0: none), LATE_STEPS is 1 where they may last beyond it; whoever sets STOP ends the run after the step at hand.
-INTERVAL, N_STEPS, DETAIL, BARRIER_TICKS, NOMINAL_TICKS, WHEEL_SLOTS, CLOCK_TICKS, LATE_STEPS, STOP = range(9)
-N_TIMES = 9
+# steps (0: none), LATE_STEPS is 1 where they may last beyond it; LINK_STEPS are the steps of a block of link_so_far;
+# whoever sets STOP ends the run after the step at hand.
+INTERVAL, N_STEPS, DETAIL, BARRIER_TICKS, NOMINAL_TICKS, WHEEL_SLOTS, CLOCK_TICKS = range(7)
+LATE_STEPS, LINK_STEPS, STOP = 7, 8, 9
+N_TIMES = 10
 
 
 class SampleOutput(NamedTuple):
@@ -64,6 +67,7 @@ class SampleOutput(NamedTuple):
     phase: NDArray[np.int64]           # [step, core, 2] soma, synapse
     step: NDArray[np.int64]            # [step, 5] DURATION … BUSIEST_NUMBER
     link: NDArray[np.int64]            # [link, 2] LOAD_PACKETS, LOAD_BUSY of noc.kernels
+    link_so_far: NDArray[np.int64]     # [block of steps, link] LOAD_BUSY at its end; no rows where it is not kept
     queue_peak: NDArray[np.int64]      # [core]
     readout: NDArray[np.float64]       # [token, readout neuron]; one row where only the last token is kept
     overflow: NDArray[np.int64]        # [step, population]; no rows in floating point
@@ -179,6 +183,9 @@ def run_sample(tables, synapses, counts, fixed, network_tables, function, sample
         else:
             output.step[step, WORK] = times[NOMINAL_TICKS]
             output.step[step, BUSIEST_NUMBER] = -1
+        if output.link_so_far.shape[0] > 0 and ((step + 1) % times[LINK_STEPS] == 0 or step + 1 == times[N_STEPS]):
+            for link in range(n_links):
+                output.link_so_far[step // times[LINK_STEPS], link] = output.link[link, LOAD_BUSY]
         end = now + output.step[step, WORK]
         if times[CLOCK_TICKS] > 0:
             due = (step + 1) * times[CLOCK_TICKS]

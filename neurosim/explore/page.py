@@ -13,6 +13,7 @@ from neurosim.explore.trial import FAILED, INFEASIBLE, OK
 from neurosim.pages.shell import render_page, resource, write_page
 
 PAGE_NAME = "study.html"
+KINDS = frozenset({"scatter", "bar", "parcoords"})   # of traces that the script draws
 
 
 def write_study_page(result: StudyResult, path: Path) -> None:
@@ -22,7 +23,7 @@ def write_study_page(result: StudyResult, path: Path) -> None:
     details = " and ".join(result.study.details)
     subtitle = f"{content.source}, {content.search.method} search, {n_points} points, detail {details}"
     page = render_page(title=result.study.name, subtitle=subtitle, body=resource("study.html", "neurosim.explore"),
-                       data=page_data(result), script=resource("study.js", "neurosim.explore"))
+                       data=page_data(result), script=resource("study.js", "neurosim.explore"), kinds=KINDS)
     write_page(path, page)
 
 

@@ -5,7 +5,8 @@
       core …         instants: the spikes of its neurons, named `population[neuron]`; below it counters per time step:
                      soma ns and synapse ns (time spent in each phase), spikes, packets in, synaptic operations
       router …       packets that it forwards; below it a counter per link
-      link …         packets per time step where packets were recorded, else those of the run as one value
+      link …         packets per time step where packets were recorded, else the ns that it was occupied by step, or
+                     by block of steps, else the packets of the run as one value
 
 Counters change where their value does, at the start of the step that they count. Perfetto's clock has whole
 nanoseconds: times are cut to them. Graded values and signs are not written.
@@ -23,7 +24,7 @@ from neurosim.events import CORE_EVENT_INDEX
 from neurosim.export.job import Job
 from neurosim.export.link_steps import LinkSteps, link_steps
 from neurosim.export.perfetto_stream import Counter, PacketStream, Track
-from neurosim.export.places import check_floor, core_name, core_of_neurons, link_name, links, router_name
+from neurosim.export.places import Link, check_floor, core_name, core_of_neurons, link_name, links, router_name
 from neurosim.traces.schema import Int64Array
 
 PS_PER_NS = 1000
@@ -113,6 +114,9 @@ def _write_links(job: Job, stream: PacketStream, root: Track) -> None:
     found = links(header, totals)
     routers = {tile: stream.track(router_name(header, tile), root) for tile in sorted({link.router for link in found})}
     per_step = link_steps(job)
+    if per_step is None and job.trace.link_block_steps:
+        _write_occupied(job, stream, found, routers)
+        return
     if per_step is None:
         job.notes.append("links and routers carry the packets of the whole run as one value: give --record packets to "
                          "the run, and have them per time step")
@@ -125,6 +129,27 @@ def _write_links(job: Job, stream: PacketStream, root: Track) -> None:
     for block in per_step:
         _count_links(job, stream, block, counters, passed)
     _finish(job, stream, [*counters.values(), *passed.values()])
+
+
+def _write_occupied(job: Job, stream: PacketStream, found: list[Link], routers: dict[int, Track]) -> None:
+    """Count how long each link was occupied, block of time steps by block."""
+    trace, steps = job.trace, job.trace.link_block_steps
+    job.notes.append("links carry the ns that they were occupied: give --record packets to the run, and have packets")
+    counters = [stream.counter(link_name(trace.header, link), routers[link.router], "ns occupied") for link in found]
+    first_step, n_steps = trace.samples.first_step[:job.n_samples], trace.samples.n_steps[:job.n_samples]
+    first = np.concatenate([np.zeros(0, np.int64), *(np.arange(start, start + n, steps) for start, n in
+                                                     zip(first_step, n_steps, strict=True))])
+    at_once = max(1, STEP_VALUES // max(1, len(trace.link_packets)))
+    for start in range(0, len(first), at_once):
+        begun = first[start:start + at_once]
+        loads = trace.link_loads(start, start + len(begun))
+        assert loads is not None
+        table = np.zeros((len(begun), len(trace.link_packets)))
+        table[np.repeat(np.arange(len(begun)), np.diff(loads.start)), loads.link] = loads.busy_ps / PS_PER_NS
+        times = step_starts_ns(job, int(begun[0]), int(begun[-1]) + 1)[begun - begun[0]]
+        for link, counter in zip(found, counters, strict=True):
+            stream.count(counter, times, table[:, link.number])
+    _finish(job, stream, counters)
 
 
 def _count_links(job: Job, stream: PacketStream, block: LinkSteps, counters: dict[int, Counter],

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from neurosim.errors import OptionError, check_choice
 from neurosim.export.job import Job, make_job
 from neurosim.export.whole_file import whole_file
+from neurosim.new_files import check_new_file
 from neurosim.traces.check import reading
-from neurosim.traces.guarded_file import check_new_file
 from neurosim.traces.trace import Trace
 
 Exporter = Callable[[Job, Path], None]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neurosim.errors import OptionError, SimulationError
-from neurosim.traces.guarded_file import check_new_file
+from neurosim.new_files import check_new_file
 
 
 @contextmanager

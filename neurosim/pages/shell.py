@@ -17,12 +17,15 @@ from __future__ import annotations
 import html
 import json
 import math
+from collections.abc import Collection
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from neurosim.errors import DataError, OptionError, SimulationError
+from neurosim.errors import OptionError, SimulationError
+from neurosim.new_files import refuse_special
+from neurosim.pages.plotly import plotly_bundle
 
 # Plotly draws parallel coordinates with functions that it compiles: hence 'unsafe-eval', of the page's own text alone.
 _POLICY = ("default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
@@ -32,7 +35,7 @@ _BAD_PATH = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirector
 
 
 def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str, style: str = "",
-                early: str = "") -> str:
+                early: str = "", kinds: Collection[str] | None = None) -> str:
     """Return the HTML of a page.
 
     Parameters
@@ -43,6 +46,7 @@ def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str,
     script : JavaScript, run when the body stands
     early : JavaScript that needs no chart: run before Plotly, the bulk of the page, is there
     style : CSS, after that of the shell
+    kinds : of traces that the scripts draw; None: any. See `pages.plotly`
 
     Raises
     ------
@@ -50,7 +54,7 @@ def render_page(*, title: str, subtitle: str, body: str, data: Any, script: str,
     """
     values = {
         "policy": _POLICY, "title": html.escape(title), "subtitle": html.escape(subtitle),
-        "style": resource("shell.css") + style, "plotly": plotly_bundle(), "data": embedded_json(data),
+        "style": resource("shell.css") + style, "plotly": plotly_bundle(kinds), "data": embedded_json(data),
         "shell": resource("shell.js"), "early": early, "body": body, "script": script,
     }
     page = resource("shell.html")
@@ -72,9 +76,7 @@ def write_page(path: Path, text: str) -> None:
     """
     partial = path.with_name(f"{path.name}.partial")
     for place in (path, partial):
-        if place.exists() and not place.is_file():
-            raise OptionError(f"{place}: is not a regular file", allowed="a regular file, or a path where nothing is",
-                              mend="give another path")
+        refuse_special(place)
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
@@ -91,15 +93,6 @@ def write_page(path: Path, text: str) -> None:
 def resource(name: str, package: str = "neurosim.pages") -> str:
     """Return a text file that lies beside the modules of `package`."""
     return (files(package) / name).read_text(encoding="utf-8")
-
-
-def plotly_bundle() -> str:
-    """Return plotly.js as the Python package ships it."""
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError:
-        raise DataError("Plotly is not installed", mend="pip install 'neurosim-chips[explore]'") from None
-    return str(get_plotlyjs()).replace("</script", "<\\/script")
 
 
 def embedded_json(data: Any) -> str:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from hw_models.schema import Chip
 from neurosim.errors import OptionError, SimulationError
+from neurosim.new_files import refuse_special
 from neurosim.report import palette
 from neurosim.report.energy import recorded_chip, stored_chip
 from neurosim.report.headline import key_figures
 from neurosim.report.quantities import percent, shortened
 from neurosim.report.summary import Summary, summarise
 from neurosim.report.timing import core_load, link_load
-from neurosim.traces.guarded_file import refuse_special
 from neurosim.traces.trace import Trace
 
 if TYPE_CHECKING:

@@ -159,6 +159,36 @@ def check_overflows(file: Any, path: Path, n_populations: int, *, partial: bool)
         _check_rows(overflows, path, int(np.sum(file["samples/n_steps"][:])))
 
 
+def check_link_loads(file: Any, path: Path, *, partial: bool) -> None:
+    """Check the loads of links by block of time steps, where the trace has them.
+
+    Raises
+    ------
+    TraceError : see check_trace
+    """
+    if layout.LINK_BLOCKS.name not in file:
+        return
+    blocks = file[layout.LINK_BLOCKS.name]
+    for column in (layout.LINK_BLOCKS, *layout.LINK_ROWS):
+        if column.name not in file:
+            raise _fault(path, f"/{column.name}", "missing", "a dataset with 1 dimension(s)")
+        if file[column.name].ndim != 1 or file[column.name].dtype.kind not in "iu":
+            raise _fault(path, f"/{column.name}", f"{file[column.name].dtype}, {file[column.name].ndim} dimension(s)",
+                         "integers in 1 dimension")
+    steps = blocks.attrs.get("steps", 0)
+    if np.size(steps) != 1 or int(steps) < 1:
+        raise _fault(path, f"/{layout.LINK_BLOCKS.name}, attribute steps", steps, "integer from 1")
+    n_blocks = int(np.sum(-(-file["samples/n_steps"][:] // int(steps)))) if "samples" in file else 0
+    if blocks.shape[0] < n_blocks or (not partial and blocks.shape[0] != n_blocks):
+        raise _fault(path, f"/{layout.LINK_BLOCKS.name}, rows", blocks.shape[0],
+                     f"{n_blocks}, {int(steps)} steps to each")
+    rows = blocks[:]
+    for column in layout.LINK_ROWS:
+        found = file[column.name].shape[0]
+        if (rows < 0).any() or found < rows[:n_blocks].sum() or (not partial and found != rows.sum()):
+            raise _fault(path, f"/{column.name}, rows", found, f"{int(rows[:n_blocks].sum())}, as the blocks have")
+
+
 def _check_lengths(file: Any, path: Path) -> None:
     """Columns of one table are equally long; the steps are those of the samples."""
     n_samples = file["samples/n_steps"].shape[0]

@@ -16,32 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from neurosim.errors import OptionError
-
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SUPERBLOCK_SIZE = 48                     # version 3 with 8-byte addresses; the last four bytes are the checksum
 FLAGS = 11
 END_OF_FILE = slice(28, 36)
 MASK = 0xFFFFFFFF
-
-
-def refuse_special(path: Path) -> None:
-    """Raise OptionError where `path` is there and no regular file: a device or a pipe is never replaced."""
-    if path.exists() and not path.is_file():
-        raise OptionError(f"{path}: is not a regular file", allowed="a regular file, or a path where nothing is",
-                          mend="give another path")
-
-
-def check_new_file(path: Path, *, force: bool) -> None:
-    """Raise OptionError where no file can be written at `path`, before anything else is done."""
-    if path.is_dir():
-        raise OptionError(f"{path}: is a directory", mend="give the name of a file")
-    refuse_special(path)
-    if not path.parent.is_dir():
-        raise OptionError(f"{path}: the folder {path.parent} does not exist", mend="create it, or give another path")
-    if path.exists() and not force:
-        raise OptionError(f"{path}: exists", allowed="a file that does not exist",
-                          mend="give another path, or overwrite it with --force")
 
 
 class GuardedFile(io.RawIOBase):

@@ -7,7 +7,8 @@
     /samples             one row per sample; the samples are laid end to end in time
     /steps               one row per time step, all samples in order; /steps/overflows in fixed-point runs only
     /cores               counts and times per step and core
-    /links               packets and time per link, summed over the run
+    /links               packets and time per link, summed over the run; time per link and block of time steps, where
+                         it was recorded: every sample begins a block
     /readout             read-out values per sample, and per token where they were recorded
     /spikes/<group>      SONATA spikes, one group per output; never compressed, since not every reader can inflate
     /packets             one row per packet and destination, where they were recorded
@@ -78,6 +79,13 @@ QUEUE_PEAK = Column("cores/queue_peak", "int64", "1", "longest injection queue o
 LINK_COLUMNS = (
     Column("links/packets", "int64", "1", "packets over each link in the run [link]"),
     Column("links/busy_ps", "int64", "ps", "time each link was occupied in the run [link]"),
+)
+
+# Absent from traces of earlier versions, and where the engine did not keep them. Links that were idle are left out.
+LINK_BLOCKS = Column("links/block_rows", "int64", "1", "rows of each block of time steps; attribute steps")
+LINK_ROWS = (
+    Column("links/block_link", "int32", "1", "links that were occupied in a block of time steps, ascending"),
+    Column("links/block_busy_ps", "int64", "ps", "how long each of them was occupied in the block"),
 )
 
 READOUT = Column("readout/values", "float64", "1", "read-out at the last token [sample, readout neuron]")

@@ -74,6 +74,22 @@ class StepLoads:
 
 
 @dataclass(frozen=True)
+class LinkLoads:
+    """How long each link was occupied in each block of time steps of a sample. Details `analytic` and `event`.
+
+    block_steps : time steps of a block; the last block of a sample may have fewer
+    start : int64[block + 1]     rows of each block
+    link : int32[row]            links that were occupied, ascending (machine.Noc numbering)
+    busy_ps : int64[row]         for how long, above 0
+    """
+
+    block_steps: int
+    start: Int64Array
+    link: Int32Array
+    busy_ps: Int64Array
+
+
+@dataclass(frozen=True)
 class SampleResult:
     """One sample, from an empty machine to its last step.
 
@@ -91,7 +107,7 @@ class SampleResult:
     queue_peak : int64[core]                  longest injection queue (packets; event detail)
     overflows : int64[step, population]       values that did not fit their format, inputs included; None in
                                               floating-point runs
-    loads : None where the engine did not keep them
+    loads, link_loads : None where the engine did not keep them
     """
 
     sample: int
@@ -111,6 +127,7 @@ class SampleResult:
     packets: PacketTable | None = None
     overflows: Int64Array | None = None
     loads: StepLoads | None = None
+    link_loads: LinkLoads | None = None
 
     @property
     def n_steps(self) -> int:

@@ -1,4 +1,4 @@
-"""Traces on disk: the only place, with export and graph_io, that opens HDF5.
+"""Traces on their way to the disk; with `opening`, export and graph_io the only place that opens HDF5.
 
 **Half-written output never passes for a whole one.** A run writes to `<path>.partial`; closing it sets the attribute
 `complete` to 1 and renames the file. After a crash the partial file is read with `Trace.open(path, partial=True)`.
@@ -12,24 +12,23 @@ flushed last, so that every sample they name is whole; a reader ignores rows bey
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import h5py
 import numpy as np
 
-from neurosim.errors import InputError, OptionError, SimulationError, TraceError
+from neurosim.errors import InputError, OptionError, SimulationError
 from neurosim.events import CORE_EVENTS
-from neurosim.traces import layout, writing
-from neurosim.traces.check import DAMAGE
-from neurosim.traces.guarded_file import GuardedFile, UnfinishedFile, refuse_special
-from neurosim.traces.schema import SCHEMA_VERSION, Int64Array, RunHeader, SampleResult
+from neurosim.new_files import refuse_special
+from neurosim.traces import head, layout, writing
+from neurosim.traces.guarded_file import GuardedFile
+from neurosim.traces.opening import partial_path
+from neurosim.traces.schema import Int64Array, RunHeader, SampleResult
 from neurosim.traces.trace import Trace
 from neurosim.traces.writing import GrowingColumn, SpikeGroup, create_column
 
@@ -37,12 +36,6 @@ __all__ = ["Trace", "TraceWriter", "partial_path"]
 
 FLUSH_S = 2.0
 FLUSH_BYTES = 32 * 2**20
-
-
-def partial_path(path: str | Path) -> Path:
-    """Return where the trace `path` is while it is being written."""
-    path = Path(path)
-    return path.with_name(path.name + ".partial")
 
 
 class TraceWriter:
@@ -78,6 +71,7 @@ class TraceWriter:
         self._links: dict[str, Int64Array] = {}
         self._fixed = header.numbers == "fixed"
         self._with_tokens = self._with_packets = self._with_loads = False
+        self._link_block_steps = 0              # of a block in which the links are told; 0: they are not
         _check_path(self.path, self.partial, force)
         self._group_names = _group_names(header)
         self._open_file()
@@ -171,8 +165,8 @@ class TraceWriter:
                               mend="give a path in a folder that can be written") from error
         with self._guard():
             self._file = h5py.File(self._output, "w", libver="latest")
-            _write_root(self._file)
-            _write_header(self._file, self.header)
+            head.write_root(self._file)
+            head.write_header(self._file, self.header)
             self._file.flush()
 
     def _close_file(self) -> None:
@@ -211,6 +205,11 @@ class TraceWriter:
             columns[layout.READOUT_TOKENS.name] = create_column(file, layout.READOUT_TOKENS, (n_readout,))
         for column in layout.PACKET_COLUMNS if self._with_packets else ():
             columns[column.name] = create_column(file, column)
+        self._link_block_steps = first.link_loads.block_steps if first and first.link_loads else 0
+        for column in (layout.LINK_BLOCKS, *layout.LINK_ROWS) if self._link_block_steps else ():
+            columns[column.name] = create_column(file, column, compress=True)
+        if self._link_block_steps:
+            file[layout.LINK_BLOCKS.name].attrs["steps"] = np.int64(self._link_block_steps)
 
     def _create_spikes(self, output: int) -> SpikeGroup:
         group = self._file.create_group(f"spikes/{self._group_names[output]}")
@@ -218,7 +217,7 @@ class TraceWriter:
         group.attrs["population"] = self.header.population_names[self.header.output_population[output]]
         group.attrs["output"] = self.header.output_names[output]
         group.attrs["kind"] = layout.KINDS[kind]
-        _set_sorting(group, "none")
+        head.set_sorting(group, "none")
         return SpikeGroup(group, with_value=kind != 0)
 
     def _create_sums(self, n_link: int, n_core: int) -> None:
@@ -249,10 +248,10 @@ class TraceWriter:
         self._output = GuardedFile(self.partial, "rb+")
         with self._output, h5py.File(self._output, "r+", libver="latest") as file:
             for name, text in self._notes.items():
-                _write_text(file["provenance"], name, text)
+                head.write_text(file["provenance"], name, text)
             for name, group in zip(self._group_names, self._spikes, strict=True):
                 if group.sorted_by_time:
-                    _set_sorting(file[f"spikes/{name}"], "by_time")
+                    head.set_sorting(file[f"spikes/{name}"], "by_time")
             if self._labels is not None:
                 labels = file["samples/label"]
                 labels[...] = _fitted(self._labels, labels.shape[0])
@@ -280,6 +279,9 @@ class TraceWriter:
         if result.packets is not None:
             rows = writing.packet_rows(result.sample, result.packets)
             n_bytes += sum(self._columns[name].add(array) for name, array in rows.items())
+        if result.link_loads is not None:
+            rows = writing.link_rows(result.link_loads)
+            n_bytes += sum(self._columns[name].add(array) for name, array in rows.items())
         return n_bytes
 
     def _add_sample(self, result: SampleResult) -> int:
@@ -302,11 +304,12 @@ class TraceWriter:
 
     def _check_optional(self, result: SampleResult) -> None:
         """Every sample records what the first one did."""
-        found = (result.readout_tokens is not None, result.packets is not None, result.loads is not None)
-        first = (self._with_tokens, self._with_packets, self._with_loads)
+        found = (result.readout_tokens is not None, result.packets is not None, result.loads is not None,
+                 result.link_loads.block_steps if result.link_loads else 0)
+        first = (self._with_tokens, self._with_packets, self._with_loads, self._link_block_steps)
         if found != first:
-            raise SimulationError(f"sample {result.sample}: read-out tokens, packets and loads are {found}, "
-                                  f"in the first sample they were {first}")
+            raise SimulationError(f"sample {result.sample}: read-out tokens, packets, loads and steps to a block of "
+                                  f"links are {found}, in the first sample they were {first}")
 
     def _check_overflows(self, result: SampleResult) -> None:
         """Fixed-point runs count the overflows of every step and population, others none."""
@@ -343,88 +346,8 @@ def _group_names(header: RunHeader) -> tuple[str, ...]:
     return names
 
 
-def _write_root(file: Any) -> None:
-    file.attrs["schema_version"] = np.uint32(SCHEMA_VERSION)
-    file.attrs["magic"] = np.uint32(layout.SONATA_MAGIC)
-    file.attrs["version"] = np.array(layout.SONATA_VERSION, dtype=np.uint32)
-    file.attrs["complete"] = np.uint8(0)
-
-
-def _write_header(file: Any, header: RunHeader) -> None:
-    provenance = file.create_group("provenance")
-    for name, text in header.provenance.items():
-        _write_text(provenance, name, text)
-    run = file.create_group("run")
-    for name in (*layout.RUN_ATTRIBUTES, *layout.LATER_RUN_ATTRIBUTES):
-        run.attrs[name] = getattr(header, name)
-    mapping = file.create_group("mapping")
-    for name in ("core_physical", "core_tile", "core_is_port"):
-        mapping.create_dataset(name, data=np.asarray(getattr(header, name), dtype=np.int64))
-    for name in layout.JSON_TABLES:
-        _write_text(mapping, name, json.dumps([_plain(row) for row in getattr(header, name)]))
-
-
-def _plain(row: Any) -> Any:
-    """Return a row of a header table as JSON can hold it."""
-    if isinstance(row, Mapping):
-        return {name: [int(number) for number in pair] for name, pair in row.items()}
-    if isinstance(row, tuple):
-        return list(row)
-    return row if isinstance(row, str) else int(row)
-
-
-def _write_text(group: Any, name: str, text: str) -> None:
-    if name in group:
-        del group[name]
-    group.create_dataset(name, data=text, dtype=h5py.string_dtype())
-
-
-def _set_sorting(group: Any, order: str) -> None:
-    enum = h5py.enum_dtype(layout.SORTING, basetype=np.int8)
-    group.attrs.create("sorting", layout.SORTING[order], dtype=enum)
-
-
 def _fitted(labels: Int64Array, n_samples: int) -> Int64Array:
     """Return `labels` cut or filled with -1 to `n_samples`."""
     fitted = np.full(n_samples, layout.NO_LABEL, dtype=np.int64)
     fitted[:min(n_samples, len(labels))] = labels[:n_samples]
     return fitted
-
-
-def open_file(path: Path, *, partial: bool) -> Any:
-    """Open a trace for reading and return the HDF5 file.
-
-    With `partial`, an unfinished file is read as it stands, even while its writer goes on.
-
-    Raises
-    ------
-    TraceError : no such file, or not HDF5, or cut short
-    """
-    _check_readable(path)
-    try:
-        return h5py.File(path, "r")
-    except DAMAGE as error:
-        if partial and "already open for" in str(error):        # the flags that a writer leaves
-            return _open_unfinished(path)
-        raise TraceError(f"{path}: cannot be opened, it is damaged or unfinished: {error}", allowed="a whole trace",
-                         mend="copy it again, or run again; if its run never ended, read it as partial "
-                         "(Trace.open(path, partial=True))") from error
-
-
-def _open_unfinished(path: Path) -> Any:
-    try:
-        return h5py.File(UnfinishedFile(path), "r")
-    except DAMAGE as error:
-        raise TraceError(f"{path}: cannot be opened, not even as partial: {error}", allowed="a trace",
-                         mend="the file is damaged: run again; if its run goes on, try once more") from error
-
-
-def _check_readable(path: Path) -> None:
-    if not path.is_file():
-        unfinished = partial_path(path)
-        hint = (f"its run did not end: read {unfinished} as partial" if unfinished.is_file() else "give the path of a "
-                "trace written by `neurosim run --trace`")
-        raise TraceError(f"{path}: no such file", mend=hint)
-    if not h5py.is_hdf5(path):
-        raise TraceError(f"{path}: is not HDF5", allowed="a trace written by `neurosim run --trace`",
-                         mend="give another file; copy it again if it was cut short")

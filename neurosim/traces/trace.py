@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from neurosim.errors import TraceError
 from neurosim.events import CHIP_EVENTS, CORE_EVENTS, N_CORE_EVENTS
 from neurosim.traces import layout
-from neurosim.traces.check import DAMAGE, check_overflows, check_spikes, check_trace, damaged, reading
-from neurosim.traces.schema import Float64Array, Int32Array, Int64Array, RunHeader, StepLoads
+from neurosim.traces.check import DAMAGE, check_link_loads, check_overflows, check_spikes, check_trace, damaged, reading
+from neurosim.traces.schema import Float64Array, Int32Array, Int64Array, LinkLoads, RunHeader, StepLoads
 
 BLOCK_VALUES = 2**21                    # values read at once: 16 MiB of int64
 
@@ -87,7 +87,7 @@ class Trace:
         ------
         TraceError : not a trace, not whole, or at odds with its written requirements
         """
-        from neurosim.traces.store import open_file  # h5py is loaded only by those who open a file
+        from neurosim.traces.opening import open_file  # h5py is loaded only by those who open a file
 
         path = Path(path)
         file = open_file(path, partial=partial)
@@ -96,6 +96,7 @@ class Trace:
             trace = cls(file, path, partial=partial)
             check_spikes(file, path, trace.spike_groups)
             check_overflows(file, path, len(trace.header.population_names), partial=partial)
+            check_link_loads(file, path, partial=partial)
             return trace
         except TraceError:
             file.close()
@@ -228,6 +229,44 @@ class Trace:
         if not self.has_loads:
             return None
         return StepLoads(*(self._rows(column.name, start, stop) for column in layout.LOAD_COLUMNS))
+
+    @property
+    def link_block_steps(self) -> int:
+        """Time steps of a block in which the trace tells each link; 0 where it tells them for the whole run alone."""
+        if layout.LINK_BLOCKS.name not in self._file:
+            return 0
+        return int(self._file[layout.LINK_BLOCKS.name].attrs["steps"])
+
+    @cached_property
+    def _link_block_start(self) -> Int64Array:
+        """First row of each block of whole samples, and the end of the last, int64[block + 1]."""
+        n_blocks = int((-(-self.samples.n_steps // self.link_block_steps)).sum())
+        rows = self._file[layout.LINK_BLOCKS.name][:n_blocks]
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(rows, dtype=np.int64)])
+
+    def link_loads(self, start: int = 0, stop: int | None = None) -> LinkLoads | None:
+        """Return the links that were occupied in blocks `start` to `stop` of the run; None where they are not told.
+
+        Each sample begins a block, of `link_block_steps` steps; its last one may have fewer.
+        """
+        if not self.link_block_steps:
+            return None
+        bounds = self._link_block_start[start:None if stop is None else stop + 1]
+        rows = slice(int(bounds[0]), int(bounds[-1])) if len(bounds) else slice(0, 0)
+        link, busy_ps = (self._file[column.name][rows] for column in layout.LINK_ROWS)
+        return LinkLoads(self.link_block_steps, bounds - rows.start, link, busy_ps)
+
+    def link_load_blocks(self) -> Iterator[tuple[int, LinkLoads]]:
+        """Yield (first block, loads of the links in some blocks), a bounded number of rows at a time."""
+        if not self.link_block_steps:
+            return
+        starts, start = self._link_block_start, 0
+        while start < len(starts) - 1:
+            stop = max(start + 1, int(np.searchsorted(starts, starts[start] + BLOCK_VALUES, side="right")) - 1)
+            found = self.link_loads(start, stop)
+            if found is not None:
+                yield start, found
+            start = stop
 
     @cached_property
     def step_latency_ps(self) -> Int64Array:

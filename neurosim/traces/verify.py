@@ -29,6 +29,7 @@ def verify(trace: Trace, file: Any) -> None:
     for name in names:
         _check_dataset(trace, name, file[name])
     _check_times(trace)
+    _check_links(trace)
     for group in trace.spike_groups:
         if f"spikes/{group}" in file:
             size = trace.header.population_sizes[trace.header.population_names.index(trace.group_population(group))]
@@ -62,6 +63,20 @@ def _check_times(trace: Trace) -> None:
         ended = int(samples.start_time_ps[sample]) + (int(end_ps[-1]) if len(end_ps) else 0)
         if sample + 1 < trace.n_samples and ended != int(samples.start_time_ps[sample + 1]):
             raise damaged(trace.path, f"/samples/start_time_ps[{sample + 1}] is not where sample {sample} ended")
+
+
+def _check_links(trace: Trace) -> None:
+    """Links by block exist, once in a block, and were not occupied for longer than in the run."""
+    n_links = len(trace.link_packets)
+    busy_ps = np.zeros(n_links, np.int64)
+    for first, loads in trace.link_load_blocks():
+        inside = np.ones(len(loads.link), bool)
+        inside[loads.start[:-1][np.diff(loads.start) > 0]] = False
+        if np.any(loads.link >= n_links) or np.any(inside[1:] & (np.diff(loads.link) <= 0)):
+            raise damaged(trace.path, f"/links/block_link, from block {first}: not ascending links of {n_links}")
+        np.add.at(busy_ps, loads.link, loads.busy_ps)
+    if trace.link_block_steps and trace.complete and not np.array_equal(busy_ps, trace.link_busy_ps):
+        raise damaged(trace.path, "/links/block_busy_ps does not add up to /links/busy_ps")
 
 
 def _check_spikes(trace: Trace, name: str, table: Any, size: int) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neurosim.traces import layout
 from neurosim.traces.layout import Column
-from neurosim.traces.schema import Int64Array, PacketTable, SampleResult, SpikeTable
+from neurosim.traces.schema import Int64Array, LinkLoads, PacketTable, SampleResult, SpikeTable
 
 AnyArray = NDArray[Any]
 CHUNK_VALUES = 65_536                   # of the per-core tables: 256 KiB of counts
@@ -90,6 +90,12 @@ class SpikeGroup:
             return
         self.sorted_by_time &= bool(time_ps[0] >= self.last_ps and np.all(time_ps[1:] >= time_ps[:-1]))
         self.last_ps = int(time_ps[-1])
+
+
+def link_rows(loads: LinkLoads) -> dict[str, AnyArray]:
+    """Return the columns of links by block of time steps, for one sample."""
+    return {layout.LINK_BLOCKS.name: np.diff(loads.start), "links/block_link": loads.link,
+            "links/block_busy_ps": loads.busy_ps}
 
 
 def packet_rows(sample: int, packets: PacketTable) -> dict[str, AnyArray]:

@@ -126,8 +126,8 @@ def test_an_existing_trace_is_overwritten_only_with_force(program: Program, tiny
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("run")] == ["run.h5"]
 
 
-@pytest.mark.parametrize("record, packets, tokens", [("spikes", False, False), ("packets", True, False),
-                                                     ("all", True, True)])
+@pytest.mark.parametrize("record, packets, tokens", [("counts", False, False), ("spikes", False, False),
+                                                     ("packets", True, False), ("all", True, True)])
 def test_record_chooses_what_is_kept(record: str, packets: bool, tokens: bool, program: Program,
                                      tiny: tuple[Path, Path], tmp_path: Path) -> None:
     trace = tmp_path / "run.h5"
@@ -135,6 +135,7 @@ def test_record_chooses_what_is_kept(record: str, packets: bool, tokens: bool, p
     with Trace.open(trace) as opened:
         assert (opened.n_packets is not None) == packets
         assert (opened.readout_tokens(0) is not None) == tokens
+        assert (opened.link_block_steps > 0) == any(map(opened.n_spikes, opened.spike_groups)) == (record != "counts")
 
 
 def test_quiet_prints_nothing(program: Program, tiny: tuple[Path, Path]) -> None:

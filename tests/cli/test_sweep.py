@@ -63,5 +63,11 @@ def test_two_traces_are_compared(program: Program, tiny: tuple[Path, Path], tmp_
     assert [duty["rate_hz"] for duty in found["duty"]] == [1000, 1000]
     text = program("compare", tmp_path / "a.h5", tmp_path / "b.h5", "--rate", "1e9").out
     assert "takes less energy with probability" in text and "does not keep up" in text
+    found = json.loads(program("compare", tmp_path / "a.h5", tmp_path / "b.h5", "--metric", "latency", "--json").out)
+    assert found["metric"] == "latency" and found["ratio"] == pytest.approx([1, 1, 1])      # energy alone was changed
+    assert found["a"]["low_s"] < found["a"]["latency_s"] < found["a"]["high_s"]
+    text = program("compare", tmp_path / "a.h5", tmp_path / "b.h5", "--metric", "latency").out
+    assert "takes less time with probability" in text and "kept as measured: 0.0 % of A's time" in text
+    assert program("compare", tmp_path / "a.h5", tmp_path / "b.h5", "--metric", "speed").code == 2
     assert program("compare", tmp_path / "a.h5", data).code == 2
     assert program("compare", tmp_path / "a.h5", tmp_path / "b.h5", "--rate", 0).code == 2

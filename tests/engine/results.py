@@ -71,6 +71,7 @@ def check_laws(machine: Machine, result: SampleResult) -> None:
     _check_packets(machine, result)
     check_links(machine, result)
     _check_steps(machine, result)
+    _check_link_loads(machine, result)
 
 
 def _check_time(machine: Machine, result: SampleResult) -> None:
@@ -188,6 +189,30 @@ def _check_steps(machine: Machine, result: SampleResult) -> None:
     assert loads.link_ps.max() <= result.link_busy_ps.max() <= loads.link_ps.sum()
     for link in np.unique(loads.link[loads.link >= 0]):
         assert loads.link_ps[loads.link == link].sum() <= result.link_busy_ps[link]
+
+
+def _check_link_loads(machine: Machine, result: SampleResult) -> None:
+    """Links by block of steps add up to the run, each block to the flits that hopped in it; none beats the busiest."""
+    found = result.link_loads
+    assert found is not None and result.loads is not None
+    n_links, steps = len(result.link_busy_ps), found.block_steps
+    busy = np.zeros((-(-result.n_steps // steps), n_links), np.int64)
+    assert len(found.start) == len(busy) + 1 and (found.busy_ps > 0).all()
+    for block, (start, stop) in enumerate(zip(found.start[:-1], found.start[1:], strict=True)):
+        assert (np.diff(found.link[start:stop]) > 0).all()
+        busy[block, found.link[start:stop]] = found.busy_ps[start:stop]
+    assert np.array_equal(busy.sum(axis=0), result.link_busy_ps)
+    starts = np.arange(0, result.n_steps, steps)
+    flits = {name: np.add.reduceat(result.chip_counts[:, CHIP_EVENT_INDEX[name]], starts)
+             for name in ("flit_hop_ew", "flit_hop_ns", "flit_chip_hop")}
+    crosses = np.array([_leaves_chip(machine, link) for link in range(4 * machine.noc.n_tiles)], bool)
+    cycle, _, chip_cycle, _ = machine.noc.cycle_ps.tolist()
+    between = busy[:, :4 * machine.noc.n_tiles]
+    assert np.array_equal(between[:, ~crosses].sum(axis=1), (flits["flit_hop_ew"] + flits["flit_hop_ns"]) * cycle)
+    assert np.array_equal(between[:, crosses].sum(axis=1), flits["flit_chip_hop"] * chip_cycle)
+    if steps == 1:
+        assert np.array_equal(busy.max(axis=1), result.loads.link_ps)
+        assert (busy.argmax(axis=1)[result.loads.link >= 0] == result.loads.link[result.loads.link >= 0]).all()
 
 
 def last_moments(machine: Machine, result: SampleResult) -> np.ndarray:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from neurosim.engine import reference_network
+from neurosim.engine import link_blocks, reference_network
 from neurosim.engine.contract import DETAILS
 from neurosim.events import CHIP_EVENT_INDEX
 from neurosim.machine import CONVOLUTION, GRADED, UNLIMITED
@@ -155,6 +155,36 @@ def test_engines_agree_where_half_of_the_steps_are_late() -> None:
         seen.update(name for name, test in (("late", _n_late), ("waits", _waits), ("catches up", _catches_up))
                     if any(test(machine, result) for result in expected))
     assert min(seen[name] for name in ("late", "waits", "catches up")) >= 10
+
+
+@pytest.mark.parametrize("detail", ["event", "analytic"])
+def test_links_are_told_by_block_where_there_are_many(detail: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chip with many more links than cores: both engines put as many steps together, and lose no picosecond."""
+    by_step = [results(fixed_case(seed).machine, fixed_case(seed).inputs, detail=detail) for seed in range(12)]
+    monkeypatch.setattr(link_blocks, "FEWEST_VALUES", 16)
+    monkeypatch.setattr(link_blocks, "VALUES_PER_CORE", 1)
+    sizes = set()
+    for seed, fine in enumerate(by_step):
+        case = fixed_case(seed)
+        compiled, expected = (results(case.machine, case.inputs, engine=engine, detail=detail)
+                              for engine in ("compiled", "reference"))
+        assert differences(compiled, expected) == [], seed
+        for result, single in zip(compiled, fine, strict=True):
+            sizes.add(result.link_loads.block_steps)
+            if detail == "event":
+                check_laws(case.machine, result)
+            assert single.link_loads.block_steps == 1
+            assert result.link_loads.busy_ps.sum() == single.link_loads.busy_ps.sum()
+    assert max(sizes) > 1
+
+
+def test_links_are_told_on_demand() -> None:
+    case = fixed_case(0)
+    for engine in ("compiled", "reference"):
+        found = results(case.machine, case.inputs, engine=engine, record_links=False)
+        assert all(result.link_loads is None for result in found)
+        found = results(case.machine, case.inputs, engine=engine, detail="functional")
+        assert all(result.link_loads is None for result in found)
 
 
 @settings(unhurried, max_examples=60)

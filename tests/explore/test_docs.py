@@ -22,7 +22,7 @@ def test_commands_print_what_the_page_shows(workplace: Path) -> None:
     for module in ("plotly", "pyarrow"):
         pytest.importorskip(module, reason="needs the extra `explore`")
     (workplace / "digits.yaml").write_text(blocks("yaml", PAGE)[0], encoding="utf-8")
-    assert len(examples(PAGE)) == 4
+    assert len(examples(PAGE)) == 5
     for example in examples(PAGE):
         output = shell(example.command, workplace)
         assert loose(output) == loose(example.output), f"$ {example.command}\n{output}"

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from neurosim.engine import compiled, link_blocks
 from neurosim.export import link_steps, perfetto
 from neurosim.export.trace_export import export_trace
 from neurosim.graph import DenseWeights, Network, Population, Projection
@@ -179,7 +180,36 @@ def test_packets_on_links_by_step(multicast: str, values: int, tmp_path: Path, m
     assert {key: value for key, value in found.items() if key[1] == "packets"} == per_router and per_router
 
 
-def run(folder: Path, multicast: str) -> Path:
+@pytest.mark.parametrize("values", [50, 2**20])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_without_packets_links_tell_how_long_they_were_occupied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                values: int, steps: int) -> None:
+    """Packets of one length occupy each link as long as the packets walked by hand do."""
+    walked = walk(run(tmp_path, "none"))
+    monkeypatch.setattr(link_blocks, "block_steps", lambda _: steps)
+    monkeypatch.setattr(compiled, "block_steps", lambda _: steps)
+    monkeypatch.setattr(perfetto, "STEP_VALUES", values)
+    trace_file = run(tmp_path, "none", "spikes")
+    done = export_trace(trace_file, tmp_path / "run.pftrace", "perfetto")
+    assert any("occupied" in note for note in done.notes)
+    parsed, starts = parse(done.path), [start // 1000 for start, _ in step_bounds_ps(trace_file)]
+    with h5py.File(trace_file) as file:
+        ns_of_packet = file["links/busy_ps"][:].sum() / file["links/packets"][:].sum() / 1000
+        blocks = [int(first) + step // steps * steps for first, n in
+                  zip(file["samples/first_step"], file["samples/n_steps"], strict=True) for step in range(int(n))]
+    expected: Counter[tuple[str, str, int]] = Counter()
+    for (router, link, step), count in walked.items():
+        expected[router, link, blocks[step]] += count * ns_of_packet
+    found = {}
+    for name, changes in parsed.counters.items():
+        if name.startswith("/router") and name.count("/") == 2:
+            _, router, link = name.split("/")
+            found.update({(router, link, step): value for step, value in enumerate(at_steps(changes, starts))
+                          if value and step == blocks[step]})
+    assert found == pytest.approx(dict(expected)) and len(found) > 20
+
+
+def run(folder: Path, multicast: str, record: str = "packets") -> Path:
     """Run twelve neurons that talk to each other across six tiles, and record the packets."""
     import neurosim
 
@@ -193,7 +223,8 @@ def run(folder: Path, multicast: str) -> Path:
             "output_port.tile=5"]
     trace = folder / "talk.h5"
     result = neurosim.run(network, chip="generic-mesh", inputs=random.integers(0, 2, (2, 6, 4)), trace=trace,
-                          overrides=[*chip, "mapping.max_neurons_per_core=1"], record="packets", workers=1)
+                          overrides=[*chip, "mapping.max_neurons_per_core=1"], record=record, workers=1,
+                          force=True)
     result.trace.close()
     return trace
 

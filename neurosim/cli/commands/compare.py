@@ -1,4 +1,4 @@
-"""`neurosim compare`: which of two runs takes less energy, and how sure that is."""
+"""`neurosim compare`: which of two runs takes less energy, or less time, and how sure that is."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def compare(
     trace_a: Annotated[Path, typer.Argument(metavar="TRACE_A", help="A trace written by `neurosim run --trace`.")],
     trace_b: Annotated[Path, typer.Argument(metavar="TRACE_B", help="Another one.")],
+    metric: Annotated[str, typer.Option("--metric", metavar="NAME", help="energy, or latency of a sample.")] = "energy",
     rate: Annotated[float | None, typer.Option("--rate", metavar="HZ", help=(
         "Also the power of both at this many tokens per second, waiting included."))] = None,
     samples: Annotated[int, typer.Option("--samples", metavar="N", help="Samples of the chips' figures.")] = 20_000,
@@ -29,7 +30,7 @@ def compare(
     from neurosim.explore import duty
 
     with progress_bar("comparing", quiet=quiet):
-        found = compare_designs(trace_a, trace_b, n_samples=samples, seed=seed)
+        found = compare_designs(trace_a, trace_b, n_samples=samples, seed=seed, metric=metric)
         duties = [] if rate is None else [duty(path, rate, n_samples=samples, seed=seed) for path in (trace_a, trace_b)]
     if json:
         print_json({**found.to_json(), **({"duty": [each.to_json() for each in duties]} if duties else {})})
@@ -41,16 +42,22 @@ def _comparison(found: Comparison) -> list[str]:
     from neurosim.cli.output import table
     from neurosim.report.quantities import percent, with_prefix
 
-    rows = [[letter, str(each["name"]), str(each["chip"]), with_prefix(each["energy_j"], "J"),
-             with_prefix(each["low_j"], "J"), with_prefix(each["high_j"], "J"), with_prefix(each["latency_s"], "s"),
-             percent(each["accuracy"])] for letter, each in (("A", found.a), ("B", found.b))]
-    likelier = found.likelier.upper()
+    metrics = {"energy": ("J", "energy_j"), "latency": ("s", "latency_s")}
+    (unit, key), other = metrics[found.metric], "latency" if found.metric == "energy" else "energy"
+    rows = [[letter, str(each["name"]), str(each["chip"]), with_prefix(each[key], unit),
+             with_prefix(each[f"low_{unit.lower()}"], unit), with_prefix(each[f"high_{unit.lower()}"], unit),
+             with_prefix(each[metrics[other][1]], metrics[other][0]), percent(each["accuracy"])]
+            for letter, each in (("A", found.a), ("B", found.b))]
+    likelier, less = found.likelier.upper(), "less energy" if found.metric == "energy" else "less time"
     drawn = "drawn together: one technology" if found.same_technology else "drawn independently: two technologies"
     low, middle, high = found.ratio
     sure = "more than 99.9 %" if 0 < found.doubt < 1e-3 else percent(1 - found.doubt)
-    lines = [table(rows, ["", "run", "chip", "energy", "low", "high", "latency", "accuracy"]), "",
-             f"{likelier} takes less energy with probability {sure} (figures {drawn})",
-             f"B takes {middle:.3g} times the energy of A, {low:.3g} to {high:.3g} in nine cases of ten"]
+    lines = [table(rows, ["", "run", "chip", found.metric, "low", "high", other, "accuracy"]), "",
+             f"{likelier} takes {less} with probability {sure} (figures {drawn})",
+             f"B takes {middle:.3g} times the {found.metric} of A, {low:.3g} to {high:.3g} in nine cases of ten"]
+    if found.metric == "latency":
+        lines.append(f"travel and waiting are kept as measured: {percent(found.a['kept_share'])} of A's time, "
+                     f"{percent(found.b['kept_share'])} of B's")
     if found.settles is not None:
         lines.append(f"measuring {found.settles.figure} of {found.settles.chip} would settle it: a doubt of "
                      f"{percent(found.doubt)} would become {percent(found.settles.doubt_left)}")

@@ -37,7 +37,8 @@ def run(
     samples: Annotated[int | None, typer.Option("--samples", metavar="N", help="Only the first N samples.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", metavar="N", help=(
         "Samples that run at once; by default one per processor core."))] = None,
-    record: Annotated[str, typer.Option("--record", metavar="NAME", help="spikes, packets, or all.")] = "spikes",
+    record: Annotated[str, typer.Option("--record", metavar="NAME", help=(
+        "counts, spikes, packets, or all."))] = "spikes",
     times: Annotated[str | None, typer.Option("--times", metavar="DATA", help=(
         "When each token enters a free-running chip, in ps: an array [sample, token] or [token]."))] = None,
     jitter_ns: Annotated[float, typer.Option("--jitter-ns", metavar="NS", help=(

@@ -54,20 +54,29 @@
     return [[x + right[0] + dx * from, y + right[1] + dy * from], [x + right[0] + dx * to, y + right[1] + dy * to]];
   }
 
-  // Links in classes of load, one line of many pieces for each; and points in their middles to read them by.
-  function links() {
-    const classes = 6, top = data.links.reduce((most, link) => Math.max(most, link[1]), 0);
+  // Share of the time that each of data.links was occupied, in the run or in one frame; null where it is not known.
+  async function shares() {
+    if (state.frame < 0) return {own: data.links.map(link => link[1]), top: highestShare(data.links.map(link => link[1]))};
+    const all = await packed.unpack(data.frames.links);
+    return all && {own: all.subarray(state.frame * data.links.length, (state.frame + 1) * data.links.length), top: highestShare(all)};
+  }
+
+  const highestShare = all => all.reduce((most, share) => Math.max(most, share), 0);
+
+  // Links in classes of load, the same for all frames: one line of many pieces for each; and points in their middles to read them by.
+  function links({own, top}) {
+    const classes = 6;
     const by = Array.from({length: classes}, () => ({x: [], y: []})), middles = {x: [], y: [], text: []};
-    for (const [number, share, packets] of data.links) {
-      const piece = segment(number);
-      if (!piece) continue;
+    data.links.forEach(([number, , packets], index) => {
+      const piece = segment(number), share = own[index];
+      if (!piece || (state.frame >= 0 && !share)) return;
       const which = top ? Math.min(classes - 1, Math.floor(classes * Math.sqrt(share / top))) : 0;
       by[which].x.push(piece[0][0], piece[1][0], null);
       by[which].y.push(piece[0][1], piece[1][1], null);
       middles.x.push((piece[0][0] + piece[1][0]) / 2);
       middles.y.push((piece[0][1] + piece[1][1]) / 2);
-      middles.text.push(`link from tile ${Math.floor(number / 4)} ${["east", "west", "north", "south"][number % 4]}<br>${(100 * share).toPrecision(3)} % of the time, ${neurosim.number(packets)} packets`);
-    }
+      middles.text.push(`link from tile ${Math.floor(number / 4)} ${["east", "west", "north", "south"][number % 4]}<br>${(100 * share).toPrecision(3)} % of the time${state.frame < 0 ? `, ${neurosim.number(packets)} packets` : ""}`);
+    });
     const tones = shades("series-2", "shade", "shares");
     const width = Math.max(1.5, Math.min(6, 60 / Math.max(data.columns, data.rows)));
     const lines = by.map((piece, index) => ({type: "scatter", mode: "lines", ...piece, line: {width, color: tones[Math.min(4, Math.floor(index * 5 / classes) + (index ? 1 : 0))][1]}, hoverinfo: "skip", showlegend: false}));
@@ -75,7 +84,7 @@
   }
 
   function busiest() {
-    const link = state.frame < 0 ? null : data.frames.link[state.frame], piece = link && segment(link.number);
+    const link = data.frames.link[state.frame], piece = link && segment(link.number);
     if (!piece) return [];
     return [{type: "scatter", mode: "lines", x: piece.map(point => point[0]), y: piece.map(point => point[1]), line: {width: 7, color: colour("series-2")},
       hoverinfo: "skip", showlegend: false}];
@@ -95,11 +104,13 @@
   }
 
   async function draw() {
-    const [loads, high] = await Promise.all([values(), highest()]);
-    await plot("mesh", () => ({traces: [cores(loads, high), ...(state.frame < 0 ? links() : busiest())], layout: {shapes: shapes(), margin: {l: 10, r: 20, t: innerWidth < 820 ? 60 : 10, b: 10},
+    const frame = state.frame, [loads, high, found] = await Promise.all([values(), highest(), shares()]);
+    if (frame !== state.frame) return;           // the slider went on meanwhile
+    await plot("mesh", () => ({traces: [cores(loads, high), ...(found ? links(found) : busiest())], layout: {shapes: shapes(), margin: {l: 10, r: 20, t: innerWidth < 820 ? 60 : 10, b: 10},
       xaxis: {visible: false, range: [-0.6, data.columns - 0.4], constrain: "domain"}, yaxis: {visible: false, range: [data.rows - 0.4, -0.6], scaleanchor: "x", constrain: "domain"}}}));
     $("mesh").dataset.frame = state.frame;
-    $("mesh-note").textContent = `${note()} Framed tiles: input port (solid), output port (dotted).${data.chip_columns < data.columns || data.chip_rows < data.rows ? " Dashed lines part the chips." : ""}`;
+    $("mesh").dataset.links = found ? "all" : "busiest";
+    $("mesh-note").textContent = `${note(found)} Framed tiles: input port (solid), output port (dotted).${data.chip_columns < data.columns || data.chip_rows < data.rows ? " Dashed lines part the chips." : ""}`;
   }
 
   function steps(frame) {
@@ -108,16 +119,16 @@
     return first === last ? `${one} ${first}` : `${one}s ${first} to ${last}`;
   }
 
-  function note() {
-    if (state.frame < 0) {
-      const idle = data.simulated ? "" : " Detail functional simulates no times.";
-      const top = data.links.reduce((most, link) => Math.max(most, link[1]), 0);
-      const told = data.links.length && data.simulated ? `, links between tiles in orange by the share of time that they were occupied: ${(100 * top).toPrecision(3)} % at most` : "";
-      return `The whole run: cores in blue${told}.${idle}`;
-    }
+  function note(found) {
+    const told = data.links.length && data.simulated && found ? `, links between tiles in orange by the share of time that they were occupied: ${(100 * highestShare(found.own)).toPrecision(3)} % at most` : "";
+    if (state.frame < 0) return `The whole run: cores in blue${told}.${data.simulated ? "" : " Detail functional simulates no times."}`;
+    const many = `${steps(state.frame)} within a sample, mean over all samples`.replace(/^./, letter => letter.toUpperCase());
+    return found ? `${many}: cores in blue${told}. The same scale for all steps.` : `${many}.${busiestTold()}`;
+  }
+
+  function busiestTold() {
     const link = data.frames.link[state.frame];
-    const told = link ? ` Of the links the trace keeps the busiest of each step; here most often ${link.name}, occupied for at least ${(100 * link.share).toPrecision(3)} % of the time (orange).` : "";
-    return `${steps(state.frame)} within a sample, mean over all samples.${told}`.replace(/^./, letter => letter.toUpperCase());
+    return link ? ` Of the links the trace keeps the busiest of each step; here most often ${link.name}, occupied for at least ${(100 * link.share).toPrecision(3)} % of the time (orange).` : "";
   }
 
   function show(frame) {

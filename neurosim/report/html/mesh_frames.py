@@ -1,7 +1,8 @@
 """The chip from above for the page: load of cores and links, for the run and step by step.
 
-A frame is one step within a sample, or some successive ones, as a mean over all samples. The trace keeps the packets of
-each link for the whole run only, and of each step the busiest link: that is what a frame shows of the links.
+A frame is one step within a sample, or some successive ones, as a mean over all samples. It shows every link where the
+trace tells the links by block of time steps, and then holds whole blocks. Of other traces it shows the link that was
+the busiest for the longest time, and of free-running chips none.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from neurosim.traces.schema import Float64Array, Int64Array
 from neurosim.traces.trace import Trace
 
 MOST_FRAMES = 48
-MOST_VALUES = 400_000                   # of all frames together, for one measure
+MOST_VALUES = 400_000                   # of all frames together, for one measure, or for the links
 MOST_CORES = 20_000
 MOST_LINKS = 6000                       # drawn; of larger meshes the busiest
 BLOCK_VALUES = 2**20
@@ -42,6 +43,7 @@ def mesh_json(trace: Trace, chip: Chip) -> dict[str, Any]:
     if len(used) > MOST_CORES:
         return {"without": f"{len(used)} cores in use: more than {MOST_CORES}, which the page could draw."}
     totals = trace.core_totals[used]
+    links = _links(trace)
     return {
         "without": "", "columns": header.columns, "rows": header.rows, "per_tile": header.cores_per_tile,
         "chip_columns": header.chip_columns or header.columns, "chip_rows": header.chip_rows or header.rows,
@@ -55,7 +57,7 @@ def mesh_json(trace: Trace, chip: Chip) -> dict[str, Any]:
         "whole": {"busy": packed(core_load(trace, chip)[used]),
                   "synaptic": packed(totals[:, SYNAPTIC].sum(axis=1) / max(1, trace.n_samples)),
                   "packets": packed(totals[:, PACKETS] / max(1, trace.n_samples))},
-        "links": _links(trace), "frames": _frames(trace, chip, used),
+        "links": links, "frames": _frames(trace, chip, used, np.array([link for link, _, _ in links], np.int64)),
         "free_running": header.schedule == FREE_RUNNING,
     }
 
@@ -73,20 +75,23 @@ def _links(trace: Trace) -> list[list[float]]:
     return [[int(link), float(share[link]), int(packets[link])] for link in order]
 
 
-def _frames(trace: Trace, chip: Chip, used: Int64Array) -> dict[str, Any] | None:
+def _frames(trace: Trace, chip: Chip, used: Int64Array, links: Int64Array) -> dict[str, Any] | None:
     """Return the loads by step within a sample; None where there is one step, or no core.
 
     n : frames; together : steps to each; busy, synaptic, packets : float32[frame, core]: share of the time, and counts
-    per sample; link : busiest link of each frame in words, its number and the share of the time that it was occupied
+    per sample; links : float32[frame, link], share of the time that each of `links` was occupied, None where the trace
+    does not tell them all; link : busiest of each frame in words, its number and share, where it tells that one alone
     """
     longest = int(trace.samples.n_steps.max(initial=0))
-    n_most = min(MOST_FRAMES, MOST_VALUES // max(1, len(used)))
-    if longest < 2 or len(used) == 0 or n_most < 2:
+    n_most = min(MOST_FRAMES, MOST_VALUES // max(1, len(used), len(links)))
+    block = max(1, trace.link_block_steps)
+    together = block * math.ceil(longest / (block * max(1, n_most)))
+    n_frames = math.ceil(longest / max(1, together))
+    if n_frames < 2 or len(used) == 0 or n_most < 2:
         return None
-    together = math.ceil(longest / n_most)
-    n_frames = math.ceil(longest / together)
     busy, synaptic, packets = (np.zeros((n_frames, len(used))) for _ in range(3))
     time, link = np.zeros(n_frames), np.zeros((n_frames, len(trace.link_packets) + 1))
+    tells_all = trace.link_block_steps > 0
     overlapped = chip.core.pipeline.kind == "overlapped" and trace.header.schedule != FREE_RUNNING
     first = np.repeat(trace.samples.first_step, trace.samples.n_steps)
     rows = max(1, BLOCK_VALUES // max(1, trace.core_totals.size))
@@ -100,14 +105,28 @@ def _frames(trace: Trace, chip: Chip, used: Int64Array) -> dict[str, Any] | None
         np.add.at(synaptic, frame, counts[:, :, SYNAPTIC].sum(axis=2))
         np.add.at(packets, frame, counts[:, :, PACKETS])
         np.add.at(time, frame, trace.step_latency_ps[start:stop])
-        _add_links(trace, link, frame, start, stop)
+        if not tells_all:
+            _add_busiest(trace, link, frame, start, stop)
+    if tells_all:
+        _add_links(trace, link, together)
     n_samples = max(1, trace.n_samples)
     return {"n": n_frames, "together": together, "steps": longest,
             "busy": packed(busy / np.maximum(time, 1)[:, None]), "synaptic": packed(synaptic / n_samples),
-            "packets": packed(packets / n_samples), "link": _busiest(trace, link[:, :-1], time)}
+            "packets": packed(packets / n_samples), "link": None if tells_all else _busiest(trace, link[:, :-1], time),
+            "links": packed(link[:, links] / np.maximum(time, 1)[:, None]) if tells_all else None}
 
 
-def _add_links(trace: Trace, link: Float64Array, frame: NDArray[np.int64], start: int, stop: int) -> None:
+def _add_links(trace: Trace, link: Float64Array, together: int) -> None:
+    """Add how long each link was occupied in each frame of `together` steps."""
+    blocks = -(-trace.samples.n_steps // trace.link_block_steps)        # of each sample
+    within = np.arange(blocks.sum()) - np.repeat(np.cumsum(blocks) - blocks, blocks)
+    frame = within * trace.link_block_steps // together
+    for first, loads in trace.link_load_blocks():
+        owner = np.repeat(frame[first:first + len(loads.start) - 1], np.diff(loads.start))
+        np.add.at(link, (owner, loads.link), loads.busy_ps)
+
+
+def _add_busiest(trace: Trace, link: Float64Array, frame: NDArray[np.int64], start: int, stop: int) -> None:
     loads = trace.loads(start, stop)
     if loads is not None and link.shape[1] > 1:
         np.add.at(link, (frame, loads.link), loads.link_ps)      # -1, no packet, lands in the last column

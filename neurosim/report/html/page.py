@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hw_models.schema import Chip
-from neurosim.pages.shell import plotly_bundle, render_page, resource, write_page
+from neurosim.pages.plotly import plotly_bundle
+from neurosim.pages.shell import render_page, resource, write_page
 from neurosim.report.energy import recorded_chip, stored_chip
 from neurosim.report.energy_bars import energy_bars
 from neurosim.report.formats import format_table
@@ -27,6 +28,7 @@ from neurosim.traces.trace import Trace
 
 PACKAGE = "neurosim.report.html"
 EARLY, SCRIPTS = "texts.js", ("packed.js", "panels.js", "raster.js", "steps.js", "mesh.js", "report.js")
+KINDS = frozenset({"scatter", "bar", "heatmap"})     # of traces that the scripts draw
 MOST_CLASSES = 128                      # of a confusion matrix that the page draws
 MOST_SAMPLES = 2000                     # told one by one
 MOST_FORMATS = 500
@@ -48,7 +50,7 @@ def write_report_page(trace: Trace, path: Path, chip: Chip | None = None) -> Non
     page = render_page(title=title, subtitle=_subtitle(summary), body=resource("report.html", PACKAGE),
                        data=page_data(trace, summary, recorded_chip(trace) or chip or stored_chip(trace)),
                        script="\n".join(resource(name, PACKAGE) for name in SCRIPTS),
-                       style=resource("report.css", PACKAGE), early=resource(EARLY, PACKAGE))
+                       style=resource("report.css", PACKAGE), early=resource(EARLY, PACKAGE), kinds=KINDS)
     write_page(path, page)
 
 

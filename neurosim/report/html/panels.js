@@ -47,17 +47,24 @@ const panels = (() => {
 
   // From the card's colour to one of the theme. Counts change most at small values, where most of them are.
   const steps = {counts: [[0, 0], [0.02, 22], [0.1, 42], [0.35, 72], [1, 100]], shares: [[0, 4], [0.25, 30], [0.5, 55], [0.75, 80], [1, 100]]};
+  const known = new Map();
   function shades(name, from = "card", how = "counts") {
-    const mix = share => `color-mix(in srgb, ${colour(name)} ${share}%, ${colour(from)})`;
-    return steps[how].map(([at, share]) => [at, rgb(mix(share))]);
+    const key = `${name} ${from} ${how}`;
+    if (!known.has(key)) known.set(key, rgb(steps[how].map(([, share]) => `color-mix(in srgb, ${colour(name)} ${share}%, ${colour(from)})`)).map((tone, at) => [steps[how][at][0], tone]));
+    return known.get(key);
+  }
+  onTheme(() => known.clear());
+
+  // Plotly reads plain colours only. One look at all of them, since each look makes the browser style the page.
+  function rgb(texts) {
+    const probes = texts.map(text => element("span", {style: `color: ${text}`}));
+    document.body.append(...probes);
+    const values = probes.map(probe => getComputedStyle(probe).color);
+    probes.forEach(probe => probe.remove());
+    return values.map(plain);
   }
 
-  // Plotly reads plain colours only.
-  function rgb(text) {
-    const probe = element("span", {style: `color: ${text}`});
-    document.body.append(probe);
-    const value = getComputedStyle(probe).color;
-    probe.remove();
+  function plain(value) {
     const parts = value.match(/[\d.]+/g).map(Number);
     return value.startsWith("color(") ? `rgb(${parts.slice(-3).map(part => Math.round(255 * part)).join(",")})`
       : `rgb(${parts.slice(0, 3).map(Math.round).join(",")})`;

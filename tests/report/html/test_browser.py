@@ -15,6 +15,7 @@ from tests.browser import PHONE, Visit, browser
 from tests.report.html.test_page import LABELS, open_trace
 from tests.report.test_render import idle
 from tests.traces.synthetic import make_header, make_result
+from tests.traces.test_link_loads import with_links
 
 pytest.importorskip("plotly", reason="needs Plotly: the extra `explore`")
 CHARTS = ("energy", "confusion", "raster", "phase", "rates", "steps", "mesh")
@@ -106,6 +107,22 @@ def test_the_slider_steps_through_the_sample(visit: Visit) -> None:
                   " || [...document.querySelectorAll('#mesh text')].some(each => each.textContent.includes('packets'))")
     visit.page.locator("#mesh-slider").fill("-1")
     visit.settled("() => document.querySelector('#mesh').dataset.frame === '-1'")
+
+
+def test_the_slider_shows_the_load_of_every_link(opened: Any, tmp_path: Path) -> None:
+    made = [with_links(sample)[0] for sample in range(2)]
+    with open_trace(tmp_path, results=made, header=make_header(2)) as trace:
+        write_report_page(trace, tmp_path / "page.html")
+    visit = Visit(opened, tmp_path / "page.html", color_scheme="light")
+    drawn = "() => document.querySelectorAll('#mesh .scatterlayer .js-line').length"
+    visit.page.locator("#mesh-slider").fill("1")
+    visit.settled("() => document.querySelector('#mesh').dataset.frame === '1'")
+    assert visit.page.get_attribute("#mesh", "data-links") == "all"
+    assert visit.page.evaluate(drawn) > 2 and "links between tiles in orange" in visit.text("#mesh-note")
+    visit.page.locator("#mesh-slider").fill("7")        # a step in which nothing travelled
+    visit.settled("() => document.querySelector('#mesh').dataset.frame === '7'")
+    assert visit.page.evaluate(drawn) == 0 and "0.00 % at most" in visit.text("#mesh-note")
+    visit.check()
 
 
 def test_the_theme_changes_every_chart(visit: Visit) -> None:

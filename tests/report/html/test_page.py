@@ -14,13 +14,14 @@ import pytest
 from neurosim.errors import DataError, OptionError
 from neurosim.report import summarise, write_report_page
 from neurosim.report.energy import stored_chip
-from neurosim.report.html import raster
+from neurosim.report.html import mesh_frames, raster
 from neurosim.report.html.packing import unpacked
 from neurosim.report.html.page import page_data
 from neurosim.traces import Trace, TraceWriter
 from neurosim.traces.schema import RunHeader, SampleResult
 from tests.report.test_render import idle
 from tests.traces.synthetic import make_header, make_result
+from tests.traces.test_link_loads import with_links
 
 LABELS = [3, 1, 4, 1]
 
@@ -134,6 +135,32 @@ def test_frames_add_up_to_the_run(tmp_path: Path) -> None:
     shown = unpacked(frames["packets"]).reshape(frames["n"], n).sum(axis=0) * len(LABELS)
     assert shown == pytest.approx(packets, rel=1e-5)
     assert unpacked(data["mesh"]["whole"]["packets"]) * len(LABELS) == pytest.approx(packets, rel=1e-5)
+
+
+@pytest.mark.parametrize(("steps", "most_frames"), [(1, 48), (1, 4), (4, 48), (4, 3)])
+def test_frames_tell_every_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, most_frames: int) -> None:
+    monkeypatch.setattr(mesh_frames, "MOST_FRAMES", most_frames)
+    made = [with_links(sample, steps, n_tokens=10 + 3 * sample) for sample in range(3)]
+    with open_trace(tmp_path, results=[result for result, _ in made], header=make_header(3)) as trace:
+        data, latency_ps = data_of(trace), trace.step_latency_ps
+    frames, links = data["mesh"]["frames"], [link for link, _, _ in data["mesh"]["links"]]
+    together = frames["together"]
+    assert frames["link"] is None and together % steps == 0 and frames["n"] <= most_frames
+    busy, time = np.zeros((frames["n"], len(links))), np.zeros(frames["n"])
+    first = 0
+    for result, of_block in made:
+        for step in range(result.n_steps):
+            time[step // together] += latency_ps[first + step]
+        for block, row in enumerate(of_block):
+            busy[block * steps // together] += row[links]
+        first += result.n_steps
+    assert unpacked(frames["links"]).reshape(busy.shape) == pytest.approx(busy / time[:, None], rel=1e-6)
+
+
+def test_frames_of_traces_of_before_tell_the_busiest_link(tmp_path: Path) -> None:
+    with open_trace(tmp_path) as trace:
+        frames = data_of(trace)["mesh"]["frames"]
+    assert frames["links"] is None and len(frames["link"]) == frames["n"]
 
 
 def test_many_steps_are_put_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
