@@ -72,7 +72,8 @@ OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*", "importers.l
           "neurosim.explore.dask_plugin")
 
 # Kernels see arrays, constants and each other. `machine`, `events` and `tables` give constants and array types.
-KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.*_kernels")
+KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.noc.streams",
+           "neurosim.noc.stream_crossing", "neurosim.*_kernels")
 KERNEL_IMPORTS = ("__future__", "typing", "math", "numpy", "numpy.*", "numba", "numba.*", "neurosim.kernel",
                   "neurosim.numbers", "neurosim.machine", "neurosim.events", "neurosim.engine.tables",
                   "neurosim.engine.*_tables", "neurosim.own_models", *KERNELS)  # the last: the user's own steps
