@@ -33,7 +33,7 @@ class Environment:
 ENVIRONMENTS = (
     Environment("brian2", ("brian2==2.9.0", "numpy<2.3", "setuptools<81"), (3, 10), (3, 14)),
     Environment("nest", ("nest-simulator==3.10",), (3, 10), (3, 15)),
-    Environment("sanafe", ("sanafe==2.2.9",), (3, 10), (3, 14)),
+    Environment("sanafe", ("sanafe==2.2.9", "numpy"), (3, 10), (3, 14)),
     Environment("torch", ("torch==2.13.0", "snntorch==1.0.0", "norse==1.1.0", "spikingjelly==2.0.0"), (3, 10), (3, 14)),
     Environment("lava", ("lava-nc==0.10.0",), (3, 8), (3, 11)),
 )

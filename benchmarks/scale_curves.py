@@ -17,11 +17,19 @@ from neurosim.events import CORE_EVENT_INDEX
 from neurosim.mapping import MappingOptions, map_network
 from neurosim.traces.recorder import MemoryRecorder
 
+IN_CACHES, FROM_MEMORY = "synapses, in the caches", "synapses, from memory"
+ROOM = ("core.max_axons_in=65536", "core.max_axons_out=1048576", "core.synapse_memory.words=1073741824")
 QUIET = 1e-6        # synapses too weak to make a neuron spike: activity is that of the inputs
 
 
 class Case(NamedTuple):
-    """One run. activity : share of neurons that spike in a step; per_core : neurons of a core at most"""
+    """One run.
+
+    activity : share of neurons that spike in a step
+    per_core : neurons of a core at most
+    window : neurons around a neuron among which its synapses are; else ten for each
+    roomy : cores have more room for synapses, so that packets do not grow faster than they do
+    """
 
     n_neurons: int = 20_000
     fan_out: int = 100
@@ -29,6 +37,8 @@ class Case(NamedTuple):
     n_steps: int = 50
     detail: str = "functional"
     per_core: int | None = None
+    window: int | None = None
+    roomy: bool = False
 
 
 class Curve(NamedTuple):
@@ -42,7 +52,10 @@ class Curve(NamedTuple):
 CURVES = (
     Curve("neurons", [Case(n_neurons=n) for n in (10_000, 30_000, 100_000, 300_000)],
           lambda case, _: case.n_neurons),
-    Curve("synapses", [Case(fan_out=n) for n in (30, 100, 300, 900)],
+    # 6 bytes each: what fits the third-level cache, and what does not by far.
+    Curve(IN_CACHES, [Case(fan_out=n, window=4000, roomy=True) for n in (10, 30, 100, 200)],
+          lambda case, _: case.n_neurons * case.fan_out),
+    Curve(FROM_MEMORY, [Case(fan_out=n, window=4000, roomy=True) for n in (600, 1200, 2400)],
           lambda case, _: case.n_neurons * case.fan_out),
     Curve("activity (share of neurons that spike)", [Case(activity=share) for share in (0.01, 0.03, 0.1, 0.3)],
           lambda case, _: case.activity),
@@ -58,7 +71,8 @@ def curves(repeat: int, png: Path | None) -> list[dict[str, Any]]:
     """Return how steep each curve is between its last two points; 1 is linear. Draw them, if a file is wanted."""
     _measure(Case(1000, n_steps=2), 1)                      # loads the kernels
     _measure(Case(1000, n_steps=2, detail="event"), 1)
-    rows, drawn = [], []
+    rows: list[dict[str, Any]] = []
+    drawn, prices = [], {}
     for curve in CURVES:
         found = [_measure(case, repeat) for case in curve.cases]
         sizes = [curve.size(case, counts) for case, (_, counts) in zip(curve.cases, found, strict=True)]
@@ -69,6 +83,9 @@ def curves(repeat: int, png: Path | None) -> list[dict[str, Any]]:
         rows.append({"name": f"CPU time against {curve.name}: steepness", "value": float(steepness), "unit": "",
                      "at_most": 1.15, "note": note})
         drawn.append((curve.name, sizes, seconds))
+        prices[curve.name] = seconds[-1] / sizes[-1]
+    rows.append({"name": "price of a synapse from memory, to that of one in the caches", "unit": "x",
+                 "value": prices[FROM_MEMORY] / prices[IN_CACHES]})
     if png is not None:
         _draw(drawn, png)
     return rows
@@ -76,8 +93,9 @@ def curves(repeat: int, png: Path | None) -> list[dict[str, Any]]:
 
 def _measure(case: Case, repeat: int) -> tuple[float, dict[str, float]]:
     """Return the CPU seconds of a run, and what it counted."""
-    network = local_network(case.n_neurons, case.fan_out, min(10 * case.fan_out, case.n_neurons), strength=QUIET)
-    chip = load_chip("loihi2", ["grid.columns=16", "grid.rows=16"])
+    network = local_network(case.n_neurons, case.fan_out, case.window or min(10 * case.fan_out, case.n_neurons),
+                            strength=QUIET)
+    chip = load_chip("loihi2", ["grid.columns=16", "grid.rows=16", *(ROOM if case.roomy else ())])
     machine = map_network(network, chip, MappingOptions(max_neurons_per_core=case.per_core))
     random = np.random.default_rng(0)
     inputs = (random.random((1, case.n_steps, case.n_neurons), np.float32) < case.activity).astype(np.int8)
@@ -98,8 +116,10 @@ def _draw(drawn: list[tuple[str, list[float], list[float]]], png: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(2, 3, figsize=(10, 5.5), layout="constrained")
-    for axis, (name, sizes, seconds) in zip(axes.flat, drawn, strict=True):
+    figure, axes = pyplot.subplots(2, 4, figsize=(13, 5.5), layout="constrained")
+    for axis in axes.flat[len(drawn):]:
+        axis.set_axis_off()
+    for axis, (name, sizes, seconds) in zip(axes.flat, drawn, strict=False):
         axis.loglog(sizes, np.array(sizes) * seconds[-1] / sizes[-1], "--", color="0.7", label="linear")
         axis.loglog(sizes, seconds, "o-", color="#1f5fa8")
         axis.set_xlabel(name)

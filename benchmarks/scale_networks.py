@@ -96,8 +96,8 @@ def language_model(width: int = 1024, n_modes: int = 32, n_layers: int = 16, see
     ----------
     rate : about the share of neurons that spike at each token; sets the thresholds
 
-    Source: S. Shen et al., "SpikingSSMs: learning long sequences with sparse and parallel spiking state space models",
-    arXiv:2408.14909, tables 1 and 6
+    Source: the configuration for WikiText-103 of the SpikingSSM code, github.com/shenshuaijie/SDN at 709640e:
+    16 layers, width 1024, 64 states, causal; 35,768,720 parameters without its embedding
     """
     random = np.random.default_rng(seed)
     populations = [Population("embedding", "input", width, attributes={"payload": "graded"})]

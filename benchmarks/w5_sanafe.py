@@ -110,8 +110,9 @@ def main() -> None:
         print(f"SANA-FE skipped: no {options.peer_python}")
     print_environment(where)
     print(figures_table(figures(answers, options.steps)))
+    recorded = "" if origin.startswith("generated") else " --data FOLDER"
     write_figures(options.json, where, f"python benchmarks/w5_sanafe.py --steps {options.steps} --repeat "
-                  f"{options.repeat}", figures(answers, options.steps))
+                  f"{options.repeat}{recorded}", figures(answers, options.steps))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,8 @@ OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*", "importers.l
           "neurosim.explore.dask_plugin")
 
 # Kernels see arrays, constants and each other. `machine`, `events` and `tables` give constants and array types.
-KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.*_kernels")
+KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.noc.streams",
+           "neurosim.noc.stream_crossing", "neurosim.*_kernels")
 KERNEL_IMPORTS = ("__future__", "typing", "math", "numpy", "numpy.*", "numba", "numba.*", "neurosim.kernel",
                   "neurosim.lanes", "neurosim.integer_lanes", "neurosim.numbers", "neurosim.machine",
                   "neurosim.events", "neurosim.engine.tables",

@@ -18,7 +18,7 @@ from neurosim.engine.contract import (
     recorded_outputs,
     summed_readouts,
 )
-from neurosim.engine.count_tables import CountTables, count_tables, no_counts
+from neurosim.engine.count_tables import CountTables, count_tables
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
 from neurosim.engine.function_kernels import FunctionState, SampleInput
 from neurosim.engine.link_blocks import block_steps, link_loads, n_blocks
@@ -127,7 +127,7 @@ def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
                            mend="lower noc.link_cycle_ns or payload bits, or round durations to a coarser unit")
     fixed = fixed_tables(machine, options.seed) if options.numbers == "fixed" else None
     dtype = dtype_of(options.numbers)
-    counts = count_tables(machine) if options.detail == "functional" else no_counts(machine)
+    counts = count_tables(machine)
     n_block = block_tokens(machine, counts) if options.detail == "functional" else 0
     return CompiledMachine(machine, options, tick, machine_tables(machine, tick, dtype, with_synapses=False),
                            synapse_tables(machine, dtype), counts, fixed, network_tables(machine, tick),

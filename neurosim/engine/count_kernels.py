@@ -1,5 +1,8 @@
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="assignment"
-"""Detail `functional`: the spikes of a population are counted, and nothing travels. See `count_tables`."""
+"""What the spikes of a population do is counted from sums of their rows; see `count_tables`.
+
+In detail `functional` that is all there is to do, as nothing travels.
+"""
 
 from __future__ import annotations
 
@@ -54,10 +57,7 @@ def count_fired(tables, counts, totals, function, time_state, population, token,
     Adds to `core_counts` [core, event] and `chip_counts` [event] of the step. Returns the new n_spikes.
     """
     output = tables.population[population, P_FIRST_OUTPUT]
-    ring = packets_of(tables, output)
-    slot = token % function.ring[ring, R_DEPTH]
-    at = function.ring[ring, R_START] + slot * tables.population[population, P_SIZE]
-    count = function.ring_count[function.ring[ring, R_COUNT_START] + slot]
+    at, count = _fired(tables, function, population, token)
     neurons = function.ring_neuron[at:at + count]
     if recorded[output]:
         for event in range(count):
@@ -78,13 +78,43 @@ def count_token(tables, counts, totals, population, may_send, neurons, active, c
     event = 0
     for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
         n_fired = _end_of_slice(neurons, event, tables.slice_[index, S_STOP]) - event
+        core = tables.slice_[index, S_CORE]
+        if may_send and not tables.core[core, C_IS_PORT]:
+            core_counts[core, SPIKE_OUT] += n_fired
         if may_send:
             n_packets = _add_rows(counts, totals, population, neurons, event, event + n_fired)
-            _count_sent(tables, tables.slice_[index, S_CORE], n_fired, n_packets, core_counts, chip_counts)
+            _count_packets(tables, core, n_packets, core_counts, chip_counts)
         _count_updates(tables, active, population, index, core_counts)
         event += n_fired
     if may_send:
         _book(counts, totals, population, core_counts, chip_counts)
+
+
+@part
+def count_sent(tables, counts, totals, function, population, token, core_counts, chip_counts):
+    """Count the packets of what one population fired: at their sources, on their ways, and at their destinations.
+
+    Arguments as in `count_fired`.
+    """
+    at, count = _fired(tables, function, population, token)
+    neurons = function.ring_neuron[at:at + count]
+    totals[:] = 0
+    event = 0
+    for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
+        stop = _end_of_slice(neurons, event, tables.slice_[index, S_STOP])
+        n_packets = _add_rows(counts, totals, population, neurons, event, stop)
+        _count_packets(tables, tables.slice_[index, S_CORE], n_packets, core_counts, chip_counts)
+        event = stop
+    _book(counts, totals, population, core_counts, chip_counts)
+
+
+@part
+def _fired(tables, function, population, token):
+    """Return where in the rings what a population with one output fired begins, and how much it is."""
+    ring = packets_of(tables, tables.population[population, P_FIRST_OUTPUT])
+    slot = token % function.ring[ring, R_DEPTH]
+    at = function.ring[ring, R_START] + slot * tables.population[population, P_SIZE]
+    return at, function.ring_count[function.ring[ring, R_COUNT_START] + slot]
 
 
 @part
@@ -119,12 +149,11 @@ def _add_rows(counts, totals, population, neurons, first, stop):
 
 
 @inlined
-def _count_sent(tables, core, n_fired, n_packets, core_counts, chip_counts):
-    """Count spikes and packets at the core that sends them; a port only passes packets on."""
+def _count_packets(tables, core, n_packets, core_counts, chip_counts):
+    """Count packets at the core that sends them; a port only passes packets on."""
     if tables.core[core, C_IS_PORT]:
         chip_counts[INPUT_PACKET] += n_packets
     else:
-        core_counts[core, SPIKE_OUT] += n_fired
         core_counts[core, PACKET_OUT] += n_packets
 
 

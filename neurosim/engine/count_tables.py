@@ -1,8 +1,8 @@
-"""What a spike makes the chip do, as a row of small numbers: for detail `functional`, which needs counts alone.
+"""What a spike makes the chip do, as a row of small numbers.
 
 A spike of a neuron always sends the same packets to the same cores, so everything it counts is known beforehand. The
 rows of the neurons that fired in a step are added up, and the sums are booked once. Where a population reaches so many
-cores that most of a row would be empty, packets are walked one by one instead (`time_kernels.fire`).
+cores that most of a row would be empty, packets are walked one by one instead (`packet_kernels.count_row`).
 """
 
 from __future__ import annotations
@@ -38,12 +38,6 @@ class CountTables(NamedTuple):
     rows: NDArray[np.uint8]             # flat [neuron, width]
     booking: NDArray[np.int64]          # [booking, 4]
     most_width: int
-
-
-def no_counts(machine: Machine) -> CountTables:
-    """Return tables without rows, for runs that send packets anyway."""
-    return CountTables(np.zeros((machine.n_populations, N_COUNT_COLUMNS), np.int64), np.zeros(0, np.uint8),
-                       np.zeros((0, 4), np.int64), 0)
 
 
 def count_tables(machine: Machine) -> CountTables:

@@ -17,6 +17,7 @@ from neurosim.engine.packet_kernels import (
     SPIKE_TIME,
     T_CLOCK,
     count_row,
+    fetch_row,
     send_row,
 )
 from neurosim.engine.tables import (
@@ -39,6 +40,8 @@ from neurosim.engine.tables import (
     S_STOP,
 )
 from neurosim.kernel import part
+
+AHEAD = 2           # packets are fetched so many spikes ahead
 
 
 @part
@@ -71,10 +74,11 @@ def count_step(tables, function, population, token, only_events):
 
 
 @part
-def fire(tables, function, time_state, population, token, may_send, only_count, recorded, n_packets, n_sinks, n_spikes,
-         core_counts, chip_counts):
+def fire(tables, function, time_state, population, token, may_send, is_counted, only_count, recorded, n_packets,
+         n_sinks, n_spikes, core_counts, chip_counts):
     """Let the somata of one population fire, core by core, in order; make their packets.
 
+    is_counted : what its packets do is counted by `count_kernels.count_sent`
     only_count : make no packets, count what they would do (detail `functional`)
     recorded : int8[output] 1: note its events in time_state.spike and value
     Adds to `core_counts` [core, event] and `chip_counts` [event] of the step. Returns the new
@@ -128,8 +132,12 @@ def fire(tables, function, time_state, population, token, may_send, only_count, 
                     time_state.spike[n_spikes, SPIKE_TIME] = clock
                     n_spikes += 1
                 if may_send:
+                    if tables.single[0] >= 0 and at + AHEAD < stop_event[output]:
+                        ahead = function.ring_neuron[at + AHEAD]
+                        fetch_row(tables, tables.population[population, P_FIRST_ROW] + ahead * n_outputs + output)
                     row = tables.population[population, P_FIRST_ROW] + neuron * n_outputs + output
-                    count_row(tables, row, core, core_counts, chip_counts)
+                    if not is_counted:
+                        count_row(tables, row, core, core_counts, chip_counts)
                     if not only_count:
                         clock, n_packets, n_sinks = send_row(tables, time_state, row, core, clock, n_packets, n_sinks)
         time_state.core[core, T_CLOCK] = clock

@@ -32,7 +32,7 @@ from neurosim.engine.tables import (
     W_TILE_LOCAL,
 )
 from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
-from neurosim.kernel import inlined, maker, part
+from neurosim.kernel import inlined, maker, part, prefetch
 from neurosim.noc.kernels import (
     CORE,
     DESTINATION,
@@ -90,9 +90,17 @@ SPIKE_OUTPUT, SPIKE_NEURON, SPIKE_TIME = 0, 1, 2
 
 
 @maker
-def make_time_state(n_cores, n_packets, n_sinks, n_spikes):
-    """Return scratch for up to `n_packets` packets with `n_sinks` destinations and `n_spikes` records per step."""
+def make_time_state(n_cores, n_packets, n_sinks, n_spikes, single_flits):
+    """Return scratch for up to `n_packets` packets with `n_sinks` destinations and `n_spikes` records per step.
+
+    single_flits : MachineTables.single; what `_send_single` need not write is written here
+    """
     traffic = Traffic(np.zeros((N_PACKET_COLUMNS, n_packets), np.int64).T, np.full(n_cores, -1, np.int64))
+    if single_flits >= 0:
+        for packet in range(n_packets):
+            traffic.packet[packet, TREE] = -1
+            traffic.packet[packet, FLITS] = single_flits
+            traffic.packet[packet, SINK] = packet
     return TimeState(traffic, np.zeros((n_packets, 2), np.int64), np.zeros((N_SINK_COLUMNS, n_sinks), np.int64).T,
                      np.zeros((n_cores, 5), np.int64), np.zeros((n_spikes, 3), np.int64),
                      np.zeros(n_spikes, np.float64), np.zeros(MAX_OUTPUTS, np.int64),
@@ -149,12 +157,49 @@ def _count_destination(tables, destination, core_counts, chip_counts):
 @inlined
 def send_row(tables, time_state, row, core, clock, n_packets, n_sinks):
     """Inject the packets of an output that fired; return the new (clock, n_packets, n_sinks)."""
+    if tables.single[0] >= 0:
+        for packet in range(tables.row_start[row], tables.row_start[row + 1]):
+            clock += tables.core[core, C_PACKET_OUT]
+            _send_single(tables, time_state, np.uint64(packet), row, core, clock, np.uint64(n_packets))
+            n_packets += 1
+        return clock, n_packets, n_packets
     for packet in range(tables.row_start[row], tables.row_start[row + 1]):
         clock += tables.core[core, C_PACKET_OUT]
         _send(tables, time_state, packet, row, core, clock, n_packets, n_sinks)
         n_packets += 1
         n_sinks += tables.destination_start[packet + 1] - tables.destination_start[packet]
     return clock, n_packets, n_sinks
+
+
+@inlined
+def fetch_row(tables, row):
+    """Fetch what `_send_single` reads of the packets of an output that will fire soon; do not wait for it."""
+    width = tables.destination.shape[1]
+    for packet in range(tables.row_start[row], tables.row_start[row + 1]):
+        prefetch(tables.destination, packet * width)
+
+
+@inlined
+def _send_single(tables, time_state, packet, row, core, clock, number):
+    """Inject one packet of a machine whose packets have one destination each, of the same number as the packet."""
+    traffic = time_state.traffic
+    target = np.uint64(tables.destination[packet, D_CORE])
+    service = tables.destination[packet, D_SERVICE]
+    time_state.origin[number, ORIGIN_PACKET] = packet
+    time_state.origin[number, ORIGIN_ROW] = row
+    traffic.packet[number, INJECT] = clock
+    traffic.packet[number, CORE] = core
+    traffic.packet[number, NEXT] = -1
+    time_state.sink[number, SINK_SERVICE] = service
+    time_state.sink[number, SINK_CORE] = target
+    time_state.core[target, T_WORK] += service
+    if tables.destination[packet, D_LOCAL]:
+        traffic.packet[number, TARGET] = -1
+        time_state.sink[number, SINK_ARRIVAL] = clock
+        _note_local(time_state, target, number)
+    else:
+        traffic.packet[number, TARGET] = target
+        _queue(time_state, core, number)
 
 
 @inlined

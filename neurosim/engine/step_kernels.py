@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.block_kernels import run_in_blocks
-from neurosim.engine.count_kernels import count_fired
+from neurosim.engine.count_kernels import count_fired, count_sent
 from neurosim.engine.count_tables import Q_WIDTH
 from neurosim.engine.fire_kernels import count_step, fire, fires
 from neurosim.engine.function_kernels import reset, token_of, update_population
@@ -110,7 +110,7 @@ def run_sample(tables, synapses, counts, fixed, network_tables, function, blocks
     core_in_packets = network_tables.scalar[CORE_IN_PACKETS]
     records = make_records(64, 64 if record_packets else 0)
     n_spikes_kept, n_packets_kept = 0, 0
-    time_state = make_time_state(n_cores, FIRST_CAPACITY, FIRST_CAPACITY, FIRST_CAPACITY)
+    time_state = make_time_state(n_cores, FIRST_CAPACITY, FIRST_CAPACITY, FIRST_CAPACITY, tables.single[0])
     network = make_state(n_links, n_cores, FIRST_CAPACITY, times[WHEEL_SLOTS], buffer_packets, core_in_packets)
     link_load = np.zeros(n_links, np.int64)
     totals = np.zeros(counts.most_width, np.int32)
@@ -125,7 +125,8 @@ def run_sample(tables, synapses, counts, fixed, network_tables, function, blocks
             function.overflow[population] = 0
         if (n_packets_due > time_state.origin.shape[0] or n_sinks_due > time_state.sink.shape[0]
                 or n_events_due > time_state.value.size):
-            time_state = make_time_state(n_cores, 2 * n_packets_due, 2 * n_sinks_due, 2 * n_events_due)
+            time_state = make_time_state(n_cores, 2 * n_packets_due, 2 * n_sinks_due, 2 * n_events_due,
+                                         tables.single[0])
         n_flights = max(n_packets_due, n_sinks_due)
         if detail == EVENT and n_flights > network.flight.shape[0]:
             network = make_state(n_links, n_cores, 2 * n_flights, times[WHEEL_SLOTS], buffer_packets, core_in_packets)
@@ -216,13 +217,16 @@ def _fire_all(tables, counts, totals, function, time_state, sample, interval, st
         token = token_of(tables, population, interval, step, sample.n_tokens)
         if token >= 0:
             may_send = fires(tables, population, token, sample.n_tokens)
-            if counts.population[population, Q_WIDTH] > 0:
+            is_counted = counts.population[population, Q_WIDTH] > 0
+            if is_counted and only_count:
                 n_spikes = count_fired(tables, counts, totals, function, time_state, population, token, may_send,
                                        recorded, n_spikes, core_counts, chip_counts)
                 continue
             n_packets, n_sinks, n_spikes = fire(
-                tables, function, time_state, population, token, may_send, only_count, recorded, n_packets, n_sinks,
-                n_spikes, core_counts, chip_counts)
+                tables, function, time_state, population, token, may_send, is_counted, only_count, recorded, n_packets,
+                n_sinks, n_spikes, core_counts, chip_counts)
+            if is_counted and may_send:
+                count_sent(tables, counts, totals, function, population, token, core_counts, chip_counts)
     chip_counts[BARRIER] += 1
     return n_packets, n_sinks, n_spikes
 

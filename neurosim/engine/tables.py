@@ -56,6 +56,7 @@ class MachineTables(NamedTuple):
     destination: NDArray[np.int64]       # [destination, DESTINATION_COLUMNS]
     row_count: NDArray[np.int64]         # [output row, 7] W_TILE_LOCAL … W_FLIT_CHIP_HOP
     change_threshold: NDArray[Any]       # [output] in the numbers of the run; negative: values are sent
+    single: NDArray[np.int64]            # [1] flits of each packet where all have as many, and one destination; else -1
 
 
 def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any], *, with_synapses: bool = True) -> MachineTables:
@@ -81,7 +82,14 @@ def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any], *, with_sy
         machine.slices.population_start, _table(machine.cores, CORE_COLUMNS, tick), packets.row_start,
         _table(packets, PACKET_COLUMNS, tick), packets.destination_start,
         _table(machine.destinations, DESTINATION_COLUMNS, tick), row_counts(packets, machine.destinations),
-        change_thresholds(machine.populations, machine.fixed, dtype))
+        change_thresholds(machine.populations, machine.fixed, dtype), single_flits(packets))
+
+
+def single_flits(packets: Packets) -> NDArray[np.int64]:
+    """Return [flits] of each packet where all have as many and none has more than one destination, else [-1]."""
+    alike = len(packets.flits) > 0 and (packets.flits == packets.flits[0]).all()
+    is_single = alike and (packets.tree < 0).all() and (np.diff(packets.destination_start) == 1).all()
+    return np.array([packets.flits[0] if is_single else -1], np.int64)
 
 
 def change_thresholds(populations: Populations, fixed: Fixed | None, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -66,6 +66,7 @@ from neurosim.noc.state_kernels import (
     UNKNOWN_RELEASE,
     WAKE_PENDING,
 )
+from neurosim.noc.stream_kernels import run_streams, suits_streams
 from neurosim.noc.wheel import EMPTY, advance, push, take_slot
 
 
@@ -77,6 +78,14 @@ def run_buffered(tables, traffic, n_packets, state, sinks, loads, queue_peak):
     [link, 2] packets and busy ticks, raises `queue_peak` [core]; returns the arrivals: fewer than destinations mean a
     deadlock.
     """
+    if suits_streams(tables, traffic, n_packets):
+        return run_streams(tables, traffic, n_packets, state, sinks, loads, queue_peak)
+    return run_flights(tables, traffic, n_packets, state, sinks, loads, queue_peak)
+
+
+@kernel
+def run_flights(tables, traffic, n_packets, state, sinks, loads, queue_peak):
+    """Carry packets of any lengths; as `run_buffered`."""
     wheel = state.wheel
     n_flights = state.flight.shape[0]
     n_ports = state.port.shape[0]

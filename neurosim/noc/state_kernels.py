@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.kernel import maker
+from neurosim.noc.streams import Streams, make_streams
 from neurosim.noc.wheel import EMPTY, Wheel, make_wheel
 
 
@@ -67,13 +68,14 @@ class NetworkState(NamedTuple):
     wheel: Wheel
     flight: NDArray[np.uint32]           # [flight, 8] POSITION … BEHIND; packets first, then copies
     port: NDArray[np.int64]              # [port, 8] finite buffers: input ports of routers
-    link: NDArray[np.int64]              # [link, 8]
+    link: NDArray[np.int64]              # [link + 1, 8] and one that no packet takes
     core: NDArray[np.int64]              # [core, 5]
     fifo: NDArray[np.uint32]             # [port, slot] flights behind the head (ports fed by links)
-    slot_free: NDArray[np.int64]         # [link, slot] when the slot behind the link is free again
+    slot_free: NDArray[np.int64]         # [link + 1, slot] when the slot behind the link is free again
     lists: NDArray[np.uint32]            # [flight, 3] MARKED (links or flights), FREE_FLIGHT (stack), ARRIVED_NEXT
     stack: NDArray[np.int64]             # [5] N_FREE (size of that stack), N_USED (first flight never used), …
     words: Words
+    streams: Streams
 
 
 class Words(NamedTuple):
@@ -99,6 +101,7 @@ FRESH, NONE = EMPTY, EMPTY               # POSITION of a packet still at its sou
 # branch of the head that is due; the head and its packet id; since when it requests a link, and the port that is next
 # to start across that link (−1: none)
 P_FIRST, P_COUNT, P_BUSY, P_BRANCH, P_HEAD, P_PACKET, P_SINCE, P_NEXT = 0, 1, 2, 3, 4, 5, 6, 7
+P_PEAK = P_PACKET                        # most packets in it at once; where heads are words, which have the id
 # NetworkState.link: end of the last occupation; packets and busy ticks of this step; unlimited: tick and head of its
 # group of requests; finite: tick at which it was marked for evaluation, the port that is to start next (−1: none), the
 # next slots behind it to be reserved and to be released (slots go round), what it waits for
@@ -115,11 +118,11 @@ MARKED, FREE_FLIGHT, ARRIVED_NEXT = 0, 1, 2
 # step, the first of equals (−1: none was), for BUSIEST ticks.
 N_FREE, N_USED, QUIET_TIME, BUSIEST, BUSIEST_LINK = 0, 1, 2, 3, 4
 # Words.road: end of the last occupation, the last request that it served, packets of this step, `link_word`,
-# ticks that a packet holds it, ticks until it is behind it.
+# ticks that a packet holds it, ticks until it is behind it, its kind.
 # Words.entry: the packet that a core injects at its event; when it injects the next one (-1: never), its word, and the
 # packet after that.
 # Words.served: where the packet is now, the request that the same link served before it in this tick (−1: none).
-R_FREE, R_LAST, R_PACKETS, R_STEP, R_OCCUPANCY, R_DELAY = 0, 1, 2, 3, 4, 5
+R_FREE, R_LAST, R_PACKETS, R_STEP, R_OCCUPANCY, R_DELAY, R_KIND = 0, 1, 2, 3, 4, 5, 6
 E_WORD, E_NEXT_TIME, E_NEXT_WORD, E_FOLLOWING = 0, 1, 2, 3
 V_PLACE, V_BEFORE = 0, 1
 _MOST_SLOT_WORDS = 2**18                 # 2 MiB of slots: what finds no place there goes round by the linked lists
@@ -133,10 +136,11 @@ def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_pac
     # Ports fed by links and injection ports share the numbering of links and ejection links.
     return NetworkState(
         make_wheel(n_slots, n_flights + 2 * n_links), np.zeros((n_flights, N_FLIGHT_COLUMNS), np.uint32),
-        np.zeros((n_links, 8), np.int64), np.zeros((n_links, 8), np.int64),
-        np.zeros((n_cores, 5), np.int64), np.zeros((n_links, depth), np.uint32), np.zeros((n_links, slots), np.int64),
+        np.zeros((n_links, 8), np.int64), np.zeros((n_links + 1, 8), np.int64), np.zeros((n_cores, 5), np.int64),
+        np.zeros((n_links, depth), np.uint32), np.zeros((n_links + 1, slots), np.int64),
         np.zeros((3, max(n_flights, n_links)), np.uint32).T, np.zeros(5, np.int64),
-        _make_words(n_links, n_cores, n_slots, 0 if buffer_packets >= 0 else n_flights))
+        _make_words(n_links, n_cores, n_slots, 0 if buffer_packets >= 0 else n_flights),
+        make_streams(n_links, n_flights if buffer_packets >= 0 else 0, buffer_packets))
 
 
 @maker

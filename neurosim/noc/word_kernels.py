@@ -48,6 +48,7 @@ from neurosim.noc.state_kernels import (
     QUIET_TIME,
     R_DELAY,
     R_FREE,
+    R_KIND,
     R_LAST,
     R_OCCUPANCY,
     R_PACKETS,
@@ -115,15 +116,7 @@ def run_words(tables, traffic, n_packets, state, sinks, loads):
 @part
 def _clear(tables, traffic, flits, state):
     """Begin a step: all links idle, the first packet of each core in the wheel."""
-    road = state.words.road
-    for link in range(road.shape[0]):
-        kind = tables.link_kind[link]
-        road[link, R_FREE], road[link, R_LAST], road[link, R_PACKETS] = 0, 0, 0
-        road[link, R_STEP] = tables.link_word[link]
-        road[link, R_OCCUPANCY] = flits * tables.scalar[CYCLE + kind]
-        road[link, R_DELAY] = tables.scalar[HOP + kind]
-        if kind >= BETWEEN_CHIPS:       # or into a core: the last flit must have come
-            road[link, R_DELAY] += (flits - 1) * tables.scalar[CYCLE + kind]
+    clear_roads(tables, flits, state)
     state.stack[N_FREE], state.stack[N_USED], state.stack[QUIET_TIME] = 0, 0, 0
     for core in range(traffic.first_of_core.size):
         first = traffic.first_of_core[core]
@@ -135,6 +128,20 @@ def _clear(tables, traffic, flits, state):
             push(state.wheel, np.int64(0), traffic.packet[first, INJECT], np.uint32(core))
 
 
+@part
+def clear_roads(tables, flits, state):
+    """Make all links idle for packets of so many `flits`."""
+    road = state.words.road
+    for link in range(road.shape[0]):
+        kind = tables.link_kind[link]
+        road[link, R_FREE], road[link, R_LAST], road[link, R_PACKETS] = 0, 0, 0
+        road[link, R_STEP] = tables.link_word[link]
+        road[link, R_OCCUPANCY] = flits * tables.scalar[CYCLE + kind]
+        road[link, R_DELAY], road[link, R_KIND] = tables.scalar[HOP + kind], kind
+        if kind >= BETWEEN_CHIPS:       # or into a core: the last flit must have come
+            road[link, R_DELAY] += (flits - 1) * tables.scalar[CYCLE + kind]
+
+
 @inlined
 def _fetch(tables, traffic, state, core, packet):
     """Read the packet that a core injects next but one: it is far away in memory, and is not waited for."""
@@ -143,7 +150,7 @@ def _fetch(tables, traffic, state, core, packet):
         entry[core, E_NEXT_TIME] = -1
         return
     entry[core, E_NEXT_TIME] = traffic.packet[packet, INJECT]
-    entry[core, E_NEXT_WORD] = _word_of(tables, traffic, packet, core)
+    entry[core, E_NEXT_WORD] = word_of(tables, traffic, packet, core)
     entry[core, E_FOLLOWING] = traffic.packet[packet, NEXT]
 
 
@@ -183,7 +190,7 @@ def _enter(tables, traffic, state, time, today):
 
 
 @inlined
-def _word_of(tables, traffic, packet, core):
+def word_of(tables, traffic, packet, core):
     """Return the word of a packet at the router of its source core."""
     target, shift = traffic.packet[packet, TARGET], tables.scalar[ID_SHIFT]
     if target < 0:

@@ -11,15 +11,21 @@ from __future__ import annotations
 import inspect
 import sys
 
-from neurosim.noc import buffered_kernels, unlimited_kernels, word_kernels
+from neurosim.noc import buffered_kernels, stream_crossing, stream_kernels, unlimited_kernels, word_kernels
 from tests.engine.cases import fixed_case
 from tests.engine.results import differences, results
 
+# no mutation: packets of one length travel as words however many share a tick
+EVERYWHERE = (stream_kernels, "suits_streams", "latest >= TICKS_PER_PACKET * n_packets", "True")
 MUTANTS = {
     "none": (),
+    "none of words": (EVERYWHERE,),
     # finite buffers: of two requests of one time, the higher packet id starts
     "winner": ((buffered_kernels, "_queue_request", "packet < state.port[other, P_PACKET]",
                 "packet > state.port[other, P_PACKET]"),),
+    # the same where all packets have one length
+    "winner of words": ((stream_kernels, "_queue_request", "word < state.port[other, P_HEAD]",
+                         "word > state.port[other, P_HEAD]"), EVERYWHERE),
     # unlimited buffers: requests of one tick in falling order of packet ids
     "group": ((unlimited_kernels, "_group", "PACKET] < packet", "PACKET] > packet"),),
     # the same where all packets have one length
@@ -28,6 +34,8 @@ MUTANTS = {
     # a slot is given back one tick late
     "credit": ((buffered_kernels, "_leave_port", "= time + tables.scalar[CREDIT]",
                 "= time + tables.scalar[CREDIT] + 1"),),
+    "credit of words": ((stream_crossing, "_release", "= time + tables.scalar[CREDIT]",
+                         "= time + tables.scalar[CREDIT] + 1"), EVERYWHERE),
 }
 
 
@@ -38,6 +46,7 @@ def mutate(name: str) -> None:
         assert source.count(before) == 1, f"{function} no longer holds {before!r}"
         body = source[source.index("def "):].replace(before, after)
         exec(body, vars(module))
+    buffered_kernels.suits_streams = stream_kernels.suits_streams
 
 
 def main() -> None:
