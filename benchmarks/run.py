@@ -43,6 +43,7 @@ BENCHMARKS = (
     Benchmark("functional_w1", "functional.py", ("--workload", "W1"), ("--peers",)),
     Benchmark("functional_w2", "functional.py", ("--workload", "W2"), ("--peers",)),
     Benchmark("synapses", "synapses.py"),
+    Benchmark("w3_stream", "w3_stream.py", (), ("--peers",)),
     Benchmark("w4_noc", "w4_noc.py"),
     Benchmark("w5_sanafe", "w5_sanafe.py"),
     Benchmark("w6_scenarios", "w6_scenarios.py"),

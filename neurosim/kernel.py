@@ -23,7 +23,7 @@ from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
 _PACKAGE = Path(__file__).parent
-_KERNEL_SOURCES = ("kernel.py", "machine.py", "events.py", "numbers.py", "models/**/*.py", "noc/*.py",
+_KERNEL_SOURCES = ("kernel.py", "*lanes.py", "machine.py", "events.py", "numbers.py", "models/**/*.py", "noc/*.py",
                    "engine/*.py", "mapping/*_kernels.py")
 
 

@@ -34,8 +34,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.numbers",),
     ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs",
      "neurosim.own_models", "neurosim.quantity_specs", "neurosim.formats", "neurosim.connections", "hw_models"),
-    ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.hdf5_bytes",
-     "neurosim.new_files", "neurosim.pages"),
+    ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.lanes",
+     "neurosim.integer_lanes", "neurosim.hdf5_bytes", "neurosim.new_files", "neurosim.pages"),
 )
 SOCIABLE = (LAYERS[4], LAYERS[-2], LAYERS[-1])
 BOTTOM = LAYERS[-1]
@@ -75,7 +75,8 @@ OPENLY = ("scenarios.*", "benchmarks.*", "neurosim.export.torch_*", "importers.l
 KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "neurosim.noc.streams",
            "neurosim.noc.stream_crossing", "neurosim.*_kernels")
 KERNEL_IMPORTS = ("__future__", "typing", "math", "numpy", "numpy.*", "numba", "numba.*", "neurosim.kernel",
-                  "neurosim.numbers", "neurosim.machine", "neurosim.events", "neurosim.engine.tables",
+                  "neurosim.lanes", "neurosim.integer_lanes", "neurosim.numbers", "neurosim.machine",
+                  "neurosim.events", "neurosim.engine.tables",
                   "neurosim.engine.*_tables", "neurosim.own_models", *KERNELS)  # the last: the user's own steps
 # Start-up: what `neurosim --help` loads must not import these at module level.
 HEAVY = ("numpy", "numba", "h5py", "networkx", "simpy", "pydantic", "yaml", "matplotlib", "rich", "hw_models",

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from functional_contenders import Machine
 from random_network import random_network
+from stream_contenders import Streamed
+from stream_network import stream_network
 from synapses import dense_rows, sparse_rows
 
 N_NEURONS, N_STEPS, N_FIRING = 2048, 100, 100
@@ -15,6 +17,13 @@ N_NEURONS, N_STEPS, N_FIRING = 2048, 100, 100
 def test_functional_steps(benchmark, numbers: str) -> None:
     contender = Machine(numbers, random_network(N_NEURONS), N_STEPS, numbers)
     _, n_spikes = benchmark(contender.run)
+    assert n_spikes > 0
+
+
+@pytest.mark.parametrize("numbers", ["float32", "float64", "fixed"])
+def test_streaming_state_spaces(benchmark, numbers: str) -> None:
+    network = stream_network(2, 64, 16, 128)
+    _, n_spikes = benchmark(Streamed(numbers, network, network.inputs, numbers).run)
     assert n_spikes > 0
 
 

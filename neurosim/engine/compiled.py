@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.blocks import block_tokens, in_order_of_steps, make_blocks
 from neurosim.engine.contract import (
     RunOptions,
     dtype_of,
@@ -21,6 +22,7 @@ from neurosim.engine.count_tables import CountTables, count_tables
 from neurosim.engine.fixed import SAMPLE_SHIFT, FixedTables, as_values, fixed_tables, integer_inputs
 from neurosim.engine.function_kernels import FunctionState, SampleInput
 from neurosim.engine.link_blocks import block_steps, link_loads, n_blocks
+from neurosim.engine.record_kernels import Records
 from neurosim.engine.step_kernels import (
     ANALYTIC,
     BUSIEST_NUMBER,
@@ -36,7 +38,6 @@ from neurosim.engine.step_kernels import (
     STOP,
     STOPPED,
     WORK,
-    Records,
     SampleOutput,
     run_sample,
 )
@@ -110,6 +111,7 @@ class CompiledMachine:
     n_wheel_slots: int
     recorded: NDArray[np.int8]
     ring_depth: NDArray[np.int64]
+    block_tokens: int = 0               # tokens that each population takes at once; 0: step by step
 
 
 def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
@@ -125,10 +127,19 @@ def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
                            mend="lower noc.link_cycle_ns or payload bits, or round durations to a coarser unit")
     fixed = fixed_tables(machine, options.seed) if options.numbers == "fixed" else None
     dtype = dtype_of(options.numbers)
+    counts = count_tables(machine)
+    n_block = block_tokens(machine, counts) if options.detail == "functional" else 0
     return CompiledMachine(machine, options, tick, machine_tables(machine, tick, dtype, with_synapses=False),
-                           synapse_tables(machine, dtype), count_tables(machine), fixed, network_tables(machine, tick),
+                           synapse_tables(machine, dtype), counts, fixed, network_tables(machine, tick),
                            _wheel_slots(machine, tick), recorded_outputs(machine, options),
-                           ring_depths(machine, machine.projections.delay_steps // machine.schedule.interval))
+                           _ring_depth(machine, n_block), n_block)
+
+
+def _ring_depth(machine: Machine, n_block: int) -> NDArray[np.int64]:
+    """Return how many tokens of each output are kept: of a block, all, and those before it that are still to arrive."""
+    if n_block:
+        return ring_depths(machine, machine.projections.delay_tokens) + n_block - 1
+    return ring_depths(machine, machine.projections.delay_steps // machine.schedule.interval)
 
 
 def ring_depths(machine: Machine, delay_tokens: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -180,6 +191,7 @@ class Worker:
         self._compiled = compiled
         self._function = _function_state(compiled, 1)
         self._n_tokens = 1
+        self._blocks = make_blocks(compiled.machine, compiled.block_tokens, dtype_of(compiled.options.numbers))
         self._times = np.zeros(N_TIMES, np.int64)
 
     def stop(self) -> None:
@@ -208,8 +220,8 @@ class Worker:
         readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
         status, step, records, n_spikes, n_packets = run_sample(
             compiled.tables, compiled.synapses, compiled.counts, compiled.fixed, compiled.network, self._function,
-            _sample_input(values, dtype_of(options.numbers), sample), self._times, compiled.recorded, readout,
-            options.record_packets, output)
+            self._blocks, _sample_input(values, dtype_of(options.numbers), sample), self._times, compiled.recorded,
+            readout, options.record_packets, output)
         if status == DEADLOCK:
             raise SimulationError(f"sample {sample}, step {step}: the network stands still with packets in flight")
         if status == OVERRUN:
@@ -236,9 +248,11 @@ def _empty_output(machine: Machine, n_steps: int, n_readout_rows: int, is_fixed:
 def _sample_input(inputs: NDArray[Any], dtype: np.dtype[Any], sample: int) -> SampleInput:
     """Return the non-zero inputs of each token."""
     values = np.asarray(inputs)
-    tokens, columns = np.nonzero(values)
-    starts = np.searchsorted(tokens, np.arange(len(values) + 1)).astype(np.int64)
-    return SampleInput(len(values), starts, columns.astype(np.int64), values[tokens, columns].astype(dtype),
+    given = values != 0
+    places = np.flatnonzero(given)      # of bytes, in one dimension: a quarter of the time of `np.nonzero`
+    starts = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(np.count_nonzero(given, axis=1), out=starts[1:])
+    return SampleInput(len(values), starts, places % values.shape[1], values.ravel()[places].astype(dtype),
                        sample << SAMPLE_SHIFT)
 
 
@@ -248,9 +262,11 @@ def _result(compiled: CompiledMachine, sample: int, n_tokens: int, output: Sampl
     tick = compiled.tick
     step_end = np.cumsum(output.step[:, DURATION]) * tick
     step_start = step_end - output.step[:, DURATION] * tick
-    spike = records.spike[:n_spikes]
+    spike, value = records.spike[:n_spikes], records.value[:n_spikes]
+    if compiled.block_tokens:
+        spike, value = in_order_of_steps(spike, value)
     table = SpikeTable(spike[:, 0].astype(np.int32), spike[:, 1].astype(np.int32), spike[:, 2].copy(),
-                       records.value[:n_spikes].copy(), step_start[spike[:, 0]] + spike[:, 3] * tick)
+                       value.copy(), step_start[spike[:, 0]] + spike[:, 3] * tick)
     kept = None
     if compiled.options.record_packets:
         packet = records.packet[:n_packets]

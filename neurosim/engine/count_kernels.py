@@ -42,7 +42,7 @@ from neurosim.engine.tables import (
     S_START,
     S_STOP,
 )
-from neurosim.kernel import part, prefetch
+from neurosim.kernel import inlined, part, prefetch
 
 LINE_BYTES = 64
 AHEAD = 8           # rows are fetched so many spikes ahead
@@ -65,17 +65,29 @@ def count_fired(tables, counts, totals, function, time_state, population, token,
             time_state.spike[n_spikes, SPIKE_NEURON] = neurons[event]
             time_state.value[n_spikes] = function.ring_value[at + event]
             n_spikes += 1
+    first, size = tables.population[population, P_FIRST_NEURON], tables.population[population, P_SIZE]
+    count_token(tables, counts, totals, population, may_send, neurons, function.active[first:first + size], core_counts,
+                chip_counts)
+    return n_spikes
+
+
+@inlined
+def count_token(tables, counts, totals, population, may_send, neurons, active, core_counts, chip_counts):
+    """Count what the events `neurons` of one population at one token do, and the updates of `active` [neuron]."""
+    totals[:] = 0
     event = 0
     for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
         n_fired = _end_of_slice(neurons, event, tables.slice_[index, S_STOP]) - event
         core = tables.slice_[index, S_CORE]
         if may_send and not tables.core[core, C_IS_PORT]:
             core_counts[core, SPIKE_OUT] += n_fired
-        _count_updates(tables, function, population, index, core_counts)
+        if may_send:
+            n_packets = _add_rows(counts, totals, population, neurons, event, event + n_fired)
+            _count_packets(tables, core, n_packets, core_counts, chip_counts)
+        _count_updates(tables, active, population, index, core_counts)
         event += n_fired
     if may_send:
-        count_sent(tables, counts, totals, function, population, token, core_counts, chip_counts)
-    return n_spikes
+        _book(counts, totals, population, core_counts, chip_counts)
 
 
 @part
@@ -91,11 +103,7 @@ def count_sent(tables, counts, totals, function, population, token, core_counts,
     for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
         stop = _end_of_slice(neurons, event, tables.slice_[index, S_STOP])
         n_packets = _add_rows(counts, totals, population, neurons, event, stop)
-        core = tables.slice_[index, S_CORE]
-        if tables.core[core, C_IS_PORT]:
-            chip_counts[INPUT_PACKET] += n_packets
-        else:
-            core_counts[core, PACKET_OUT] += n_packets
+        _count_packets(tables, tables.slice_[index, S_CORE], n_packets, core_counts, chip_counts)
         event = stop
     _book(counts, totals, population, core_counts, chip_counts)
 
@@ -122,7 +130,7 @@ def _end_of_slice(neurons, event, stop):
     return low
 
 
-@part
+@inlined
 def _add_rows(counts, totals, population, neurons, first, stop):
     """Add the rows of some events to the totals; return how many packets they send."""
     before = totals[PACKETS_LOW] + 256 * totals[PACKETS_HIGH]
@@ -140,16 +148,23 @@ def _add_rows(counts, totals, population, neurons, first, stop):
     return totals[PACKETS_LOW] + 256 * totals[PACKETS_HIGH] - before
 
 
-@part
-def _count_updates(tables, function, population, index, core_counts):
+@inlined
+def _count_packets(tables, core, n_packets, core_counts, chip_counts):
+    """Count packets at the core that sends them; a port only passes packets on."""
+    if tables.core[core, C_IS_PORT]:
+        chip_counts[INPUT_PACKET] += n_packets
+    else:
+        core_counts[core, PACKET_OUT] += n_packets
+
+
+@inlined
+def _count_updates(tables, active, population, index, core_counts):
     """Count the updates of one slice."""
     if tables.slice_[index, S_EVENT_ACTIVE] < 0:
         return
-    first_id = tables.population[population, P_FIRST_NEURON]
     first, stop = tables.slice_[index, S_START], tables.slice_[index, S_STOP]
-    active = function.active[first_id + first:first_id + stop]
     n_active = np.int64(0)
-    for neuron in range(active.size):
+    for neuron in range(first, stop):
         n_active += active[neuron]
     core = tables.slice_[index, S_CORE]
     core_counts[core, tables.slice_[index, S_EVENT_ACTIVE]] += n_active
@@ -157,7 +172,7 @@ def _count_updates(tables, function, population, index, core_counts):
     core_counts[core, MODE_UPDATE] += n_active * tables.population[population, P_N_MODES]
 
 
-@part
+@inlined
 def _book(counts, totals, population, core_counts, chip_counts):
     """Book the totals of a step."""
     for booking in range(counts.population[population, Q_FIRST_BOOKING],

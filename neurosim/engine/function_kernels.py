@@ -50,7 +50,7 @@ from neurosim.engine.tables import (
     P_STAGE,
     P_STATE_START,
 )
-from neurosim.kernel import part
+from neurosim.kernel import inlined, part
 from neurosim.machine import (
     CONVOLUTION,
     DENSE,
@@ -66,16 +66,18 @@ from neurosim.machine import (
     MAX,
     ONE_TO_ONE,
     PORT_SLOT,
+    SLOT_BITS,
+    SLOT_OVERFLOW,
     SLOT_ROUNDING,
+    SLOT_SIGNED,
     SPARSE,
     SUM,
 )
 from neurosim.models.changes import encode_changes, encode_integer_changes, largest_change
 from neurosim.models.event_mode import INTERVAL
-from neurosim.models.fixed.conversion import into_slot
 from neurosim.models.fixed.registry import draws_per_update, update_fixed
 from neurosim.models.registry import INPUT, update
-from neurosim.numbers import FLOOR, shift_right
+from neurosim.numbers import FLOOR, SATURATE, fit, shift_right
 
 
 class FunctionState(NamedTuple):
@@ -142,10 +144,15 @@ def is_reset_at(tables, population, token):
 def update_population(tables, synapses, fixed, function, sample, population, token):
     """Advance one population to `token` and put its outputs into the rings."""
     if tables.population[population, P_MODEL] == INPUT:
-        _take_input(tables, function, sample, population, token)
+        start = tables.population[population, P_OUTPUT_START]
+        values = function.output[start:start + tables.population[population, P_SIZE]]
+        take_input(tables, function, sample, population, token, values)
         return
     size = tables.population[population, P_SIZE]
-    _sum_dendrites(tables, synapses, fixed, function, sample, population, token)
+    start = tables.population[population, P_CHARGE_START]
+    charges = function.charge[start:start + tables.population[population, P_N_PORTS] * size]
+    function.overflow[population] += sum_dendrites(tables, synapses, fixed, function, sample, population, token,
+                                                   charges)
     first = tables.population[population, P_FIRST_NEURON]
     start = tables.population[population, P_PARAMETER_START]
     rows = tables.population[population, P_N_PARAMETER_ROWS]
@@ -154,8 +161,7 @@ def update_population(tables, synapses, fixed, function, sample, population, tok
     if is_reset_at(tables, population, token):
         function.state[start:start + rows * size] = 0
     state = function.state[start:start + rows * size].reshape(rows, size)
-    start, rows = tables.population[population, P_CHARGE_START], tables.population[population, P_N_PORTS]
-    charge = function.charge[start:start + rows * size].reshape(rows, size)
+    charge = charges.reshape(tables.population[population, P_N_PORTS], size)
     if function.clock[population] >= 0:
         charge[INTERVAL] = function.clock[population]
     start, rows = tables.population[population, P_OUTPUT_START], tables.population[population, P_N_OUTPUTS]
@@ -178,7 +184,7 @@ def _pass_on(tables, fixed, function, population, index, values, at, token):
     output = tables.population[population, P_FIRST_OUTPUT] + index
     threshold = tables.change_threshold[output]
     if threshold < 0:
-        _keep_events(function, output, values, token)
+        keep_events(function, output, values, token)
         return
     sent = function.sent[at:at + values.size]
     if fixed is None:
@@ -186,8 +192,8 @@ def _pass_on(tables, fixed, function, population, index, values, at, token):
     else:
         function.overflow[population] += encode_integer_changes(
             threshold, largest_change(fixed.constants[population], index), values, sent)
-    _keep_events(function, output, sent, token)
-    _keep_events(function, packets_of(tables, output), values, token)
+    keep_events(function, output, sent, token)
+    keep_events(function, packets_of(tables, output), values, token)
 
 
 @part
@@ -197,50 +203,49 @@ def packets_of(tables, output):
 
 
 @part
-def _take_input(tables, function, sample, population, token):
-    """Enter the given values of an input population as its output of this token."""
+def take_input(tables, function, sample, population, token, given):
+    """Enter the values of an input population as its output of this token, and write them into `given` [neuron]."""
     output = tables.population[population, P_FIRST_OUTPUT]
     slot = token % function.ring[output, R_DEPTH]
     size = tables.population[population, P_SIZE]
     first = tables.population[population, P_INPUT_START]
     at = function.ring[output, R_START] + slot * size
-    values = tables.population[population, P_OUTPUT_START]
-    function.output[values:values + size] = 0
+    given[:] = 0
     count = 0
     for index in range(sample.start[token], sample.start[token + 1]):
         column = sample.column[index] - first
         if 0 <= column < size:
             function.ring_neuron[at + count] = column
             function.ring_value[at + count] = sample.value[index]
-            function.output[values + column] = sample.value[index]
+            given[column] = sample.value[index]
             count += 1
     function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 
 
 @part
-def _keep_events(function, output, values, token):
+def keep_events(function, output, values, token):
     """Put the non-zero outputs of a token into the ring."""
     slot = token % function.ring[output, R_DEPTH]
     at = function.ring[output, R_START] + slot * values.size
-    count = 0
+    neurons, kept = function.ring_neuron[at:at + values.size], function.ring_value[at:at + values.size]
+    count = np.uint64(0)
     for neuron in range(values.size):       # without a branch: who fires is hard to predict
-        function.ring_neuron[at + count] = neuron
-        count += values[neuron] != 0
-    for event in range(at, at + count):
-        function.ring_value[event] = values[function.ring_neuron[event]]
+        neurons[count] = neuron
+        count += np.uint64(values[neuron] != 0)
+    for event in range(count):
+        kept[event] = values[neurons[event]]
     function.ring_count[function.ring[output, R_COUNT_START] + slot] = count
 
 
-@part
-def _sum_dendrites(tables, synapses, fixed, function, sample, population, token):
-    """Sum what reaches each port of `population` at `token`, in canonical order.
+@inlined
+def sum_dendrites(tables, synapses, fixed, function, sample, population, token, charges):
+    """Sum what reaches each port of `population` at `token` into `charges` [port, neuron], in canonical order.
 
-    In fixed point, each projection is summed by itself, converted to the scale of the port, and rounded once.
+    In fixed point, each projection is summed by itself, converted to the scale of the port, and rounded once. Returns
+    how many charges did not fit. Inlined: a call that passes all tables costs as much as the sums of a small layer.
     """
     size = tables.population[population, P_SIZE]
-    start = tables.population[population, P_CHARGE_START]
-    n_charges = tables.population[population, P_N_PORTS] * size
-    function.charge[start:start + n_charges] = 0
+    charges[:] = 0
     for projection in range(tables.target_start[population], tables.target_start[population + 1]):
         source = tables.projection[projection, J_SOURCE]
         delay = tables.projection[projection, J_DELAY_TOKENS]
@@ -255,37 +260,40 @@ def _sum_dendrites(tables, synapses, fixed, function, sample, population, token)
         values = function.ring_value[at:at + count]
         port = tables.projection[projection, J_PORT]
         operator = tables.port_operator[tables.population[population, P_PORT_START] + port]
-        charge = function.charge[start + port * size:start + (port + 1) * size]
+        charge = charges[port * size:(port + 1) * size]
         gathered = charge
         if fixed is not None:
             gathered = function.scratch[:size]
             gathered[:] = 0
-        store, first = synapses.place[projection, W_STORE], synapses.place[projection, W_START]
+        kind, pointer = tables.projection[projection, J_KIND], tables.row_pointer
+        pointer = pointer[tables.projection[projection, J_POINTER_START]:]
+        is_long, first = synapses.place[projection, W_LONG], synapses.place[projection, W_TARGET_START]
+        short, long = synapses.short_target, synapses.long_target
+        store, at = synapses.place[projection, W_STORE], synapses.place[projection, W_START]
         if store == NARROW:
-            _add(tables, synapses, projection, gathered, operator, neurons, values, synapses.narrow[first:])
+            _add(kind, gathered, operator, neurons, values, pointer, is_long, first, short, long, synapses.narrow[at:])
         elif store == MIDDLE:
-            _add(tables, synapses, projection, gathered, operator, neurons, values, synapses.middle[first:])
+            _add(kind, gathered, operator, neurons, values, pointer, is_long, first, short, long, synapses.middle[at:])
         else:
-            _add(tables, synapses, projection, gathered, operator, neurons, values, synapses.wide[first:])
+            _add(kind, gathered, operator, neurons, values, pointer, is_long, first, short, long, synapses.wide[at:])
         if fixed is not None:
             rounding = fixed.constants[population, PORT_SLOT + 4 * port + SLOT_ROUNDING]
-            _convert(fixed, projection, operator, rounding, sample.first_draw + token * size, gathered, charge)
+            begin = fixed.conversion_start[projection]
+            _convert(fixed.mantissa[begin:begin + size], fixed.shift[begin:begin + size], fixed.stream_key[projection],
+                     operator, rounding, sample.first_draw + token * size, gathered, charge)
     if fixed is not None:
-        function.overflow[population] += _fit_charges(
-            fixed.constants[population], size, function.charge[start:start + n_charges])
+        return _fit_charges(fixed.constants[population], size, charges)
+    return np.int64(0)
 
 
 @part
-def _add(tables, synapses, projection, gathered, operator, neurons, values, weights):
-    """Add the synapses of what fired; `weights` begin with those of the projection."""
-    kind = tables.projection[projection, J_KIND]
-    pointer = tables.row_pointer[tables.projection[projection, J_POINTER_START]:]
+def _add(kind, gathered, operator, neurons, values, pointer, is_long, first, short, long, weights):
+    """Add the synapses of what fired; `weights` and `pointer` begin with the projection's, its targets at `first`."""
     if kind == SPARSE:
-        first = synapses.place[projection, W_TARGET_START]
-        if synapses.place[projection, W_LONG]:
-            add_sparse(gathered, operator, neurons, values, pointer, synapses.long_target[first:], weights)
+        if is_long:
+            add_sparse(gathered, operator, neurons, values, pointer, long[first:], weights)
         else:
-            add_sparse(gathered, operator, neurons, values, pointer, synapses.short_target[first:], weights)
+            add_sparse(gathered, operator, neurons, values, pointer, short[first:], weights)
     elif kind == DENSE:
         add_dense(gathered, operator, neurons, values, weights)
     elif kind == ONE_TO_ONE:
@@ -295,11 +303,8 @@ def _add(tables, synapses, projection, gathered, operator, neurons, values, weig
 
 
 @part
-def _convert(fixed, projection, operator, rounding, draw, gathered, charge):
+def _convert(mantissa, shift, key, operator, rounding, draw, gathered, charge):
     """Add a projection's sums to the charges, in their scale."""
-    start, key = fixed.conversion_start[projection], fixed.stream_key[projection]
-    mantissa = fixed.mantissa[start:start + charge.size]
-    shift = fixed.shift[start:start + charge.size]
     if operator == SUM and rounding == FLOOR:       # the usual case again, so that it vectorises
         for post in range(charge.size):
             charge[post] += shift_right(gathered[post] * mantissa[post], shift[post], FLOOR, key, draw)
@@ -313,9 +318,23 @@ def _convert(fixed, projection, operator, rounding, draw, gathered, charge):
 def _fit_charges(constants, size, charges):
     """Make what the ports gathered fit; return how many charges did not."""
     n_overflows = np.int64(0)
-    for index in range(charges.size):
-        charges[index], beyond = into_slot(constants, PORT_SLOT + 4 * (index // size), charges[index])
-        n_overflows += beyond
+    for port in range(charges.size // size):
+        slot, values = PORT_SLOT + 4 * port, charges[port * size:(port + 1) * size]
+        bits, signed = constants[slot + SLOT_BITS], constants[slot + SLOT_SIGNED] != 0
+        overflow = constants[slot + SLOT_OVERFLOW]
+        if signed and overflow == SATURATE:             # the usual case again, so that it vectorises
+            n_overflows += _fit(values, bits, True, SATURATE)
+        else:
+            n_overflows += _fit(values, bits, signed, overflow)
+    return n_overflows
+
+
+@inlined
+def _fit(values, bits, signed, overflow):
+    n_overflows = 0
+    for index in range(values.size):
+        values[index], beyond = fit(values[index], bits, signed, overflow)
+        n_overflows += int(beyond)
     return n_overflows
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.block_kernels import run_in_blocks
 from neurosim.engine.count_kernels import count_fired, count_sent
 from neurosim.engine.count_tables import Q_WIDTH
 from neurosim.engine.fire_kernels import count_step, fire, fires
@@ -27,9 +28,10 @@ from neurosim.engine.packet_kernels import (
     clear_step,
     make_time_state,
 )
+from neurosim.engine.record_kernels import grown, make_records
 from neurosim.engine.tables import P_OUTPUT_START, P_PERIOD, P_SIZE
 from neurosim.engine.time_kernels import bound, count_local, last_arrival, load_links, serve
-from neurosim.kernel import driver, maker, part
+from neurosim.kernel import driver, part
 from neurosim.machine import UNLIMITED
 from neurosim.noc.kernels import (
     BUFFER_PACKETS,
@@ -73,64 +75,40 @@ class SampleOutput(NamedTuple):
     overflow: NDArray[np.int64]        # [step, population]; no rows in floating point
 
 
-class Records(NamedTuple):
-    """Recorded outputs and packets of a sample, growing."""
-
-    spike: NDArray[np.int64]           # [spike, 4] step, output, neuron, ticks from the start of the step
-    value: NDArray[np.float64]         # [spike]
-    packet: NDArray[np.int64]          # [packet and destination, 6] step, packet, row, core, inject, arrival
-
-
 # SampleOutput.step: duration of the step; last arrival; when its work was done, barrier included; how long the busiest
 # link was occupied, and its number
 DURATION, NETWORK, WORK, BUSIEST_TICKS, BUSIEST_NUMBER = 0, 1, 2, 3, 4
 N_STEP_COLUMNS = 5
 
 
-@maker
-def _make_records(n_spikes, n_packets):
-    return Records(np.zeros((n_spikes, 4), np.int64), np.zeros(n_spikes, np.float64),
-                   np.zeros((n_packets, 6), np.int64))
-
-
-@maker
-def _grown(records, n_spikes, n_spikes_needed, n_packets, n_packets_needed):
-    """Return records with the same first rows and room for what is needed."""
-    if n_spikes_needed <= records.spike.shape[0] and n_packets_needed <= records.packet.shape[0]:
-        return records
-    larger = _make_records(max(n_spikes_needed, 2 * records.spike.shape[0]),
-                           max(n_packets_needed, 2 * records.packet.shape[0]))
-    # Loops: assigning slices to slices has Numba compile the text of its error message, at a cost of seconds.
-    for spike in range(n_spikes):
-        larger.value[spike] = records.value[spike]
-        for column in range(records.spike.shape[1]):
-            larger.spike[spike, column] = records.spike[spike, column]
-    for packet in range(n_packets):
-        for column in range(records.packet.shape[1]):
-            larger.packet[packet, column] = records.packet[packet, column]
-    return larger
-
-
 @driver
-def run_sample(tables, synapses, counts, fixed, network_tables, function, sample, times, recorded, readout,
+def run_sample(tables, synapses, counts, fixed, network_tables, function, blocks, sample, times, recorded, readout,
                record_packets, output):
     """Run one sample from an empty machine to its last step.
 
     synapses : SynapseTables
     counts : CountTables, empty where packets are sent
     fixed : FixedTables, or None in floating point
+    blocks : Blocks; with room where populations take blocks of tokens (detail `functional`)
     times : int64[N_TIMES] INTERVAL … STOP
     recorded : int8[output] 1: keep its events
     readout : int64[readout population, 2] population; 1 where its spikes are counted over the sample
     Returns (status, step, records, n_spikes, n_packet_rows); `step` is where a deadlock, a stop or an overrun stood.
     """
     reset(function)
+    if blocks.overflow.size > 0:
+        n_taken, records, n_spikes_kept = run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample,
+                                                        times[INTERVAL], times[STOP:], recorded, readout, output)
+        if n_taken < sample.n_tokens:
+            return STOPPED, n_taken * times[INTERVAL], records, n_spikes_kept, 0
+        _book_plain_steps(times, output)
+        return DONE, times[N_STEPS], records, n_spikes_kept, 0
     interval, detail = times[INTERVAL], times[DETAIL]
     n_cores = tables.core.shape[0]
     n_links = 4 * network_tables.scalar[N_TILES] + n_cores
     buffer_packets = network_tables.scalar[BUFFER_PACKETS]
     core_in_packets = network_tables.scalar[CORE_IN_PACKETS]
-    records = _make_records(64, 64 if record_packets else 0)
+    records = make_records(64, 64 if record_packets else 0)
     n_spikes_kept, n_packets_kept = 0, 0
     time_state = make_time_state(n_cores, FIRST_CAPACITY, FIRST_CAPACITY, FIRST_CAPACITY, tables.single[0])
     network = make_state(n_links, n_cores, FIRST_CAPACITY, times[WHEEL_SLOTS], buffer_packets, core_in_packets)
@@ -195,7 +173,7 @@ def run_sample(tables, synapses, counts, fixed, network_tables, function, sample
         output.step[step, DURATION] = end - now
         now = end
         n_rows = n_sinks if record_packets else 0
-        records = _grown(records, n_spikes_kept, n_spikes_kept + n_spikes, n_packets_kept, n_packets_kept + n_rows)
+        records = grown(records, n_spikes_kept, n_spikes_kept + n_spikes, n_packets_kept, n_packets_kept + n_rows)
         _keep_spikes(records, n_spikes_kept, time_state, n_spikes, step, detail)
         n_spikes_kept += n_spikes
         if record_packets:
@@ -203,6 +181,16 @@ def run_sample(tables, synapses, counts, fixed, network_tables, function, sample
             n_packets_kept += n_sinks
         _read_out(tables, function, sample, interval, step, readout, output.readout)
     return DONE, times[N_STEPS], records, n_spikes_kept, n_packets_kept
+
+
+@part
+def _book_plain_steps(times, output):
+    """Book steps that all last as long as the chip says, without a clock."""
+    for step in range(times[N_STEPS]):
+        output.chip_counts[step, BARRIER] += 1
+        output.step[step, WORK] = times[NOMINAL_TICKS]
+        output.step[step, DURATION] = times[NOMINAL_TICKS]
+        output.step[step, BUSIEST_NUMBER] = -1
 
 
 @part

@@ -12,13 +12,19 @@ ACTIVATION = 0
 @part
 def step_ssm(options, n_modes, parameters, state, charge, output, active):
     """Advance the modes, set the output and active."""
-    number = output.dtype.type
-    zero = number(0)
     advance_modes(n_modes, parameters, state, charge, output, active)
+    activate(options, output[0])
+
+
+@part
+def activate(options, values):
+    """Apply the activation to y [neuron]."""
+    number = values.dtype.type
+    zero = number(0)
     activation = options[ACTIVATION]
     if activation == GELU:
-        for neuron in range(output.shape[1]):
-            output[0, neuron] = number(gelu(np.float64(output[0, neuron])))
+        for neuron in range(values.size):
+            values[neuron] = number(gelu(np.float64(values[neuron])))
     elif activation == RELU:
-        for neuron in range(output.shape[1]):
-            output[0, neuron] = output[0, neuron] if output[0, neuron] > zero else zero
+        for neuron in range(values.size):
+            values[neuron] = values[neuron] if values[neuron] > zero else zero

@@ -15,9 +15,15 @@ COMPARATOR = 0
 @part
 def step_ssm_heaviside(options, n_modes, parameters, state, charge, output, active):
     """Advance the modes, set spike and active."""
-    number = output.dtype.type
-    zero, one = number(0), number(1)
     advance_modes(n_modes, parameters, state, charge, output, active)
-    comparator, threshold = options[COMPARATOR], parameters[MODE_TABLES * n_modes + THRESHOLD]
-    for neuron in range(output.shape[1]):
-        output[0, neuron] = one if fires(output[0, neuron], threshold[neuron], comparator) else zero
+    compare_with_threshold(options, parameters[MODE_TABLES * n_modes + THRESHOLD], output[0])
+
+
+@part
+def compare_with_threshold(options, threshold, values):
+    """Turn y [neuron] into spikes."""
+    number = values.dtype.type
+    zero, one = number(0), number(1)
+    comparator = options[COMPARATOR]
+    for neuron in range(values.size):
+        values[neuron] = one if fires(values[neuron], threshold[neuron], comparator) else zero

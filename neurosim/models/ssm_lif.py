@@ -21,15 +21,22 @@ COMPARATOR = 0
 @part
 def step_ssm_lif(options, n_modes, parameters, state, charge, output, active):
     """Advance modes and potential, set spike and active."""
-    number = output.dtype.type
-    zero, one = number(0), number(1)
     advance_modes(n_modes, parameters, state, charge, output, active)
-    comparator, potential = options[COMPARATOR], state[MODE_STATES * n_modes]
-    threshold, leak = parameters[MODE_TABLES * n_modes + THRESHOLD], parameters[MODE_TABLES * n_modes + LEAK]
-    for neuron in range(output.shape[1]):
+    step_membrane(options, parameters[MODE_TABLES * n_modes + THRESHOLD], parameters[MODE_TABLES * n_modes + LEAK],
+                  state[MODE_STATES * n_modes], output[0], active)
+
+
+@part
+def step_membrane(options, threshold, leak, potential, values, active):
+    """Advance the potential by y [neuron], which becomes spikes; it counts as active too. Two loops that vectorise."""
+    number = values.dtype.type
+    zero, one = number(0), number(1)
+    comparator = options[COMPARATOR]
+    for neuron in range(values.size):
         active[neuron] |= potential[neuron] != zero
+    for neuron in range(values.size):
         # np.divide follows IEEE; the operator would raise on zero
-        membrane = leak[neuron] * potential[neuron] + np.divide(output[0, neuron], threshold[neuron])
+        membrane = leak[neuron] * potential[neuron] + np.divide(values[neuron], threshold[neuron])
         spike = fires(membrane, one, comparator)
-        output[0, neuron] = one if spike else zero
+        values[neuron] = one if spike else zero
         potential[neuron] = zero if spike else membrane

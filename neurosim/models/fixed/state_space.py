@@ -21,7 +21,9 @@ arXiv 2409.15022 (widths); the order of products and sums is that of `neurosim.m
 
 import numpy as np
 
+from neurosim.integer_lanes import WIDE_INTEGERS, floor_narrow, floor_wide, zero_narrow, zero_wide
 from neurosim.kernel import inlined, kernel, part
+from neurosim.lanes import IN_USE, VECTOR_BYTES
 from neurosim.machine import (
     DECAY_SHIFT,
     INTERNAL_SLOT,
@@ -31,15 +33,16 @@ from neurosim.machine import (
     SLOT_BITS,
     SLOT_OVERFLOW,
     SLOT_ROUNDING,
+    SLOT_SIGNED,
     STATE_SLOT,
     STREAM_KEY,
 )
 from neurosim.models.activations import GELU, RELU
 from neurosim.models.diagonal_ssm import mark_active
 from neurosim.models.firing import fires
-from neurosim.models.fixed.conversion import MODE_DRAWS, convert, into_slot, soma_draw
+from neurosim.models.fixed.conversion import MODE_DRAWS, SOMA_DRAWS, convert, into_slot, soma_draw
 from neurosim.models.fixed.lookup import look_up
-from neurosim.numbers import FLOOR, SATURATE, TOWARD_ZERO, fit, multiply_shift, shift_right
+from neurosim.numbers import FLOOR, MOST_SHIFT, SATURATE, TOWARD_ZERO, fit, multiply_shift
 
 # Rows behind the per-mode tables a_real, a_imag, b_real, b_imag, c_real, c_imag of n_modes rows each.
 MODE_TABLES = 6
@@ -52,12 +55,18 @@ N_TAIL_ROWS = {"ssm": 10, "ssm_heaviside": 7, "ssm_lif": 8}
 @part
 def step_fixed_ssm(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance the modes, set the output and active; return what did not fit."""
-    size = output.shape[1]
     n_overflows = advance_fixed_modes(constants, n_modes, parameters, state, charge, output, active, first)
-    tail = MODE_TABLES * n_modes
+    return n_overflows + activate_fixed(constants, table, options, n_modes, parameters, output[0], first)
+
+
+@part
+def activate_fixed(constants, table, options, n_modes, parameters, values, first):
+    """Turn y [neuron] into the payload; return how many did not fit."""
+    size, tail = values.size, MODE_TABLES * n_modes
     activation = options[0]
+    n_overflows = np.int64(0)
     for neuron in range(size):
-        value, draw = output[0, neuron], soma_draw(n_modes, size, neuron, first) + 2
+        value, draw = values[neuron], soma_draw(n_modes, size, neuron, first) + 2
         mantissa, shift = parameters[tail + OUT_MANTISSA, neuron], parameters[tail + OUT_SHIFT, neuron]
         if activation == RELU:
             value = max(value, 0)
@@ -66,7 +75,7 @@ def step_fixed_ssm(constants, table, options, n_modes, parameters, state, charge
                             parameters[tail + X_SHIFT, neuron], draw)
             value *= look_up(constants, table, point)
         sent = convert(constants, OUTPUT_SLOT, value, mantissa, shift, draw + 1)
-        output[0, neuron], beyond = into_slot(constants, OUTPUT_SLOT, sent)
+        values[neuron], beyond = into_slot(constants, OUTPUT_SLOT, sent)
         n_overflows += beyond
     return n_overflows
 
@@ -75,26 +84,52 @@ def step_fixed_ssm(constants, table, options, n_modes, parameters, state, charge
 def step_fixed_ssm_heaviside(constants, options, n_modes, parameters, state, charge, output, active, first):
     """Advance the modes, set spike and active; return what did not fit."""
     n_overflows = advance_fixed_modes(constants, n_modes, parameters, state, charge, output, active, first)
-    comparator, threshold = options[0], parameters[MODE_TABLES * n_modes + THRESHOLD]
-    for neuron in range(output.shape[1]):
-        output[0, neuron] = np.int64(fires(output[0, neuron], threshold[neuron], comparator))
+    compare_fixed(options, parameters[MODE_TABLES * n_modes + THRESHOLD], output[0])
     return n_overflows
+
+
+@part
+def compare_fixed(options, threshold, values):
+    """Turn y [neuron] into spikes."""
+    comparator = options[0]
+    for neuron in range(values.size):
+        values[neuron] = np.int64(fires(values[neuron], threshold[neuron], comparator))
 
 
 @part
 def step_fixed_ssm_lif(constants, options, n_modes, parameters, state, charge, output, active, first):
     """Advance modes and potential, set spike and active; return what did not fit."""
-    size = output.shape[1]
     n_overflows = advance_fixed_modes(constants, n_modes, parameters, state, charge, output, active, first)
-    tail, potential, comparator = MODE_TABLES * n_modes, state[2 * n_modes], options[0]
-    for neuron in range(size):
+    return n_overflows + step_fixed_membrane(constants, options, n_modes, parameters, state[2 * n_modes], output[0],
+                                             active, first)
+
+
+@part
+def step_fixed_membrane(constants, options, n_modes, parameters, potential, values, active, first):
+    """Advance the potential by y [neuron], which becomes spikes; it counts as active too. Return what did not fit."""
+    slot, tail = SECOND_STATE_SLOT, MODE_TABLES * n_modes
+    rounding, overflow = constants[slot + SLOT_ROUNDING], constants[slot + SLOT_OVERFLOW]
+    leak, threshold = parameters[tail + LEAK], parameters[tail + THRESHOLD]
+    draw = soma_draw(n_modes, values.size, 0, first) + 2
+    for neuron in range(values.size):
         active[neuron] |= potential[neuron] != 0
-        kept = convert(constants, SECOND_STATE_SLOT, potential[neuron], parameters[tail + LEAK, neuron],
-                       constants[LEAK_SHIFT], soma_draw(n_modes, size, neuron, first) + 2)
-        membrane, beyond = into_slot(constants, SECOND_STATE_SLOT, kept + output[0, neuron])
-        n_overflows += beyond
-        spike = fires(membrane, parameters[tail + THRESHOLD, neuron], comparator)
-        output[0, neuron] = np.int64(spike)
+    # The usual case again, with constants: so it vectorises.
+    if rounding == FLOOR and overflow == SATURATE:
+        return _step_membrane(constants, FLOOR, SATURATE, options[0], leak, threshold, potential, values, draw)
+    return _step_membrane(constants, rounding, overflow, options[0], leak, threshold, potential, values, draw)
+
+
+@inlined
+def _step_membrane(constants, rounding, overflow, comparator, leak, threshold, potential, values, draw):
+    key, bits = constants[STREAM_KEY], constants[SECOND_STATE_SLOT + SLOT_BITS]
+    signed, shift = constants[SECOND_STATE_SLOT + SLOT_SIGNED] != 0, constants[LEAK_SHIFT]
+    n_overflows = 0
+    for neuron in range(values.size):
+        kept = multiply_shift(potential[neuron], leak[neuron], shift, rounding, key, draw + SOMA_DRAWS * neuron)
+        membrane, beyond = fit(kept + values[neuron], bits, signed, overflow)
+        n_overflows += int(beyond)
+        spike = fires(membrane, threshold[neuron], comparator)
+        values[neuron] = int(spike)
         potential[neuron] = 0 if spike else membrane
     return n_overflows
 
@@ -118,16 +153,108 @@ def advance_fixed_modes(constants, n_modes, parameters, state, charge, output, a
             parameters[3 * n_modes + mode], parameters[4 * n_modes + mode], parameters[5 * n_modes + mode],
             parameters[tail + B_SHIFT], given, bias, state[mode], state[n_modes + mode],
             first + MODE_DRAWS * mode * size, total)
-    rounding, key = constants[INTERNAL_SLOT + SLOT_ROUNDING], constants[STREAM_KEY]
     for neuron in range(size):
-        draw = soma_draw(n_modes, size, neuron, first)
-        skipped = multiply_shift(parameters[tail + D, neuron], given[neuron] + bias[neuron],
-                                 parameters[tail + D_SHIFT, neuron], rounding, key, draw)
-        y = shift_right((2 * total[neuron] + skipped) * parameters[tail + MANTISSA, neuron],
-                        parameters[tail + DESCALE_SHIFT, neuron], rounding, key, draw + 1)
-        total[neuron], beyond = into_slot(constants, INTERNAL_SLOT, y)
-        n_overflows += beyond
+        total[neuron] *= 2
+    return n_overflows + finish_fixed_output(constants, n_modes, parameters, given, total, first)
+
+
+@part
+def finish_fixed_output(constants, n_modes, parameters, given, total, first):
+    """Turn twice the sum over modes [neuron] into y; return how many did not fit."""
+    rounding, overflow = constants[INTERNAL_SLOT + SLOT_ROUNDING], constants[INTERNAL_SLOT + SLOT_OVERFLOW]
+    draw = soma_draw(n_modes, total.size, 0, first)
+    rows, bias = parameters[MODE_TABLES * n_modes:], parameters[MODE_TABLES * n_modes + BIAS]
+    # The usual case again, with constants: so it vectorises.
+    if rounding == FLOOR and overflow == SATURATE:
+        return _finish_output(constants, FLOOR, SATURATE, rows, given, bias, total, draw)
+    return _finish_output(constants, rounding, overflow, rows, given, bias, total, draw)
+
+
+@inlined
+def _finish_output(constants, rounding, overflow, rows, given, bias, total, draw):
+    key, bits = constants[STREAM_KEY], constants[INTERNAL_SLOT + SLOT_BITS]
+    signed = constants[INTERNAL_SLOT + SLOT_SIGNED] != 0
+    d, d_shift, mantissa, shift = rows[D], rows[D_SHIFT], rows[MANTISSA], rows[DESCALE_SHIFT]
+    n_overflows = 0
+    for neuron in range(total.size):
+        place = draw + SOMA_DRAWS * neuron
+        skipped = multiply_shift(d[neuron], given[neuron] + bias[neuron], d_shift[neuron], rounding, key, place)
+        y = multiply_shift(total[neuron] + skipped, mantissa[neuron], shift[neuron], rounding, key, place + 1)
+        total[neuron], beyond = fit(y, bits, signed, overflow)
+        n_overflows += int(beyond)
     return n_overflows
+
+
+@part
+def may_block(constants):
+    """Return whether `advance_fixed_modes_in_block` knows the rounding and the overflow of the states."""
+    rounding, shift = constants[STATE_SLOT + SLOT_ROUNDING], constants[DECAY_SHIFT]
+    return (constants[STATE_SLOT + SLOT_OVERFLOW] == SATURATE and (rounding == FLOOR or rounding == TOWARD_ZERO)
+            and 0 <= shift <= MOST_SHIFT)
+
+
+@kernel
+def advance_fixed_modes_in_block(constants, n_modes, parameters, state, x, total, live, overflow):
+    """Advance the modes by a block of tokens, mode by mode; int64 x, total, live [token, neuron] as in `lanes`.
+
+    Adds the words that did not fit to overflow [token].
+    """
+    n_tokens, size = total.shape
+    a_shift, bits = constants[DECAY_SHIFT], constants[STATE_SLOT + SLOT_BITS]
+    is_floor = constants[STATE_SLOT + SLOT_ROUNDING] == FLOOR
+    b_shift = parameters[MODE_TABLES * n_modes + B_SHIFT]
+    for token in range(n_tokens):
+        for neuron in range(size):
+            total[token, neuron], live[token, neuron] = 0, 0
+    first, n_lanes = 0, VECTOR_BYTES // 8
+    if IN_USE:
+        while first + n_lanes <= size:
+            n_next = n_lanes * WIDE_INTEGERS if first + n_lanes * WIDE_INTEGERS <= size else n_lanes
+            for mode in range(n_modes):
+                if n_next == n_lanes:
+                    if is_floor:
+                        wrong = floor_narrow(mode, n_modes, parameters, state, x, total, live, first, n_tokens,
+                                             b_shift, a_shift, bits)
+                    else:
+                        wrong = zero_narrow(mode, n_modes, parameters, state, x, total, live, first, n_tokens,
+                                            b_shift, a_shift, bits)
+                elif is_floor:
+                    wrong = floor_wide(mode, n_modes, parameters, state, x, total, live, first, n_tokens, b_shift,
+                                       a_shift, bits)
+                else:
+                    wrong = zero_wide(mode, n_modes, parameters, state, x, total, live, first, n_tokens, b_shift,
+                                      a_shift, bits)
+                if wrong != 0:
+                    for neuron in range(first, first + n_next):
+                        for token in range(n_tokens):
+                            _advance_word(constants, n_modes, parameters, state, x, overflow, mode, neuron, token)
+            first += n_next
+    for neuron in range(first, size):
+        for mode in range(n_modes):
+            for token in range(n_tokens):
+                live[token, neuron] |= state[mode, neuron] | state[n_modes + mode, neuron]
+                total[token, neuron] += _advance_word(constants, n_modes, parameters, state, x, overflow, mode, neuron,
+                                                      token)
+
+
+@part
+def _advance_word(constants, n_modes, parameters, state, x, overflow, mode, neuron, token):
+    """Advance one mode of one neuron by a token; count what did not fit; return c_re h_re - c_im h_im."""
+    rounding, a_shift = constants[STATE_SLOT + SLOT_ROUNDING], constants[DECAY_SHIFT]
+    bits, down = constants[STATE_SLOT + SLOT_BITS], parameters[MODE_TABLES * n_modes + B_SHIFT, neuron]
+    real, imag, given = state[mode, neuron], state[n_modes + mode, neuron], x[token, neuron]
+    decay, turn = parameters[mode, neuron], parameters[n_modes + mode, neuron]
+    new_real = (multiply_shift(decay, real, a_shift, rounding, 0, 0)
+                - multiply_shift(turn, imag, a_shift, rounding, 0, 0)
+                + multiply_shift(parameters[2 * n_modes + mode, neuron], given, down, rounding, 0, 0))
+    new_imag = (multiply_shift(decay, imag, a_shift, rounding, 0, 0)
+                + multiply_shift(turn, real, a_shift, rounding, 0, 0)
+                + multiply_shift(parameters[3 * n_modes + mode, neuron], given, down, rounding, 0, 0))
+    new_real, real_beyond = fit(new_real, bits, True, SATURATE)
+    new_imag, imag_beyond = fit(new_imag, bits, True, SATURATE)
+    overflow[token] += int(real_beyond) + int(imag_beyond)
+    state[mode, neuron], state[n_modes + mode, neuron] = new_real, new_imag
+    return parameters[4 * n_modes + mode, neuron] * new_real - parameters[5 * n_modes + mode, neuron] * new_imag
 
 
 @inlined
