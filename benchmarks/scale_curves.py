@@ -57,7 +57,7 @@ CURVES = (
           lambda case, _: case.n_neurons * case.fan_out),
     Curve(FROM_MEMORY, [Case(fan_out=n, window=4000, roomy=True) for n in (600, 1200, 2400)],
           lambda case, _: case.n_neurons * case.fan_out),
-    Curve("activity (share of neurons that spike)", [Case(activity=share) for share in (0.01, 0.03, 0.1, 0.3)],
+    Curve("activity (share that spikes)", [Case(activity=share) for share in (0.01, 0.03, 0.1, 0.3)],
           lambda case, _: case.activity),
     Curve("packets, event detail", [Case(activity=share, detail="event") for share in (0.003, 0.01, 0.03, 0.1)],
           lambda _, counts: counts["packet_in"]),
@@ -123,6 +123,7 @@ def _draw(drawn: list[tuple[str, list[float], list[float]]], png: Path) -> None:
         axis.loglog(sizes, np.array(sizes) * seconds[-1] / sizes[-1], "--", color="0.7", label="linear")
         axis.loglog(sizes, seconds, "o-", color="#1f5fa8")
         axis.set_xlabel(name)
+        axis.xaxis.set_minor_formatter("")
         axis.grid(True, which="major", color="0.92")
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[:, 0]:
