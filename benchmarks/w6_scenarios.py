@@ -3,8 +3,8 @@
     python benchmarks/w6_scenarios.py [--scenarios NAME ...] [--samples N] [--repeat N] [--json FILE]
 
 What `neurosim run` does, phase by phase. Then the first 200 samples with one and with two workers in turns, whose
-results must be equal. Workers are threads on two cores: their wall time is compared, the best of the repetitions, for other
-work on the machine disturbs it.
+results must be equal. Workers are threads on two cores: their wall time is compared, the best of the repetitions, for
+other work on the machine disturbs it.
 """
 
 from __future__ import annotations
