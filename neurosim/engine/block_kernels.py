@@ -14,11 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.count_kernels import count_token
+from neurosim.engine.count_kernels import count_token, fired
 from neurosim.engine.function_kernels import (
-    R_COUNT_START,
-    R_DEPTH,
-    R_START,
     keep_events,
     sum_dendrites,
     take_input,
@@ -115,22 +112,13 @@ def _compute(tables, synapses, fixed, function, blocks, sample, population, firs
 
 
 @part
-def _fired(tables, function, population, token):
-    """Return (start in ring_neuron, number) of the events of a population's output at a token."""
-    output = tables.population[population, P_FIRST_OUTPUT]
-    slot = token % function.ring[output, R_DEPTH]
-    at = function.ring[output, R_START] + slot * tables.population[population, P_SIZE]
-    return at, function.ring_count[function.ring[output, R_COUNT_START] + slot]
-
-
-@part
 def _count(tables, counts, totals, function, blocks, sample, interval, population, first, n_tokens, output):
     """Book what a population's block counts, each token in its step."""
     size = tables.population[population, P_SIZE]
     for index in range(n_tokens):
         token = first + index
         step = tables.population[population, P_STAGE] + token * interval
-        at, count = _fired(tables, function, population, token)
+        at, count = fired(tables, function, population, token)
         may_send = tables.population[population, P_LAST_ONLY] == 0 or token + 1 >= sample.n_tokens
         count_token(tables, counts, totals, population, may_send, function.ring_neuron[at:at + count],
                     blocks.active[index * size:(index + 1) * size], output.core_counts[step], output.chip_counts[step])
@@ -143,7 +131,7 @@ def _n_events(tables, function, population, first, n_tokens):
     """Return how many events a population's block has."""
     n_events = 0
     for token in range(first, first + n_tokens):
-        n_events += _fired(tables, function, population, token)[1]
+        n_events += fired(tables, function, population, token)[1]
     return n_events
 
 
@@ -151,7 +139,7 @@ def _n_events(tables, function, population, first, n_tokens):
 def _keep_spikes(tables, function, interval, population, first, n_tokens, records, n_kept):
     """Append the events of a population's block; return how many there are now."""
     for token in range(first, first + n_tokens):
-        at, count = _fired(tables, function, population, token)
+        at, count = fired(tables, function, population, token)
         step = tables.population[population, P_STAGE] + token * interval
         for event in range(at, at + count):
             records.spike[n_kept, 0] = step

@@ -57,7 +57,7 @@ def count_fired(tables, counts, totals, function, time_state, population, token,
     Adds to `core_counts` [core, event] and `chip_counts` [event] of the step. Returns the new n_spikes.
     """
     output = tables.population[population, P_FIRST_OUTPUT]
-    at, count = _fired(tables, function, population, token)
+    at, count = fired(tables, function, population, token)
     neurons = function.ring_neuron[at:at + count]
     if recorded[output]:
         for event in range(count):
@@ -96,7 +96,7 @@ def count_sent(tables, counts, totals, function, population, token, core_counts,
 
     Arguments as in `count_fired`.
     """
-    at, count = _fired(tables, function, population, token)
+    at, count = fired(tables, function, population, token)
     neurons = function.ring_neuron[at:at + count]
     totals[:] = 0
     event = 0
@@ -109,8 +109,8 @@ def count_sent(tables, counts, totals, function, population, token, core_counts,
 
 
 @part
-def _fired(tables, function, population, token):
-    """Return where in the rings what a population with one output fired begins, and how much it is."""
+def fired(tables, function, population, token):
+    """Return where in ring_neuron what a population with one output fired begins, and how much it is."""
     ring = packets_of(tables, tables.population[population, P_FIRST_OUTPUT])
     slot = token % function.ring[ring, R_DEPTH]
     at = function.ring[ring, R_START] + slot * tables.population[population, P_SIZE]

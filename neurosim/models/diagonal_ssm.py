@@ -15,6 +15,7 @@ arXiv 2206.11893.
 from neurosim.kernel import inlined, kernel, part
 from neurosim.lanes import (
     IN_USE,
+    SMALLEST_FLOAT32,
     VECTOR_BYTES,
     WIDE,
     block_narrow,
@@ -104,7 +105,7 @@ def _advance_neuron(n_modes, parameters, state, bias, given, total, active, neur
 def _advance_states(n_modes, parameters, state, x, neuron):
     """Advance all modes of one neuron; return the sum of c_re h_re - c_im h_im."""
     number = state.dtype.type
-    smallest = number(1.1754943508222875e-38) if state.itemsize == 4 else number(0)
+    smallest = number(SMALLEST_FLOAT32) if state.itemsize == 4 else number(0)
     zero = number(0)
     total = zero
     for mode in range(n_modes):

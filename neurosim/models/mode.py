@@ -11,6 +11,7 @@ Source: Smith, Warrington, Linderman, "Simplified State Space Layers for Sequenc
 """
 
 from neurosim.kernel import part
+from neurosim.lanes import SMALLEST_FLOAT32
 from neurosim.models.powers import raise_complex
 
 A_REAL, A_IMAG = 0, 1
@@ -22,7 +23,7 @@ def step_mode(options, n_modes, parameters, state, charge, output, active):
     """Advance the state, set both outputs and active. Order: as written, from left to right."""
     number = output.dtype.type
     zero = number(0)
-    smallest = number(1.1754943508222875e-38) if output.itemsize == 4 else zero
+    smallest = number(SMALLEST_FLOAT32) if output.itemsize == 4 else zero
     for neuron in range(output.shape[1]):
         a_real, a_imag = parameters[A_REAL, neuron], parameters[A_IMAG, neuron]
         given_real, given_imag = charge[REAL, neuron], charge[IMAG, neuron]
