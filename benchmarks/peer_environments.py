@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "build" / "peers"
-# PyTorch for processors alone; the default build brings gigabytes of libraries for graphics cards.
-CONSTRAINTS = ("torch==2.13.0",)
+# PyTorch for processors alone, from its own index; the default build brings gigabytes for graphics cards.
+TORCH = "torch==2.13.0"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
@@ -34,7 +34,7 @@ ENVIRONMENTS = (
     Environment("brian2", ("brian2==2.9.0", "numpy<2.3", "setuptools<81"), (3, 10), (3, 14)),
     Environment("nest", ("nest-simulator==3.10",), (3, 10), (3, 15)),
     Environment("sanafe", ("sanafe==2.2.9", "numpy"), (3, 10), (3, 14)),
-    Environment("torch", ("torch==2.13.0", "snntorch==1.0.0", "norse==1.1.0", "spikingjelly==2.0.0"), (3, 10), (3, 14)),
+    Environment("torch", (TORCH, "snntorch==1.0.0", "norse==1.1.0", "spikingjelly==2.0.0"), (3, 10), (3, 14)),
     Environment("lava", ("lava-nc==0.10.0",), (3, 8), (3, 11)),
 )
 
@@ -60,18 +60,22 @@ def install(environment: Environment, folder: Path) -> str:
     done = folder / f"{environment.name}.installed"
     if done.exists() and done.read_text(encoding="utf-8") == "\n".join(environment.requirements):
         return ""
-    constraints = folder / "constraints.txt"
-    constraints.write_text("\n".join(CONSTRAINTS) + "\n", encoding="utf-8")
     python = python_of(environment.name, folder)
-    extra = ["--extra-index-url", TORCH_INDEX] if environment.name == "torch" else []
-    for command in ([sys.executable, "-m", "venv", "--clear", str(folder / environment.name)],
-                    [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(constraints), *extra,
-                     *environment.requirements]):
-        finished = subprocess.run(command, capture_output=True, text=True, check=False)
-        if finished.returncode:
-            return (finished.stderr.strip().splitlines() or ["pip failed"])[-1]
+    install_here = [str(python), "-m", "pip", "install", "--quiet"]
+    reason = _failure([sys.executable, "-m", "venv", "--clear", str(folder / environment.name)])
+    if not reason and TORCH in environment.requirements:        # where that fails, the usual index has it, too
+        _failure([*install_here, "--retries", "1", "--timeout", "20", "--index-url", TORCH_INDEX, TORCH])
+    reason = reason or _failure([*install_here, *environment.requirements])
+    if reason:
+        return reason
     done.write_text("\n".join(environment.requirements), encoding="utf-8")
     return ""
+
+
+def _failure(command: list[str]) -> str:
+    """Run a command; return its last line where it fails, else nothing."""
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (finished.stderr.strip().splitlines() or ["no reason given"])[-1] if finished.returncode else ""
 
 
 def _dotted(version: tuple[int, ...]) -> str:
