@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurosim.engine.count_rows import B_COLUMN, B_CORE, B_EVENT, B_TIMES, CHIP, PACKETS_HIGH, PACKETS_LOW
 from neurosim.engine.count_tables import (
-    B_COLUMN,
-    B_CORE,
-    B_EVENT,
-    B_TIMES,
-    CHIP,
-    PACKETS_HIGH,
-    PACKETS_LOW,
-    Q_FIRST_BOOKING,
-    Q_LAST_BOOKING,
+    Q_FIRST_STRETCH,
+    Q_LAST_STRETCH,
     Q_START,
     Q_WIDTH,
+    X_CORE,
+    X_FIRST_BOOKING,
+    X_LAST_BOOKING,
+    X_SLICE,
+    X_STOP,
+    X_WIDTH,
 )
 from neurosim.engine.function_kernels import R_COUNT_START, R_DEPTH, R_START, packets_of
 from neurosim.engine.packet_kernels import (
@@ -29,11 +29,13 @@ from neurosim.engine.packet_kernels import (
     SPIKE_NEURON,
     SPIKE_OUT,
     SPIKE_OUTPUT,
+    count_row,
 )
 from neurosim.engine.tables import (
     C_IS_PORT,
     P_FIRST_NEURON,
     P_FIRST_OUTPUT,
+    P_FIRST_ROW,
     P_N_MODES,
     P_SIZE,
     S_CORE,
@@ -75,19 +77,19 @@ def count_fired(tables, counts, totals, function, time_state, population, token,
 def count_token(tables, counts, totals, population, may_send, neurons, active, core_counts, chip_counts):
     """Count what the events `neurons` of one population at one token do, and the updates of `active` [neuron]."""
     totals[:] = 0
-    event = 0
-    for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
-        n_fired = _end_of_slice(neurons, event, tables.slice_[index, S_STOP]) - event
-        core = tables.slice_[index, S_CORE]
-        if may_send and not tables.core[core, C_IS_PORT]:
-            core_counts[core, SPIKE_OUT] += n_fired
+    event, n_fired = 0, 0
+    for index in range(counts.population[population, Q_FIRST_STRETCH], counts.population[population, Q_LAST_STRETCH]):
+        stop = _end_of_stretch(neurons, event, counts.stretch[index, X_STOP])
         if may_send:
-            n_packets = _add_rows(counts, totals, population, neurons, event, event + n_fired)
-            _count_packets(tables, core, n_packets, core_counts, chip_counts)
-        _count_updates(tables, active, population, index, core_counts)
-        event += n_fired
-    if may_send:
-        _book(counts, totals, population, core_counts, chip_counts)
+            _count_stretch(tables, counts, totals, population, index, neurons, event, stop, core_counts, chip_counts)
+        n_fired += stop - event
+        event = stop
+        if counts.stretch[index, X_SLICE] >= 0:
+            core = counts.stretch[index, X_CORE]
+            if may_send and not tables.core[core, C_IS_PORT]:
+                core_counts[core, SPIKE_OUT] += n_fired
+            _count_updates(tables, active, population, counts.stretch[index, X_SLICE], core_counts)
+            n_fired = 0
 
 
 @part
@@ -100,12 +102,10 @@ def count_sent(tables, counts, totals, function, population, token, core_counts,
     neurons = function.ring_neuron[at:at + count]
     totals[:] = 0
     event = 0
-    for index in range(tables.slice_start[population], tables.slice_start[population + 1]):
-        stop = _end_of_slice(neurons, event, tables.slice_[index, S_STOP])
-        n_packets = _add_rows(counts, totals, population, neurons, event, stop)
-        _count_packets(tables, tables.slice_[index, S_CORE], n_packets, core_counts, chip_counts)
+    for index in range(counts.population[population, Q_FIRST_STRETCH], counts.population[population, Q_LAST_STRETCH]):
+        stop = _end_of_stretch(neurons, event, counts.stretch[index, X_STOP])
+        _count_stretch(tables, counts, totals, population, index, neurons, event, stop, core_counts, chip_counts)
         event = stop
-    _book(counts, totals, population, core_counts, chip_counts)
 
 
 @part
@@ -118,7 +118,7 @@ def fired(tables, function, population, token):
 
 
 @part
-def _end_of_slice(neurons, event, stop):
+def _end_of_stretch(neurons, event, stop):
     """Return the first event from `event` on whose neuron is not below `stop`."""
     low, high = event, neurons.size
     while low < high:
@@ -131,21 +131,40 @@ def _end_of_slice(neurons, event, stop):
 
 
 @inlined
-def _add_rows(counts, totals, population, neurons, first, stop):
-    """Add the rows of some events to the totals; return how many packets they send."""
-    before = totals[PACKETS_LOW] + 256 * totals[PACKETS_HIGH]
+def _count_stretch(tables, counts, totals, population, index, neurons, event, stop, core_counts, chip_counts):
+    """Count the packets of some events of one stretch; book its piece's, where it ends the piece.
+
+    totals : those of the piece so far; 0 again behind its end
+    """
+    core, width = counts.stretch[index, X_CORE], counts.stretch[index, X_WIDTH]
+    if width == 0:
+        for walked in range(event, stop):
+            row = tables.population[population, P_FIRST_ROW] + neurons[walked]
+            count_row(tables, row, core, core_counts, chip_counts)
+        return
+    n_packets = _add_rows(counts, totals[:width], population, neurons, event, stop)
+    _count_packets(tables, core, n_packets, core_counts, chip_counts)
+    first, last = counts.stretch[index, X_FIRST_BOOKING], counts.stretch[index, X_LAST_BOOKING]
+    if first < last and totals[PACKETS_LOW] + totals[PACKETS_HIGH] != 0:
+        _book(counts, totals, first, last, core_counts, chip_counts)
+        totals[:width] = 0
+
+
+@inlined
+def _add_rows(counts, sums, population, neurons, first, stop):
+    """Add the rows of some events to `sums` [column]; return how many packets they send."""
+    before = sums[PACKETS_LOW] + 256 * sums[PACKETS_HIGH]
     start, width = counts.population[population, Q_START], counts.population[population, Q_WIDTH]
-    sums = totals[:width]
     for event in range(first, stop):
         if event + AHEAD < neurons.size:
             ahead = start + neurons[event + AHEAD] * width
-            for byte in range(0, width, LINE_BYTES):
+            for byte in range(0, sums.size, LINE_BYTES):
                 prefetch(counts.rows, ahead + byte)
         at = start + neurons[event] * width
-        row = counts.rows[at:at + width]
+        row = counts.rows[at:at + sums.size]
         for column in range(sums.size):
             sums[column] += row[column]
-    return totals[PACKETS_LOW] + 256 * totals[PACKETS_HIGH] - before
+    return sums[PACKETS_LOW] + 256 * sums[PACKETS_HIGH] - before
 
 
 @inlined
@@ -173,10 +192,9 @@ def _count_updates(tables, active, population, index, core_counts):
 
 
 @inlined
-def _book(counts, totals, population, core_counts, chip_counts):
-    """Book the totals of a step."""
-    for booking in range(counts.population[population, Q_FIRST_BOOKING],
-                         counts.population[population, Q_LAST_BOOKING]):
+def _book(counts, totals, first, last, core_counts, chip_counts):
+    """Book the totals of a piece."""
+    for booking in range(first, last):
         amount = totals[counts.booking[booking, B_COLUMN]] * counts.booking[booking, B_TIMES]
         core, event = counts.booking[booking, B_CORE], counts.booking[booking, B_EVENT]
         if core == CHIP:

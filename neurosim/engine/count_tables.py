@@ -1,138 +1,131 @@
 """What a spike makes the chip do, as a row of small numbers.
 
 A spike of a neuron always sends the same packets to the same cores, so everything it counts is known beforehand. The
-rows of the neurons that fired in a step are added up, and the sums are booked once. Where a population reaches so many
-cores that most of a row would be empty, packets are walked one by one instead (`packet_kernels.count_row`).
+rows of the neurons that fired in a step are added up, and the sums are booked once. Columns and bookings are those of a
+*piece*: of a whole population, or, where it is large and its neurons reach few of its targets' cores each, of some
+hundred neurons that follow each other. Where even a piece reaches so many cores that most of a row would be empty, its
+packets are walked one by one (`packet_kernels.count_row`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.events import CHIP_EVENT_INDEX, CORE_EVENT_INDEX
+from neurosim.engine.count_rows import PieceRows, piece_rows, pieces_at_once, reached_cores
 from neurosim.machine import Machine
 
-# CountTables.population: where its rows begin; their bytes, 0: it has none; its bookings
-Q_START, Q_WIDTH, Q_FIRST_BOOKING, Q_LAST_BOOKING = 0, 1, 2, 3
+# CountTables.population: where its rows begin; bytes from row to row, 0: it has none; its stretches
+Q_START, Q_WIDTH, Q_FIRST_STRETCH, Q_LAST_STRETCH = 0, 1, 2, 3
 N_COUNT_COLUMNS = 4
-# CountTables.booking: a column of the rows; what it counts, at which core (CHIP: of the chip); how often each
-B_COLUMN, B_CORE, B_EVENT, B_TIMES = 0, 1, 2, 3
-CHIP = -1
-# The packets of a spike, in two bytes: booked at the core that sends them.
-PACKETS_LOW, PACKETS_HIGH = 0, 1
-_WIDTH_STEP = 64                        # a row is so many whole cache lines
-_MOST_CELLS, _MOST_COUNT = 2**25, 2**16
+# CountTables.stretch, the neurons of a piece on one core: behind its last neuron; core; the slice that ends with it, or
+# -1; bytes of a row in use, 0: packets are walked; bookings of the piece that ends with it
+X_STOP, X_CORE, X_SLICE, X_WIDTH, X_FIRST_BOOKING, X_LAST_BOOKING = 0, 1, 2, 3, 4, 5
+N_STRETCH_COLUMNS = 6
+_MOST_CELLS = 2**25
 _MOST_CELLS_PER_DESTINATION = 128       # adding as many takes about as long as walking one destination
-
-Booking = tuple[int, int]               # core or CHIP, event
+_LEAST_NEURONS, _MOST_NEURONS = 256, 512        # of a piece, about: its bookings are to be few beside its spikes
+_LEAST_GAIN = 4                         # pieces must save so much of the rows: one population is booked once
 
 
 class CountTables(NamedTuple):
     """Rows of all populations that have them."""
 
     population: NDArray[np.int64]       # [population, N_COUNT_COLUMNS]
+    stretch: NDArray[np.int64]          # [stretch, N_STRETCH_COLUMNS] ascending within a population
     rows: NDArray[np.uint8]             # flat [neuron, width]
-    booking: NDArray[np.int64]          # [booking, 4]
+    booking: NDArray[np.int64]          # [booking, 4] B_COLUMN … B_TIMES of `count_rows`
     most_width: int
 
 
 def count_tables(machine: Machine) -> CountTables:
     """Return the rows of every population for which they pay."""
     population = np.zeros((machine.n_populations, N_COUNT_COLUMNS), np.int64)
-    rows: list[NDArray[np.uint8]] = []
-    bookings: list[tuple[int, int, int, int]] = []
-    start = 0
+    stretches, rows = [np.zeros((0, N_STRETCH_COLUMNS), np.int64)], [np.zeros(0, np.uint8)]
+    bookings = [np.zeros((0, 4), np.int64)]
+    start = n_stretches = n_bookings = 0
     for index in range(machine.n_populations):
-        found = _rows_of(machine, index)
-        if found is None:
+        starts, n_cores = _pieces(machine, index)
+        if (n_cores < 0).all():
             continue
-        values, booked = found
-        population[index] = start, values.shape[1], len(bookings), len(bookings) + len(booked)
-        start += values.size
-        rows.append(values.ravel())
-        bookings += booked
-    flat = np.concatenate([np.zeros(0, np.uint8), *rows]) if len(rows) != 1 else rows[0]
-    return CountTables(population, flat, np.array(bookings, np.int64).reshape(-1, 4),
-                       int(population[:, Q_WIDTH].max(initial=0)))
+        found = piece_rows(machine, index, starts, n_cores)
+        stretch = _stretches(machine, index, starts, found, n_bookings)
+        population[index] = start, found.rows.shape[1], n_stretches, n_stretches + len(stretch)
+        start, n_stretches, n_bookings = (start + found.rows.size, n_stretches + len(stretch),
+                                          n_bookings + len(found.booking))
+        stretches.append(stretch)
+        rows.append(found.rows.ravel())
+        bookings.append(found.booking)
+    flat = rows[1] if len(rows) == 2 else np.concatenate(rows)
+    stretch = np.concatenate(stretches)
+    return CountTables(population, stretch, flat, np.concatenate(bookings), int(stretch[:, X_WIDTH].max(initial=0)))
 
 
-def _rows_of(machine: Machine, population: int) -> tuple[NDArray[np.uint8], list[tuple[int, int, int, int]]] | None:
-    """Return (uint8[neuron, width], bookings) of a population; None where packets had better be walked."""
+def _pieces(machine: Machine, population: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the pieces of a population begin (behind them, its size) and how many cores each reaches.
+
+    The latter is -1 where rows do not pay.
+    """
     populations, packets = machine.populations, machine.packets
-    if populations.n_outputs[population] != 1:
-        return None
     size, first_row = int(populations.size[population]), int(populations.first_row[population])
-    row_start = packets.row_start[first_row:first_row + size + 1]
-    first, last = packets.destination_start[row_start[0]], packets.destination_start[row_start[-1]]
-    n_cores = len(np.unique(machine.destinations.core[first:last]))
-    if size * (n_cores + 1) > _MOST_CELLS or n_cores * size > _MOST_CELLS_PER_DESTINATION * max(last - first, size):
-        return None
-    columns: list[NDArray[np.int64]] = [np.diff(row_start) & 255, np.diff(row_start) >> 8]
-    booked: list[tuple[int, int, int, int]] = []
-    if columns[PACKETS_HIGH].max(initial=0) > 255:
-        return None
-    for targets, counts in _counted(machine, row_start):
-        if counts.max(initial=0) >= _MOST_COUNT:
-            return None
-        for part, times in ((counts & 255, 1), (counts >> 8, 256)):
-            if part.any():
-                booked += [(len(columns), core, event, times) for core, event in targets]
-                columns.append(part)
-    width = -(-len(columns) // _WIDTH_STEP) * _WIDTH_STEP
-    rows = np.zeros((size, width), np.uint8)
-    for index, column in enumerate(columns):
-        rows[:, index] = column
-    return rows, booked
+    whole = np.array([0, size])
+    if populations.n_outputs[population] != 1 or size == 0:
+        return whole, np.array([-1])
+    starts = _piece_starts(machine, population)
+    destination = packets.destination_start[packets.row_start[first_row + starts]]
+    n_cores = np.zeros(len(starts) - 1, np.int64)
+    reached = np.zeros(len(machine.cores.tile), bool)
+    for first, last in pieces_at_once(np.diff(destination)):
+        there = reached_cores(machine, destination[first:last + 1])
+        n_cores[first:last] = there.sum(axis=1)
+        reached |= there.any(axis=0)
+    n_whole = np.array([reached.sum()])
+    if _LEAST_GAIN * int((n_cores * np.diff(starts)).sum()) > int(n_whole[0]) * size:
+        n_whole = _where_rows_pay(n_whole, whole, destination[[0, -1]])
+        if n_whole[0] >= 0:
+            return whole, n_whole
+    return starts, _where_rows_pay(n_cores, starts, destination)
 
 
-def _counted(machine: Machine, row_start: NDArray[np.int64]
-             ) -> Iterator[tuple[list[Booking], NDArray[np.int64]]]:
-    """Yield (what is counted, int64[neuron] how often per spike) for the neurons whose packets `row_start` tells."""
-    packets, destinations = machine.packets, machine.destinations
-    size = len(row_start) - 1
-    packet = slice(int(row_start[0]), int(row_start[-1]))
-    starts = packets.destination_start[packet.start:packet.stop + 1]
-    destination = slice(int(starts[0]), int(starts[-1]))
-    packet_row = np.repeat(np.arange(size), np.diff(row_start))
-    owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    row, core = packet_row[owner], destinations.core[destination]
-    remote = destinations.local[destination] == 0
-    into_port = machine.cores.is_port[core] != 0
-    travels = np.zeros(len(starts) - 1, np.int64)
-    travels[owner[remote]] = 1
-    yield [(CHIP, CHIP_EVENT_INDEX["tile_local"])], _per_row(row, remote, size)
-    yield [(CHIP, CHIP_EVENT_INDEX["output_packet"])], _per_row(row, into_port, size)
-    for name, plain, with_flits in (("hops_ew", "hop_ew", "flit_hop_ew"), ("hops_ns", "hop_ns", "flit_hop_ns"),
-                                    ("hops_chip", "chip_hop", "flit_chip_hop")):
-        hops = getattr(packets, name)[packet] * travels
-        yield [(CHIP, CHIP_EVENT_INDEX[plain])], _per_row(packet_row, hops, size)
-        yield [(CHIP, CHIP_EVENT_INDEX[with_flits])], _per_row(packet_row, hops * packets.flits[packet], size)
-    yield from _counted_at_cores(machine, destination, row[~into_port], ~into_port, size)
+def _where_rows_pay(n_cores: NDArray[np.int64], starts: NDArray[np.int64], destination: NDArray[np.int64]
+                    ) -> NDArray[np.int64]:
+    """Return `n_cores`, but -1 where rows do not pay; the destinations of the pieces begin at `destination`.
+
+    All rows of a population are as far from each other, so the widest that is kept bounds the memory of all.
+    """
+    size = np.diff(starts)
+    fits = starts[-1] * (n_cores + 1) <= _MOST_CELLS
+    pays = n_cores * size <= _MOST_CELLS_PER_DESTINATION * np.maximum(np.diff(destination), size)
+    return np.where(fits & pays, n_cores, -1)
 
 
-def _counted_at_cores(machine: Machine, destination: slice, row: NDArray[np.int64], kept: NDArray[np.bool_],
-                      size: int) -> Iterator[tuple[list[Booking], NDArray[np.int64]]]:
-    """Yield what the cores at the destinations `kept` do."""
-    destinations = machine.destinations
-    cores, place = np.unique(destinations.core[destination][kept], return_inverse=True)
-    dendrite = CORE_EVENT_INDEX["dendrite"]
-    fields = ((np.ones(len(row), np.int64), [CORE_EVENT_INDEX["packet_in"]]),
-              (destinations.words[destination][kept], [CORE_EVENT_INDEX["synapse_read"]]),
-              (destinations.dense[destination][kept], [CORE_EVENT_INDEX["synapse_dense"], dendrite]),
-              (destinations.sparse[destination][kept], [CORE_EVENT_INDEX["synapse_sparse"], dendrite]),
-              (destinations.conv[destination][kept], [CORE_EVENT_INDEX["synapse_conv"], dendrite]))
-    for values, events in fields:
-        if not values.any():
-            continue
-        table = _per_row(place * size + row, values, len(cores) * size).reshape(len(cores), size)
-        for index, core in enumerate(cores.tolist()):
-            yield [(core, event) for event in events], table[index]
+def _piece_starts(machine: Machine, population: int) -> NDArray[np.int64]:
+    """Return where pieces begin: with slices, of which small ones go together and large ones are cut; then the size."""
+    slices = slice(*machine.slices.population_start[population:population + 2])
+    first, stop = machine.slices.start[slices], machine.slices.stop[slices]
+    n_parts = np.maximum((stop - first) // _MOST_NEURONS, 1)
+    part = np.arange(n_parts.sum()) - np.repeat(np.cumsum(n_parts) - n_parts, n_parts)
+    starts = np.repeat(first, n_parts) + part * np.repeat(stop - first, n_parts) // np.repeat(n_parts, n_parts)
+    place = starts // _LEAST_NEURONS
+    starts = starts[np.diff(place, prepend=-1) > 0]
+    return np.append(starts, machine.populations.size[population])
 
 
-def _per_row(row: NDArray[np.int64], values: NDArray[Any], size: int) -> NDArray[np.int64]:
-    """Return the sum of `values` in each row; exact, as they stay far below 2**53."""
-    return np.bincount(row, weights=values, minlength=size).astype(np.int64)
+def _stretches(machine: Machine, population: int, starts: NDArray[np.int64], found: PieceRows, first_booking: int
+               ) -> NDArray[np.int64]:
+    """Return the stretches of a population, cut where pieces and where slices begin."""
+    first, last = machine.slices.population_start[population:population + 2]
+    slice_stop = machine.slices.stop[first:last]
+    stop = np.union1d(starts[1:], slice_stop)
+    piece, place = np.searchsorted(starts[1:], stop), np.searchsorted(slice_stop, stop)
+    ends_piece, ends_slice = starts[piece + 1] == stop, slice_stop[place] == stop
+    table = np.zeros((len(stop), N_STRETCH_COLUMNS), np.int64)
+    table[:, X_STOP] = stop
+    table[:, X_CORE] = machine.slices.core[first + place]
+    table[:, X_SLICE] = np.where(ends_slice, first + place, -1)
+    table[:, X_WIDTH] = found.width[piece]
+    table[:, X_FIRST_BOOKING] = np.where(ends_piece, first_booking + found.booking_start[piece], 0)
+    table[:, X_LAST_BOOKING] = np.where(ends_piece, first_booking + found.booking_start[piece + 1], 0)
+    return table
