@@ -64,7 +64,7 @@ def tick_of(machine: Machine) -> int:
                  *noc.cycle_ps.tolist()]
     for array in (machine.slices.active_ps, machine.slices.inactive_ps, machine.cores.spike_out_ps,
                   machine.cores.packet_out_ps, machine.destinations.service_ps):
-        durations += np.unique(array).tolist()
+        durations.append(int(np.gcd.reduce(array)))
     return math.gcd(*durations) or 1
 
 
@@ -81,10 +81,10 @@ def _wheel_slots(machine: Machine, tick: int) -> int:
 
 def network_tables(machine: Machine, tick: int) -> NetworkTables:
     """Return routers and links for `noc.kernels`, in ticks."""
-    noc, cores = machine.noc, machine.cores
+    noc, cores, flits = machine.noc, machine.cores, machine.packets.flits
     core_word, link_word, bits = packet_words(grid_of(noc), noc.link_target, cores.tile, len(machine.trees.link))
     scalar = np.array([noc.n_tiles, noc.columns, noc.rows, noc.torus, noc.y_first, noc.credit_ps // tick,
-                       noc.buffer_packets, noc.core_in_packets, len(np.unique(machine.packets.flits)) <= 1,
+                       noc.buffer_packets, noc.core_in_packets, (flits == flits[:1]).all(),
                        *(noc.hop_ps // tick), *(noc.cycle_ps // tick), *bits], np.int64)
     trees = machine.trees
     branch = np.ascontiguousarray(np.stack([trees.link, trees.child, trees.destination], axis=1))

@@ -22,7 +22,7 @@ CHIP = -1
 PACKETS_LOW, PACKETS_HIGH = 0, 1
 _WIDTH_STEP = 64                        # a row is so many whole cache lines
 _MOST_COUNT = 2**16
-_AT_ONCE, _PIECES_AT_ONCE = 2**20, 1024         # destinations and cells; pieces
+_AT_ONCE, _PIECES_AT_ONCE = 2**18, 1024         # destinations and cells, which caches hold; pieces
 
 
 class PieceRows(NamedTuple):

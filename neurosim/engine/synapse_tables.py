@@ -48,9 +48,14 @@ def synapse_tables(machine: Machine, dtype: np.dtype[Any]) -> SynapseTables:
     place = np.zeros((n_projections, N_PLACE_COLUMNS), np.int64)
     found: tuple[list[NDArray[Any]], ...] = ([], [], [])
     starts = np.append(np.unique(projections.weight_start), len(weights))
-    for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+    blocks = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
+    if dtype == np.float32:         # all in one store, as they are
+        place[:, W_START] = projections.weight_start
+        found[NARROW].append(_as(weights, stores[NARROW]))
+        blocks = []
+    for start, stop in blocks:
         block, of_block = weights[start:stop], projections.weight_start == start
-        store = NARROW if dtype == np.float32 else _narrowest(block, stores)
+        store = _narrowest(block, stores)
         place[of_block, W_STORE] = store
         place[of_block, W_START] = sum(len(earlier) for earlier in found[store])
         found[store].append(block.astype(stores[store]))
@@ -71,7 +76,7 @@ def _place_targets(machine: Machine, starts: NDArray[np.int64], place: NDArray[n
         is_long = int(machine.populations.size[projections.target[projection]] > _MOST_SHORT)
         place[projection, W_LONG] = is_long
         place[projection, W_TARGET_START] = sum(len(earlier) for earlier in found[is_long])
-        found[is_long].append(machine.synapses.targets[start:stop].astype(np.uint32 if is_long else np.uint16))
+        found[is_long].append(_as(machine.synapses.targets[start:stop], np.dtype(np.uint32 if is_long else np.uint16)))
     return found[0], found[1]
 
 
@@ -82,6 +87,17 @@ def _narrowest(weights: NDArray[Any], stores: list[np.dtype[Any]]) -> int:
             if np.array_equal(weights.astype(store), weights):
                 return index
     return WIDE
+
+
+def _as(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return values as `dtype`: the same memory where that will do (targets are not negative), as it may be large.
+
+    Kernels are compiled for arrays that may be written, so one that may not is copied.
+    """
+    same = values.dtype == dtype or (values.dtype == np.int32 and dtype == np.uint32)
+    if same and values.flags.writeable and values.flags.c_contiguous:
+        return values.view(dtype)
+    return values.astype(dtype)
 
 
 def _joined(blocks: list[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
