@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.engine.count_rows import B_COLUMN, B_CORE, B_EVENT, B_TIMES, CHIP, PACKETS_HIGH, PACKETS_LOW
 from neurosim.engine.count_tables import (
     Q_FIRST_STRETCH,
     Q_LAST_STRETCH,
@@ -31,6 +30,7 @@ from neurosim.engine.packet_kernels import (
     SPIKE_OUTPUT,
     count_row,
 )
+from neurosim.engine.piece_tables import B_COLUMN, B_CORE, B_EVENT, B_TIMES, CHIP, PACKETS_HIGH, PACKETS_LOW
 from neurosim.engine.tables import (
     C_IS_PORT,
     P_FIRST_NEURON,

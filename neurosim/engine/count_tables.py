@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.count_rows import PieceRows, piece_rows, pieces_at_once, reached_cores
+from neurosim.engine.piece_tables import PieceRows, piece_rows, pieces_at_once, reached_cores
 from neurosim.machine import Machine
 
 # CountTables.population: where its rows begin; bytes from row to row, 0: it has none; its stretches
@@ -36,7 +36,7 @@ class CountTables(NamedTuple):
     population: NDArray[np.int64]       # [population, N_COUNT_COLUMNS]
     stretch: NDArray[np.int64]          # [stretch, N_STRETCH_COLUMNS] ascending within a population
     rows: NDArray[np.uint8]             # flat [neuron, width]
-    booking: NDArray[np.int64]          # [booking, 4] B_COLUMN … B_TIMES of `count_rows`
+    booking: NDArray[np.int64]          # [booking, 4] B_COLUMN … B_TIMES of `piece_tables`
     most_width: int
 
 

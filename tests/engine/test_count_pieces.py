@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurosim.engine import count_rows, count_tables
+from neurosim.engine import count_tables, piece_tables
 from neurosim.engine.blocks import block_tokens
-from neurosim.engine.count_rows import B_TIMES
 from neurosim.engine.count_tables import Q_FIRST_STRETCH, Q_LAST_STRETCH, Q_WIDTH, X_SLICE, X_STOP, X_WIDTH
+from neurosim.engine.piece_tables import B_TIMES
 from neurosim.graph import Network, OneToOneWeights, Population, Projection, SparseWeights
 from neurosim.machine import Machine
 from neurosim.mapping import MappingOptions, map_network
@@ -26,7 +26,7 @@ NEAR, FAR = 1, 2                # populations
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(count_tables, "_LEAST_NEURONS", 8)
     monkeypatch.setattr(count_tables, "_MOST_NEURONS", 16)
-    monkeypatch.setattr(count_rows, "_AT_ONCE", 200)        # several pieces are built at once, but not all
+    monkeypatch.setattr(piece_tables, "_AT_ONCE", 200)        # several pieces are built at once, but not all
 
 
 def local_weights(hubs: range) -> SparseWeights:
@@ -122,7 +122,7 @@ def test_rows_hold_what_two_bytes_hold() -> None:
     first = int(machine.populations.first_row[NEAR])
     packet = machine.packets.row_start[first + np.array([5, 60])]
     words = machine.destinations.words.copy()
-    words[machine.packets.destination_start[packet]] = 1000, count_rows._MOST_COUNT
+    words[machine.packets.destination_start[packet]] = 1000, piece_tables._MOST_COUNT
     machine = replace(machine, destinations=machine.destinations._replace(words=words))
     table = stretches(machine, NEAR)
     assert [stop for stop in table[table[:, X_WIDTH] == 0, X_STOP] if not 44 < stop <= 76] == []

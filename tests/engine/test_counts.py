@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neurosim.engine import count_rows, count_tables
-from neurosim.engine.count_rows import PACKETS_HIGH, PACKETS_LOW
+from neurosim.engine import count_tables, piece_tables
 from neurosim.engine.count_tables import Q_WIDTH
+from neurosim.engine.piece_tables import PACKETS_HIGH, PACKETS_LOW
 from neurosim.graph import Network, Population, Projection, SparseWeights
 from neurosim.machine import Machine
 from neurosim.mapping import MappingOptions, map_network
@@ -55,7 +55,7 @@ def test_counts_beyond_a_byte_take_two_columns() -> None:
     """Spikes with 300 synapses in one core: no byte holds that."""
     machine = random_machine(600, 600, per_core=300)
     tables = count_tables.count_tables(machine)
-    assert 256 in tables.booking[:, count_rows.B_TIMES]
+    assert 256 in tables.booking[:, piece_tables.B_TIMES]
     summed, walked = (results(machine, spikes(), detail=detail)[0] for detail in ("functional", "event"))
     assert np.array_equal(summed.core_counts, walked.core_counts)
     assert np.array_equal(summed.chip_counts, walked.chip_counts)
