@@ -47,7 +47,7 @@ from neurosim.engine.tables import MachineTables, machine_tables
 from neurosim.errors import MappingError, SimulationError
 from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
 from neurosim.machine import EJECTION, UNLIMITED, Machine
-from neurosim.noc.calls import network_address
+from neurosim.noc.called_kernels import network_address
 from neurosim.noc.kernels import HERE, LOAD_BUSY, LOAD_PACKETS, NetworkTables
 from neurosim.noc.topology import grid_of, route_table, turn_table
 from neurosim.noc.words import packet_words

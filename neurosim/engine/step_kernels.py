@@ -31,7 +31,7 @@ from neurosim.engine.record_kernels import grown, make_records
 from neurosim.engine.tables import P_OUTPUT_START, P_PERIOD, P_SIZE
 from neurosim.engine.time_kernels import bound, count_local, last_arrival, load_links, serve
 from neurosim.kernel import driver, part
-from neurosim.noc.calls import call_network
+from neurosim.noc.called_kernels import call_network
 from neurosim.noc.kernels import (
     BUFFER_PACKETS,
     BUSIEST,

@@ -16,8 +16,8 @@ from neurosim.machine import Destinations, Fixed, Machine, Packets, Populations
 from neurosim.model_specs import SPEC_BY_INDEX
 from neurosim.models.blocks import BLOCK_KERNELS, FIXED_BLOCK_KERNELS
 from neurosim.models.calls import block_address, step_address
-from neurosim.models.fixed.registry import step_fixed_of
-from neurosim.models.registry import INPUT, step_of
+from neurosim.models.fixed.registry import FIXED_KERNELS, step_fixed_of
+from neurosim.models.registry import INPUT, KERNELS, step_of
 
 POPULATION_COLUMNS = ("model", "size", "first_neuron", "first_row", "stage", "n_modes", "n_ports", "n_outputs",
                       "first_output", "parameter_start", "n_parameter_rows", "state_start", "n_state_rows",
@@ -107,6 +107,16 @@ def _addresses(models: NDArray[Any], dtype: np.dtype[Any], *, with_blocks: bool)
         if with_blocks and block is not None:
             found[population, 1] = block_address(block, dtype)
     return found
+
+
+def compile_models(dtype: np.dtype[Any]) -> list[str]:
+    """Compile the steps of all built-in models for numbers of `dtype`; return their names."""
+    steps, blocks = (FIXED_KERNELS, FIXED_BLOCK_KERNELS) if dtype == np.int64 else (KERNELS, BLOCK_KERNELS)
+    for step in steps.values():
+        step_address(step, dtype)
+    for block in blocks.values():
+        block_address(block, dtype)
+    return list(steps)
 
 
 def single_flits(packets: Packets) -> NDArray[np.int64]:

@@ -38,7 +38,7 @@ def network_address(tables: NetworkTables) -> int:
 if config.DISABLE_JIT:
     call_network = call_plain
 else:
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def call_network(_context: Any, address: Any, tables: Any, traffic: Any, n_packets: Any, state: Any, sinks: Any,
                      loads: Any, queue_peak: Any) -> Any:
         """Call the kernel at `address`; arguments and result as those of `run_buffered`."""
