@@ -45,7 +45,7 @@ BENCHMARKS = (
     Benchmark("synapses", "synapses.py"),
     Benchmark("w3_stream", "w3_stream.py", (), ("--peers",)),
     Benchmark("w4_noc", "w4_noc.py"),
-    Benchmark("w5_sanafe", "w5_sanafe.py"),
+    Benchmark("w5_sanafe", "w5_sanafe.py", (), ()),
     Benchmark("w6_scenarios", "w6_scenarios.py"),
     Benchmark("neurons", "neurons.py"),
     Benchmark("mapping", "mapping.py"),
@@ -60,7 +60,7 @@ def run(benchmark: Benchmark, *, peers: bool) -> str:
     script = HERE / benchmark.script
     extra = (benchmark.peer_arguments or ()) if peers else ()
     command = [sys.executable, str(script), *benchmark.arguments, *extra, "--json",
-               str(RESULTS / f"{benchmark.name}.json")]
+               str(RESULTS / f"{benchmark.name}{'_peers' if peers else ''}.json")]
     print(f"--- {benchmark.name}", flush=True)
     status = subprocess.run(command, cwd=HERE.parent, check=False).returncode
     return f"ended with status {status}" if status else ""
