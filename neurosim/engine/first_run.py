@@ -102,10 +102,10 @@ class _Compilation:
         """Return whether it still compiles."""
         if self.own is not None:
             return self.own.poll() is None
-        return not is_compiled(self.names) and _is_alive(self.number)
+        return not is_compiled(self.names) and is_alive(self.number)
 
 
-def _is_alive(number: int) -> bool:
+def is_alive(number: int) -> bool:
     """Return whether there is a process of this number; where that cannot be asked, no."""
     if os.name == "nt":                 # there, signal 0 ends a process
         return False
@@ -130,7 +130,7 @@ def _started(machine: Machine, options: RunOptions, inputs: NDArray[Any]) -> _Co
     folder.mkdir(exist_ok=True)
     by = folder / f"{hashlib.sha256(' '.join(names).encode()).hexdigest()[:16]}.process"
     known = by.read_text() if by.exists() else ""
-    if known.isdecimal() and _is_alive(int(known)):
+    if known.isdecimal() and is_alive(int(known)):
         _processes[names] = _Compilation(int(known), names)
         return _processes[names]
     process = subprocess.Popen(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
