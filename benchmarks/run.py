@@ -90,7 +90,7 @@ def _row(figure: dict[str, Any]) -> str:
     """Return one row of the table."""
     bounds = " ".join(f"{sign} {figure[key]:g}" for key, sign in (("at_least", "≥"), ("at_most", "≤"))
                       if figure[key] is not None)
-    verdict = {True: "met", False: "**missed**", None: ""}[figure["met"]]
+    verdict = {True: "met", False: "**missed**, [why](../docs/performance.md)", None: ""}[figure["met"]]
     value = f"{figure['value']:.4g} {figure['unit']}"
     cells = (figure["workload"], figure["name"], value, bounds, verdict, figure["note"])
     return _cells(cells)
