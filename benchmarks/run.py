@@ -45,7 +45,7 @@ BENCHMARKS = (
     Benchmark("synapses", "synapses.py"),
     Benchmark("w3_stream", "w3_stream.py", (), ("--peers",)),
     Benchmark("w4_noc", "w4_noc.py"),
-    Benchmark("w5_sanafe", "w5_sanafe.py"),
+    Benchmark("w5_sanafe", "w5_sanafe.py", (), ()),
     Benchmark("w6_scenarios", "w6_scenarios.py"),
     Benchmark("neurons", "neurons.py"),
     Benchmark("mapping", "mapping.py"),
@@ -60,7 +60,7 @@ def run(benchmark: Benchmark, *, peers: bool) -> str:
     script = HERE / benchmark.script
     extra = (benchmark.peer_arguments or ()) if peers else ()
     command = [sys.executable, str(script), *benchmark.arguments, *extra, "--json",
-               str(RESULTS / f"{benchmark.name}.json")]
+               str(RESULTS / f"{benchmark.name}{'_peers' if peers else ''}.json")]
     print(f"--- {benchmark.name}", flush=True)
     status = subprocess.run(command, cwd=HERE.parent, check=False).returncode
     return f"ended with status {status}" if status else ""
@@ -90,7 +90,7 @@ def _row(figure: dict[str, Any]) -> str:
     """Return one row of the table."""
     bounds = " ".join(f"{sign} {figure[key]:g}" for key, sign in (("at_least", "≥"), ("at_most", "≤"))
                       if figure[key] is not None)
-    verdict = {True: "met", False: "**missed**", None: ""}[figure["met"]]
+    verdict = {True: "met", False: "**missed**, [why](../docs/performance.md)", None: ""}[figure["met"]]
     value = f"{figure['value']:.4g} {figure['unit']}"
     cells = (figure["workload"], figure["name"], value, bounds, verdict, figure["note"])
     return _cells(cells)

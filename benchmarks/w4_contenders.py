@@ -146,7 +146,8 @@ class Compiled(Contender):
     def carry(self) -> None:
         network, n_packets = self.compiled.network, len(self.trace.inject)
         if self.buffer_packets == UNLIMITED:
-            n_arrived = kernels.run_unlimited(network, self.traffic, n_packets, self.state, self.sinks, self.loads)
+            n_arrived = kernels.run_unlimited(network, self.traffic, n_packets, self.state, self.sinks, self.loads,
+                                               self.queue_peak)
         else:
             n_arrived = kernels.run_buffered(network, self.traffic, n_packets, self.state, self.sinks, self.loads,
                                              self.queue_peak)

@@ -77,7 +77,7 @@ def read_chip(name_or_path: str | Path) -> ChipText:
 def build_chip(text: ChipText, overrides: Overrides = ()) -> Chip:
     """Return the chip of `text`, which stays as it is, with `overrides`; raise ConfigError with every fault."""
     located = replace(text.located, value=deepcopy(text.located.value), options=dict(text.located.options))
-    option_faults = apply_overrides(located, overrides, schema_of(Chip))
+    option_faults = apply_overrides(located, overrides, schema_of(Chip)) if overrides else []
     return _checked(located, option_faults, text.stem)
 
 

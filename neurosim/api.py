@@ -109,7 +109,7 @@ def map_network(network: Network, chip: Chip | str | Path, **options: Any) -> Ma
 def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
         inputs: ArrayLike | str | Path | None = None, labels: ArrayLike | str | Path | None = None, *,
         network: str | None = None, samples: int | None = None, detail: str = "event", numbers: str = "float64",
-        schedule: str | None = None, engine: str = "compiled", seed: int = 0, workers: int | None = None,
+        schedule: str | None = None, engine: str = "auto", seed: int = 0, workers: int | None = None,
         overrides: Sequence[str] = (), record: str = "spikes", trace: str | Path | None = None, force: bool = False,
         progress: Callable[[int, int], None] | None = None, command: str = "",
         times: ArrayLike | str | Path | None = None, jitter_ns: float = 0.0, jitter_runs: int = 0,
@@ -128,7 +128,9 @@ def run(source: str | Path | Network, chip: Chip | str | Path | None = None,
     numbers : "float64", "float32" or "fixed": a network without formats gets them first, as by `quantize`, from the
         scenario's calibration inputs, or else from the first inputs of the run
     schedule : "pipelined", "fall_through", or "whole_sequence" for networks that read backward too
-    engine : "compiled" or "reference"
+    engine : "auto", "compiled" or "reference", all with the same result. "auto" is the compiled one; where its kernels
+        are still to be compiled, a process beside does that while the reference engine begins. The environment variable
+        NEUROSIM_ENGINE=compiled makes "auto" wait for them instead
     seed : of placement and engine
     workers : samples that run at once; as many as there are processor cores where left out
     overrides : `core.weight_bits=4` changes the chip, `mapping.placement=linear` the mapping, `quantize.bits.h=16`

@@ -121,7 +121,7 @@ def _kernels() -> Iterator[Finding]:
     if n_kinds:
         yield Finding("kernels", "compiled", f"yes, the time step for {n_kinds} of 3 kinds of numbers")
     else:
-        yield Finding("kernels", "compiled", "no: the first run takes a minute longer", "note",
+        yield Finding("kernels", "compiled", "no: the first run computes slowly until they are", "note",
                       "python -m neurosim.warm compiles them now")
     others = [path for path in kernel.CACHE_DIRECTORY.parent.glob("kernels-*") if path != kernel.CACHE_DIRECTORY]
     if others:

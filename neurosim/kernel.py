@@ -23,8 +23,8 @@ from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
 _PACKAGE = Path(__file__).parent
-_KERNEL_SOURCES = ("kernel.py", "*lanes.py", "machine.py", "events.py", "numbers.py", "models/**/*.py", "noc/*.py",
-                   "engine/*.py", "mapping/*_kernels.py")
+_KERNEL_SOURCES = ("kernel.py", "pointers.py", "*lanes.py", "machine.py", "events.py", "numbers.py", "models/**/*.py",
+                   "noc/*.py", "engine/*.py", "mapping/*_kernels.py")
 
 
 def _sources_hash() -> str:
@@ -79,22 +79,14 @@ if not config.DISABLE_JIT:
 CACHE_DIRECTORY = None if config.DISABLE_JIT else _cache_directory()
 
 
-def keep_apart(digest: str) -> None:
-    """Keep kernels that are decorated from now on in a folder of their own: what they are made of has changed."""
-    global CACHE_DIRECTORY
-    if CACHE_DIRECTORY is not None:
-        CACHE_DIRECTORY = CACHE_DIRECTORY.with_name(f"{CACHE_DIRECTORY.name}-{digest}")
-        CACHE_DIRECTORY.mkdir(exist_ok=True)
-
-
-def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+def _compile(function: Callable[..., Any], options: dict[str, Any], directory: Path | None = CACHE_DIRECTORY) -> Any:
     if config.DISABLE_JIT:
         return function
-    if CACHE_DIRECTORY is None or not options.get("cache"):
+    if directory is None or not options.get("cache"):
         return numba.njit(nogil=True, **{**options, "cache": False})(function)
     # Numba picks the cache's place when it decorates; other users' kernels keep their own.
     previous = config.CACHE_DIR
-    config.CACHE_DIR = str(CACHE_DIRECTORY)
+    config.CACHE_DIR = str(directory)
     try:
         return numba.njit(nogil=True, **options)(function)
     finally:
@@ -111,6 +103,16 @@ _INTERNAL: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": Tru
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function`, callable from Python, cached under `CACHE_DIRECTORY`. It may not make arrays."""
     return _compile(function, {**_BORROWING, "cache": True})
+
+
+def kernel_apart(function: Callable[..., Any], digest: str) -> Any:
+    """Compile a function of the user's like a kernel, kept in a folder of its own: what it is made of may change.
+
+    What stands in no file is compiled in every process.
+    """
+    in_file = os.path.isfile(function.__code__.co_filename)
+    directory = CACHE_DIRECTORY / f"own-{digest}" if CACHE_DIRECTORY and in_file else None
+    return _compile(function, {**_BORROWING, "cache": True}, directory)
 
 
 def driver(function: Callable[..., Any]) -> Any:

@@ -11,8 +11,8 @@ The module that does this is loaded by itself, when the first network names a mo
 entry point of the group `neurosim.models`, or stands in the environment variable NEUROSIM_MODELS (names of modules,
 separated by commas; they are looked for in the current folder too). A script may also simply import it.
 
-The step is compiled by Numba together with the engines, once for each set of models, and may call functions that are
-compiled by `numba.njit`. Models of one's own compute in floating point, in time steps or by the ticks of a leak clock.
+The step is compiled by Numba, once, and may call functions that are compiled by `numba.njit`. Models of one's own
+compute in floating point, in time steps or by the ticks of a leak clock.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ class OwnModel(NamedTuple):
 
 OWN_MODELS: dict[str, OwnModel] = {}
 _looked: set[str] = set()
-_compiled = False
 
 
 def register_model(spec: ModelSpec, step: Callable[..., None]) -> None:
@@ -58,11 +57,11 @@ def register_model(spec: ModelSpec, step: Callable[..., None]) -> None:
     ----------
     spec : what the model declares
     step : function of `options, n_modes, parameters, state, charge, output, active`, as `models.registry.update` says;
-        not yet compiled, since it becomes a part of the engines
+        not yet compiled
 
     Raises
     ------
-    OptionError  the declaration or the step cannot be used, the name is taken, or an engine has been loaded already
+    OptionError  the declaration or the step cannot be used, or the name is taken
     """
     _check(spec, step)
     model = OwnModel(FIRST_INDEX + zlib.crc32(spec.name.encode()) % N_INDICES, step, _digest(spec, step))
@@ -71,9 +70,6 @@ def register_model(spec: ModelSpec, step: Callable[..., None]) -> None:
         return                      # the same module, loaded under two names
     if known is not None or spec.name in SPEC_BY_NAME or model.number in SPEC_BY_INDEX:
         raise OptionError(f"model {spec.name!r}: the name is taken", mend="give the model another name")
-    if _compiled:
-        raise OptionError(f"model {spec.name!r}: registered after the engines were loaded",
-                          mend=f"import its module before the first run, or name it in {ENVIRONMENT}")
     OWN_MODELS[spec.name] = model
     SPEC_BY_NAME[spec.name] = SPEC_BY_INDEX[model.number] = spec
     MODEL_INDEX[spec.name] = model.number
@@ -92,7 +88,7 @@ def _check(spec: ModelSpec, step: Callable[..., None]) -> None:
     if not inspect.isfunction(step) or tuple(inspect.signature(step).parameters) != ARGUMENTS:
         raise OptionError(f"model {spec.name!r}: step = {getattr(step, '__name__', step)!r}",
                           allowed=f"a plain function of ({', '.join(ARGUMENTS)})",
-                          mend="leave out decorators: the step is compiled together with the engines")
+                          mend="leave out decorators: the engines compile the step themselves")
 
 
 def _digest(spec: ModelSpec, step: Callable[..., None]) -> str:
@@ -141,17 +137,9 @@ def _load(name: str) -> None:
             sys.path.remove(here)
 
 
-def models_to_compile() -> tuple[tuple[OwnModel, ...], str]:
-    """Return all models of one's own, and a hash of them all; "" where there are none.
-
-    Called where the engines' kernels are made: later ones come too late.
-    """
-    global _compiled
-    load_own_models()
-    _compiled = True
-    found = tuple(sorted(OWN_MODELS.values(), key=lambda model: model.number))
-    together = hashlib.sha256("".join(model.digest for model in found).encode()).hexdigest()[:12]
-    return found, together if found else ""
+def own_model(number: int) -> OwnModel:
+    """Return the user's model of this number in machines."""
+    return next(model for model in OWN_MODELS.values() if model.number == number)
 
 
 def check_known(models: Sequence[int], names: Sequence[str]) -> None:

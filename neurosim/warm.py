@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from neurosim.engine.contract import dtype_of
 from neurosim.errors import OptionError, check_choice
 from neurosim.graph import DenseWeights, Network, OneToOneWeights, Population, Projection
 
@@ -24,28 +25,33 @@ KINDS = (*USUAL, "float32", FREE)
 
 
 def warm(kinds: tuple[str, ...] = USUAL) -> None:
-    """Run two neurons in each kind of numbers: that compiles every kernel of a run; `free`: on a free-running chip.
+    """Run two neurons in each kind of numbers, and compile the steps of all models; `free`: for free-running chips.
 
     In fixed point their formats are chosen first, which compiles what that needs.
     """
     from hw_models.load import load_chip
     from neurosim.calibrate import compare, quantized
-    from neurosim.engine import RunOptions, run
+    from neurosim.engine import RunOptions, first_run, run
+    from neurosim.engine.tables import compile_models
     from neurosim.mapping import map_network
     from neurosim.traces.recorder import MemoryRecorder
 
     network = Network("warm", (Population("input", "input", 1), Population("readout", "linear", 2)),
                       (Projection("input", "readout", DenseWeights(np.ones((1, 2)))),), ("readout",))
-    chip, inputs = load_chip("generic-mesh"), np.ones((1, 2, 1))
+    inputs = np.ones((1, 2, 1))
+    chips = [load_chip("generic-mesh", [f"noc.buffer_packets={number}"]) for number in ("4", "unlimited")]
     if "fixed" in kinds:
-        network = quantized(network, chip, inputs)
+        network = quantized(network, chips[0], inputs)
         compare(network, inputs)
-    machine = map_network(network, chip)
     for name in kinds:
         if name == FREE:
             run(map_network(_spiking(), load_chip("odin")), inputs, RunOptions(workers=1), MemoryRecorder())
-        else:
-            run(machine, inputs, RunOptions(numbers=name, workers=1), MemoryRecorder())
+            continue
+        for chip, detail in zip((*chips, chips[0], chips[0]), ("event", "event", "analytic", "functional"),
+                                strict=True):
+            run(map_network(network, chip), inputs, RunOptions(detail=detail, numbers=name, workers=1),
+                MemoryRecorder())
+        first_run.note_compiled(f"{name}-{model}" for model in compile_models(dtype_of(name)))
 
 
 def _spiking() -> Network:

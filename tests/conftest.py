@@ -16,6 +16,9 @@ from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")      # before anything draws; also for the commands that tests start
 
+# Tests wait for kernels: which engine runs must not depend on what is compiled already.
+os.environ.setdefault("NEUROSIM_ENGINE", "compiled")
+
 # Kernels compile within the first example: a deadline would measure the compiler.
 settings.register_profile("neurosim", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("neurosim")

@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("neurosim.graph", "neurosim.weights", "neurosim.graph_io", "neurosim.machine", "neurosim.model_specs",
      "neurosim.own_models", "neurosim.quantity_specs", "neurosim.formats", "neurosim.connections", "hw_models"),
     ("neurosim.events", "neurosim.units", "neurosim.errors", "neurosim.kernel", "neurosim.lanes",
-     "neurosim.integer_lanes", "neurosim.hdf5_bytes", "neurosim.new_files", "neurosim.pages"),
+     "neurosim.integer_lanes", "neurosim.pointers", "neurosim.hdf5_bytes", "neurosim.new_files", "neurosim.pages"),
 )
 SOCIABLE = (LAYERS[4], LAYERS[-2], LAYERS[-1])
 BOTTOM = LAYERS[-1]
@@ -77,7 +77,8 @@ KERNELS = ("neurosim.models.*", "neurosim.noc.kernels", "neurosim.noc.wheel", "n
 KERNEL_IMPORTS = ("__future__", "typing", "math", "numpy", "numpy.*", "numba", "numba.*", "neurosim.kernel",
                   "neurosim.lanes", "neurosim.integer_lanes", "neurosim.numbers", "neurosim.machine",
                   "neurosim.events", "neurosim.engine.tables",
-                  "neurosim.engine.*_tables", "neurosim.own_models", *KERNELS)  # the last: the user's own steps
+                  "neurosim.engine.*_tables", "neurosim.pointers", "neurosim.model_specs", "neurosim.own_models",
+                  *KERNELS)     # behind `pointers`: what finds a model's step
 # Start-up: what `neurosim --help` loads must not import these at module level.
 HEAVY = ("numpy", "numba", "h5py", "networkx", "simpy", "pydantic", "yaml", "matplotlib", "rich", "hw_models",
          "neurosim.*", "importers", "scenarios")

@@ -150,7 +150,7 @@ class FixedArithmetic(FloatArithmetic):
         populations = self.populations
         return int(update_fixed(populations.model[population], self.fixed.constants[population], self.fixed.table,
                                 populations.options[population], populations.n_modes[population], parameters, state,
-                                charge, output, active, np.int64(0)))
+                                charge, output, active, 0))
 
     def _scale(self, population: int) -> float:
         return float(self.fixed.output_scale[self.populations.first_output[population]])

@@ -17,12 +17,25 @@ from numpy.typing import NDArray
 from neurosim.engine.count_kernels import count_token, fired
 from neurosim.engine.function_kernels import (
     keep_events,
+    reset,
     sum_dendrites,
     take_input,
 )
-from neurosim.engine.packet_kernels import SPIKE_NEURON, SPIKE_OUTPUT
+from neurosim.engine.packet_kernels import BARRIER, SPIKE_NEURON, SPIKE_OUTPUT
 from neurosim.engine.record_kernels import grown, make_records
+from neurosim.engine.step_kernels import (
+    BUSIEST_NUMBER,
+    DONE,
+    DURATION,
+    INTERVAL,
+    N_STEPS,
+    NOMINAL_TICKS,
+    STOP,
+    STOPPED,
+    WORK,
+)
 from neurosim.engine.tables import (
+    P_BLOCK,
     P_FIRST_OUTPUT,
     P_LAST_ONLY,
     P_MODEL,
@@ -34,10 +47,12 @@ from neurosim.engine.tables import (
     P_SIZE,
     P_STAGE,
     P_STATE_START,
+    P_STEP,
 )
-from neurosim.kernel import maker, part
-from neurosim.models.blocks import update_block, update_fixed_block
+from neurosim.kernel import driver, part
+from neurosim.models.calls import call_block, call_fixed_block, call_fixed_step, call_step
 from neurosim.models.fixed.registry import draws_per_update
+from neurosim.models.fixed.state_space import may_block
 from neurosim.models.registry import INPUT
 
 
@@ -51,20 +66,20 @@ class Blocks(NamedTuple):
     overflow: NDArray[np.int64]         # [token] values that did not fit
 
 
-@maker
-def run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample, interval, stop, recorded, readout, output):
-    """Run one sample from an empty machine to its last token; arguments as those of `run_sample`.
+@driver
+def run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample, times, recorded, readout, output):
+    """Run one sample from an empty machine to its last token; arguments and results as those of `run_sample`.
 
-    stop : int64[1] whoever sets it ends the run after the block at hand
-    Recorded spikes come population by population within each block, not yet in the order of steps. Returns (tokens
-    taken, records, n_spikes).
+    Recorded spikes come population by population within each block, not yet in the order of steps.
     """
+    reset(function)
+    interval = times[INTERVAL]
     records = make_records(64, 0)
     totals = np.zeros(counts.most_width, np.int32)
     n_kept = 0
     for first in range(0, sample.n_tokens, blocks.overflow.size):
-        if stop[0] != 0:
-            return first, records, n_kept
+        if times[STOP] != 0:
+            return STOPPED, first * interval, records, n_kept, 0
         n_tokens = min(blocks.overflow.size, sample.n_tokens - first)
         for population in range(tables.population.shape[0]):
             _compute(tables, synapses, fixed, function, blocks, sample, population, first, n_tokens)
@@ -74,7 +89,18 @@ def run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample, int
                 records = grown(records, n_kept, n_kept + n_events, 0, 0)
                 n_kept = _keep_spikes(tables, function, interval, population, first, n_tokens, records, n_kept)
             _read_out(tables, blocks, population, first, n_tokens, readout, output.readout)
-    return sample.n_tokens, records, n_kept
+    _book_plain_steps(times, output)
+    return DONE, times[N_STEPS], records, n_kept, 0
+
+
+@part
+def _book_plain_steps(times, output):
+    """Book steps that all last as long as the chip says, without a clock."""
+    for step in range(times[N_STEPS]):
+        output.chip_counts[step, BARRIER] += 1
+        output.step[step, WORK] = times[NOMINAL_TICKS]
+        output.step[step, DURATION] = times[NOMINAL_TICKS]
+        output.step[step, BUSIEST_NUMBER] = -1
 
 
 @part
@@ -100,15 +126,37 @@ def _compute(tables, synapses, fixed, function, blocks, sample, population, firs
     live = blocks.live[:n_tokens * size].reshape(n_tokens, size)
     active = blocks.active[:n_tokens * size].reshape(n_tokens, size)
     n_modes, options = tables.population[population, P_N_MODES], tables.options[population]
+    step, block = tables.population[population, P_STEP], tables.population[population, P_BLOCK]
     if fixed is None:
-        update_block(model, options, n_modes, parameters, state, charges, values, live, active)
+        if block != 0:
+            call_block(block, options, n_modes, parameters, state, charges, values, live, active)
+        else:
+            for index in range(n_tokens):
+                call_step(step, options, n_modes, parameters, state, charges[index].reshape(width // size, size),
+                          values[index].reshape(1, size), active[index])
     else:
-        draws = draws_per_update(n_modes, size)
-        update_fixed_block(model, fixed.constants[population], fixed.table, options, n_modes, parameters, state,
-                           charges, values, live, active, blocks.overflow, sample.first_draw + first * draws, draws)
+        _compute_fixed(fixed, population, options, n_modes, parameters, state, charges, values, live, active,
+                       blocks.overflow, step, block, sample.first_draw, first)
     output = tables.population[population, P_FIRST_OUTPUT]
     for index in range(n_tokens):
         keep_events(function, output, values[index], first + index)
+
+
+@part
+def _compute_fixed(fixed, population, options, n_modes, parameters, state, charges, values, live, active, overflow,
+                   step, block, first_draw, first):
+    """Advance a population by a block of tokens in integers."""
+    constants, size, draws = fixed.constants[population], values.shape[1], draws_per_update(n_modes, values.shape[1])
+    draw = first_draw + first * draws
+    if block != 0 and may_block(constants):
+        call_fixed_block(block, constants, fixed.table, options, n_modes, parameters, state, charges, values, live,
+                         active, overflow, draw, draws)
+        return
+    for index in range(values.shape[0]):
+        overflow[index] += call_fixed_step(
+            step, constants, fixed.table, options, n_modes, parameters, state,
+            charges[index].reshape(charges.shape[1] // size, size), values[index].reshape(1, size), active[index],
+            draw + np.int64(index) * draws)
 
 
 @part

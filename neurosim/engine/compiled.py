@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.block_kernels import run_in_blocks
 from neurosim.engine.blocks import block_tokens, in_order_of_steps, make_blocks
 from neurosim.engine.contract import (
     RunOptions,
@@ -46,6 +47,7 @@ from neurosim.engine.tables import MachineTables, machine_tables
 from neurosim.errors import MappingError, SimulationError
 from neurosim.events import N_CHIP_EVENTS, N_CORE_EVENTS
 from neurosim.machine import EJECTION, UNLIMITED, Machine
+from neurosim.noc.called_kernels import network_address
 from neurosim.noc.kernels import HERE, LOAD_BUSY, LOAD_PACKETS, NetworkTables
 from neurosim.noc.topology import grid_of, route_table, turn_table
 from neurosim.noc.words import packet_words
@@ -112,6 +114,7 @@ class CompiledMachine:
     recorded: NDArray[np.int8]
     ring_depth: NDArray[np.int64]
     block_tokens: int = 0               # tokens that each population takes at once; 0: step by step
+    network_address: int = 0            # of the kernel that carries packets; 0: none travels
 
 
 def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
@@ -129,10 +132,13 @@ def prepare(machine: Machine, options: RunOptions) -> CompiledMachine:
     dtype = dtype_of(options.numbers)
     counts = count_tables(machine)
     n_block = block_tokens(machine, counts) if options.detail == "functional" else 0
-    return CompiledMachine(machine, options, tick, machine_tables(machine, tick, dtype, with_synapses=False),
-                           synapse_tables(machine, dtype), counts, fixed, network_tables(machine, tick),
+    network = network_tables(machine, tick)
+    tables = machine_tables(machine, tick, dtype, with_synapses=False, with_blocks=n_block > 0)
+    return CompiledMachine(machine, options, tick, tables,
+                           synapse_tables(machine, dtype), counts, fixed, network,
                            _wheel_slots(machine, tick), recorded_outputs(machine, options),
-                           _ring_depth(machine, n_block), n_block)
+                           _ring_depth(machine, n_block), n_block,
+                           network_address(network) if options.detail == "event" else 0)
 
 
 def _ring_depth(machine: Machine, n_block: int) -> NDArray[np.int64]:
@@ -216,12 +222,17 @@ class Worker:
         self._times[:STOP] = (machine.schedule.interval, n_steps, _DETAIL[options.detail],
                               machine.barrier_ps // compiled.tick, machine.nominal_step_ps // compiled.tick,
                               compiled.n_wheel_slots, machine.tick_ps // compiled.tick, machine.late_steps,
-                              block_steps(machine))
+                              block_steps(machine), compiled.network_address)
         readout = np.stack([np.array(machine.readouts, np.int64), summed_readouts(machine)], axis=1)
-        status, step, records, n_spikes, n_packets = run_sample(
-            compiled.tables, compiled.synapses, compiled.counts, compiled.fixed, compiled.network, self._function,
-            self._blocks, _sample_input(values, dtype_of(options.numbers), sample), self._times, compiled.recorded,
-            readout, options.record_packets, output)
+        given = _sample_input(values, dtype_of(options.numbers), sample)
+        if compiled.block_tokens:
+            status, step, records, n_spikes, n_packets = run_in_blocks(
+                compiled.tables, compiled.synapses, compiled.counts, compiled.fixed, self._function, self._blocks,
+                given, self._times, compiled.recorded, readout, output)
+        else:
+            status, step, records, n_spikes, n_packets = run_sample(
+                compiled.tables, compiled.synapses, compiled.counts, compiled.fixed, compiled.network, self._function,
+                given, self._times, compiled.recorded, readout, options.record_packets, output)
         if status == DEADLOCK:
             raise SimulationError(f"sample {sample}, step {step}: the network stands still with packets in flight")
         if status == OVERRUN:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from neurosim.errors import DataError, OptionError, SimulationError, check_choice
 from neurosim.machine import BETWEEN_CHIPS, EJECTION, GRADED, Int64Array, Machine, Noc
 
-ENGINES = ("compiled", "reference")
+ENGINES = ("auto", "compiled", "reference")
 DETAILS = ("functional", "analytic", "event")
 NUMBERS = ("float64", "float32", "fixed")
 MOST_JITTER_PS = 10**15
@@ -34,6 +34,7 @@ MOST_JOBS = 10**15
 class RunOptions:
     """How a run is done. None of these changes what the network computes, except `numbers`.
 
+    engine : auto is the compiled one; where that is still to be compiled, the reference engine begins (`first_run`)
     workers : threads over samples; 0 = as many as the machine has cores
     record_graded : keep graded values of somata too, not spikes alone
     record_links : keep how long each link was occupied by time step, not for the whole run alone

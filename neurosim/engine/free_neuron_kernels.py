@@ -27,6 +27,7 @@ from neurosim.engine.tables import (
     P_PORT_START,
     P_SIZE,
     P_STATE_START,
+    P_STEP,
     S_START,
     S_STOP,
 )
@@ -47,10 +48,9 @@ from neurosim.machine import (
     SUM,
     TICKED,
 )
+from neurosim.models.calls import call_fixed_step, call_step
 from neurosim.models.elapse import elapse
 from neurosim.models.fixed.conversion import into_slot
-from neurosim.models.fixed.registry import update_fixed
-from neurosim.models.registry import update
 from neurosim.numbers import shift_right
 
 MAX_OPERATOR = 1
@@ -218,14 +218,15 @@ def update_touched(tables, free, fixed, state, output, index, n, is_tick, now):
             state.charge[start + port * size + neurons[place]] = 0
     _note_time(tables, free, state, population, n, is_tick, now)
     n_modes, options, active = tables.population[population, P_N_MODES], tables.options[population], state.active[:n]
+    step = tables.population[population, P_STEP]
     if fixed is None:
         if not is_tick:
             elapse(model, n_modes, state.elapsed[:n], parameters, states, charges)
-        update(model, options, n_modes, parameters, states, charges, outputs, active)
+        call_step(step, options, n_modes, parameters, states, charges, outputs, active)
     else:
         n_overflows = _fit(fixed.constants[population], charges)
-        output.overflow[state.counter[ROW], population] += n_overflows + update_fixed(
-            model, fixed.constants[population], fixed.table, options, n_modes, parameters, states, charges, outputs,
+        output.overflow[state.counter[ROW], population] += n_overflows + call_fixed_step(
+            step, fixed.constants[population], fixed.table, options, n_modes, parameters, states, charges, outputs,
             active, np.int64(0))
     start = tables.population[population, P_STATE_START]
     for row in range(n_states):

@@ -49,6 +49,7 @@ from neurosim.engine.tables import (
     P_SIZE,
     P_STAGE,
     P_STATE_START,
+    P_STEP,
 )
 from neurosim.kernel import inlined, part
 from neurosim.machine import (
@@ -73,10 +74,11 @@ from neurosim.machine import (
     SPARSE,
     SUM,
 )
+from neurosim.models.calls import call_fixed_step, call_step
 from neurosim.models.changes import encode_changes, encode_integer_changes, largest_change
 from neurosim.models.event_mode import INTERVAL
-from neurosim.models.fixed.registry import draws_per_update, update_fixed
-from neurosim.models.registry import INPUT, update
+from neurosim.models.fixed.registry import draws_per_update
+from neurosim.models.registry import INPUT
 from neurosim.numbers import FLOOR, SATURATE, fit, shift_right
 
 
@@ -166,14 +168,15 @@ def update_population(tables, synapses, fixed, function, sample, population, tok
         charge[INTERVAL] = function.clock[population]
     start, rows = tables.population[population, P_OUTPUT_START], tables.population[population, P_N_OUTPUTS]
     output = function.output[start:start + rows * size].reshape(rows, size)
-    model, n_modes = tables.population[population, P_MODEL], tables.population[population, P_N_MODES]
+    step, n_modes = tables.population[population, P_STEP], tables.population[population, P_N_MODES]
     options, active = tables.options[population], function.active[first:first + size]
     if fixed is None:
-        update(model, options, n_modes, parameters, state, charge, output, active)
+        call_step(step, options, n_modes, parameters, state, charge, output, active)
     else:
         draw = sample.first_draw + token * draws_per_update(n_modes, size)
-        function.overflow[population] += update_fixed(model, fixed.constants[population], fixed.table, options, n_modes,
-                                                      parameters, state, charge, output, active, draw)
+        function.overflow[population] += call_fixed_step(
+            step, fixed.constants[population], fixed.table, options, n_modes, parameters, state, charge, output, active,
+            draw)
     for index in range(rows):
         _pass_on(tables, fixed, function, population, index, output[index], start + index * size, token)
 

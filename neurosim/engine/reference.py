@@ -99,9 +99,10 @@ class Core:
 class Chip(Routers):
     """Cores, routers, links and the barrier of one sample."""
 
-    def __init__(self, machine: Machine, function: FunctionPass, options: RunOptions, sample: int = 0) -> None:
+    def __init__(self, machine: Machine, function: FunctionPass, options: RunOptions, sample: int = 0,
+                 goes_on: Callable[[], bool] = lambda: True) -> None:
         super().__init__(machine)
-        self.function, self.options, self.sample = function, options, sample
+        self.function, self.options, self.sample, self.goes_on = function, options, sample, goes_on
         self.walked_ps: int | None = None  # the time where nothing is simulated (details below `event`)
         self.cores = [Core(self, core) for core in range(len(machine.cores.tile))]
         self.log = _Log(machine, options, recorded_outputs(machine, options))
@@ -174,6 +175,8 @@ class _Log:
 
     def begin(self, chip: Chip, step: int) -> tuple[list[list[tuple[int, Any]]], list[Packet]]:
         """Do the function pass of `step`; return each core's soma work and the packets to come."""
+        if not chip.goes_on():
+            raise GivenUpError
         machine, function = self.machine, chip.function
         populations, slices = machine.populations, machine.slices
         self.core_counts.append(np.zeros((len(machine.cores.tile), N_CORE_EVENTS), np.int32))
@@ -330,14 +333,20 @@ def _readouts(machine: Machine, function: FunctionPass) -> NDArray[np.float64]:
     return rows
 
 
+class GivenUpError(Exception):
+    """A sample that nobody waits for any more."""
+
+
 def run_sample(machine: Machine, sample: int, inputs: NDArray[Any], options: RunOptions, *,
-               attach: Sequence[Callable[[Chip], Process]] = ()) -> SampleResult:
+               attach: Sequence[Callable[[Chip], Process]] = (),
+               goes_on: Callable[[], bool] = lambda: True) -> SampleResult:
     """Run one sample; inputs [token, column]. `attach`: processes of the caller's own, given the chip.
 
-    Raises SimulationError where the network deadlocks.
+    `goes_on` is asked before every step. Raises GivenUpError where it says no, SimulationError where the network
+    deadlocks.
     """
     function = FunctionPass(machine, inputs, options, sample)
-    chip = Chip(machine, function, options, sample)
+    chip = Chip(machine, function, options, sample, goes_on)
     n_steps = machine.schedule.n_steps(len(inputs))
     if options.detail != "event":
         return _without_network(chip, sample, n_steps)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine import first_run
 from neurosim.engine.contract import RunOptions, check_inputs
 from neurosim.engine.free_rules import check_machine, check_times
 from neurosim.errors import OptionError
@@ -60,8 +61,17 @@ def _results(machine: Machine, inputs: NDArray[Any], times: Int64Array, options:
     if options.engine == "reference":
         yield from _simulated(machine, inputs, times, options, attach)
         return
-    n_workers = min(options.workers or os.cpu_count() or 1, len(inputs))
-    yield from _in_threads(_workers(machine, options, n_workers), inputs, times)
+    n_done = 0
+    if first_run.may_wait(machine, options):
+        for result in first_run.samples_meanwhile(machine, inputs, options):
+            yield result
+            n_done += 1
+    if n_done == len(inputs):
+        return
+    n_workers = min(options.workers or os.cpu_count() or 1, len(inputs) - n_done)
+    yield from _in_threads(_workers(machine, options, n_workers), inputs, times, n_done)
+    if machine.free is None:
+        first_run.note_compiled(first_run.needed_kernels(machine, options))
 
 
 def _simulated(machine: Machine, inputs: NDArray[Any], times: Int64Array, options: RunOptions,
@@ -92,8 +102,8 @@ def _workers(machine: Machine, options: RunOptions, n_workers: int) -> list[Any]
     return [Worker(compiled) for _ in range(n_workers)]
 
 
-def _in_threads(workers: list[Any], inputs: NDArray[Any], times: Int64Array) -> Iterator[SampleResult]:
-    """Yield results in order of samples; at most two samples per worker are held at once.
+def _in_threads(workers: list[Any], inputs: NDArray[Any], times: Int64Array, first: int) -> Iterator[SampleResult]:
+    """Yield results from sample `first` on, in order; at most two samples per worker are held at once.
 
     Even one worker gets a thread, so that Ctrl-C reaches the main one; the others then stop at their next step.
     """
@@ -112,7 +122,7 @@ def _in_threads(workers: list[Any], inputs: NDArray[Any], times: Int64Array) -> 
     pending: deque[Future[SampleResult]] = deque()
     with ThreadPoolExecutor(len(workers)) as pool:
         try:
-            for sample in range(len(inputs)):
+            for sample in range(first, len(inputs)):
                 pending.append(pool.submit(one, sample))
                 if len(pending) > 2 * len(workers):
                     yield pending.popleft().result()
@@ -141,6 +151,7 @@ def header(machine: Machine, options: RunOptions, n_samples: int, provenance: Ma
         tuple(machine.population_names[index] for index in machine.readouts), cores.physical, cores.tile,
         cores.is_port.astype(np.int64), machine.noc.columns, machine.noc.rows, machine.noc.cores_per_tile,
         tuple(tuple(of_core) for of_core in texts), machine.utilisation, n_samples, schedule.name, schedule.interval,
-        schedule.depth, options.detail, options.numbers, options.engine, machine.noc.chip_columns,
+        schedule.depth, options.detail, options.numbers,
+        "compiled" if options.engine == "auto" else options.engine, machine.noc.chip_columns,
         machine.noc.chip_rows)
 

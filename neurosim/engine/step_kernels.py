@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.block_kernels import run_in_blocks
 from neurosim.engine.count_kernels import count_fired, count_sent
 from neurosim.engine.count_tables import Q_WIDTH
 from neurosim.engine.fire_kernels import count_step, fire, fires
@@ -32,7 +31,7 @@ from neurosim.engine.record_kernels import grown, make_records
 from neurosim.engine.tables import P_OUTPUT_START, P_PERIOD, P_SIZE
 from neurosim.engine.time_kernels import bound, count_local, last_arrival, load_links, serve
 from neurosim.kernel import driver, part
-from neurosim.machine import UNLIMITED
+from neurosim.noc.called_kernels import call_network
 from neurosim.noc.kernels import (
     BUFFER_PACKETS,
     BUSIEST,
@@ -45,8 +44,6 @@ from neurosim.noc.kernels import (
     SINK_ARRIVAL,
     SINK_CORE,
     make_state,
-    run_buffered,
-    run_unlimited,
 )
 
 FUNCTIONAL, ANALYTIC, EVENT = 0, 1, 2
@@ -55,10 +52,11 @@ DONE, DEADLOCK, STOPPED, OVERRUN = 0, 1, 2, 3
 FIRST_CAPACITY = 256
 # Columns of `times`; DETAIL is FUNCTIONAL, ANALYTIC or EVENT; CLOCK_TICKS is the period of the clock that begins the
 # steps (0: none), LATE_STEPS is 1 where they may last beyond it; LINK_STEPS are the steps of a block of link_so_far;
+# NETWORK_ADDRESS is that of the kernel that carries packets (detail `event`);
 # whoever sets STOP ends the run after the step at hand.
 INTERVAL, N_STEPS, DETAIL, BARRIER_TICKS, NOMINAL_TICKS, WHEEL_SLOTS, CLOCK_TICKS = range(7)
-LATE_STEPS, LINK_STEPS, STOP = 7, 8, 9
-N_TIMES = 10
+LATE_STEPS, LINK_STEPS, NETWORK_ADDRESS, STOP = 7, 8, 9, 10
+N_TIMES = 11
 
 
 class SampleOutput(NamedTuple):
@@ -82,27 +80,19 @@ N_STEP_COLUMNS = 5
 
 
 @driver
-def run_sample(tables, synapses, counts, fixed, network_tables, function, blocks, sample, times, recorded, readout,
+def run_sample(tables, synapses, counts, fixed, network_tables, function, sample, times, recorded, readout,
                record_packets, output):
     """Run one sample from an empty machine to its last step.
 
     synapses : SynapseTables
     counts : CountTables, empty where packets are sent
     fixed : FixedTables, or None in floating point
-    blocks : Blocks; with room where populations take blocks of tokens (detail `functional`)
     times : int64[N_TIMES] INTERVAL … STOP
     recorded : int8[output] 1: keep its events
     readout : int64[readout population, 2] population; 1 where its spikes are counted over the sample
     Returns (status, step, records, n_spikes, n_packet_rows); `step` is where a deadlock, a stop or an overrun stood.
     """
     reset(function)
-    if blocks.overflow.size > 0:
-        n_taken, records, n_spikes_kept = run_in_blocks(tables, synapses, counts, fixed, function, blocks, sample,
-                                                        times[INTERVAL], times[STOP:], recorded, readout, output)
-        if n_taken < sample.n_tokens:
-            return STOPPED, n_taken * times[INTERVAL], records, n_spikes_kept, 0
-        _book_plain_steps(times, output)
-        return DONE, times[N_STEPS], records, n_spikes_kept, 0
     interval, detail = times[INTERVAL], times[DETAIL]
     n_cores = tables.core.shape[0]
     n_links = 4 * network_tables.scalar[N_TILES] + n_cores
@@ -139,12 +129,8 @@ def run_sample(tables, synapses, counts, fixed, network_tables, function, blocks
                 output.phase[step, core, 0] = time_state.core[core, T_CLOCK]
                 output.phase[step, core, 1] = time_state.core[core, T_WORK]
         if detail == EVENT:
-            if buffer_packets == UNLIMITED:
-                n_arrived = run_unlimited(network_tables, time_state.traffic, n_packets, network, time_state.sink,
-                                          output.link)
-            else:
-                n_arrived = run_buffered(network_tables, time_state.traffic, n_packets, network, time_state.sink,
-                                         output.link, output.queue_peak)
+            n_arrived = call_network(times[NETWORK_ADDRESS], network_tables, time_state.traffic, n_packets, network,
+                                     time_state.sink, output.link, output.queue_peak)
             if n_arrived + count_local(time_state) != n_sinks:
                 return DEADLOCK, step, records, n_spikes_kept, n_packets_kept
             done = max(serve(tables, time_state, network), network.stack[QUIET_TIME])
@@ -181,16 +167,6 @@ def run_sample(tables, synapses, counts, fixed, network_tables, function, blocks
             n_packets_kept += n_sinks
         _read_out(tables, function, sample, interval, step, readout, output.readout)
     return DONE, times[N_STEPS], records, n_spikes_kept, n_packets_kept
-
-
-@part
-def _book_plain_steps(times, output):
-    """Book steps that all last as long as the chip says, without a clock."""
-    for step in range(times[N_STEPS]):
-        output.chip_counts[step, BARRIER] += 1
-        output.step[step, WORK] = times[NOMINAL_TICKS]
-        output.step[step, DURATION] = times[NOMINAL_TICKS]
-        output.step[step, BUSIEST_NUMBER] = -1
 
 
 @part

@@ -13,6 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.machine import Destinations, Fixed, Machine, Packets, Populations
+from neurosim.model_specs import SPEC_BY_INDEX
+from neurosim.models.blocks import BLOCK_KERNELS, FIXED_BLOCK_KERNELS
+from neurosim.models.calls import block_address, step_address
+from neurosim.models.fixed.registry import FIXED_KERNELS, step_fixed_of
+from neurosim.models.registry import INPUT, KERNELS, step_of
 
 POPULATION_COLUMNS = ("model", "size", "first_neuron", "first_row", "stage", "n_modes", "n_ports", "n_outputs",
                       "first_output", "parameter_start", "n_parameter_rows", "state_start", "n_state_rows",
@@ -21,6 +26,8 @@ POPULATION_COLUMNS = ("model", "size", "first_neuron", "first_row", "stage", "n_
 (P_MODEL, P_SIZE, P_FIRST_NEURON, P_FIRST_ROW, P_STAGE, P_N_MODES, P_N_PORTS, P_N_OUTPUTS, P_FIRST_OUTPUT,
  P_PARAMETER_START, P_N_PARAMETER_ROWS, P_STATE_START, P_N_STATE_ROWS, P_CHARGE_START, P_OUTPUT_START, P_PORT_START,
  P_INPUT_START, P_LAST_ONLY, P_PHASE, P_BACKWARD, P_PERIOD, P_RESET_PERIOD, P_RESET_OFFSET) = range(23)
+# Behind them: addresses of the model's step, and of its step by blocks; 0: it has none.
+P_STEP, P_BLOCK = 23, 24
 PROJECTION_COLUMNS = ("source", "port", "output", "delay_tokens", "kind", "weight_start", "pointer_start")
 J_SOURCE, J_PORT, J_OUTPUT, J_DELAY_TOKENS, J_KIND, J_WEIGHT_START, J_POINTER_START = range(7)
 SLICE_COLUMNS = ("start", "stop", "core", "active_ps", "inactive_ps", "event_active", "event_inactive")
@@ -38,7 +45,7 @@ W_TILE_LOCAL, W_HOP_EW, W_HOP_NS, W_FLIT_HOP_EW, W_FLIT_HOP_NS, W_CHIP_HOP, W_FL
 class MachineTables(NamedTuple):
     """Durations in ticks, weights and parameters in the numbers of the run."""
 
-    population: NDArray[np.int64]        # [population, POPULATION_COLUMNS]
+    population: NDArray[np.int64]        # [population, POPULATION_COLUMNS, P_STEP, P_BLOCK]
     options: NDArray[np.int32]           # [population, N_OPTIONS]
     port_operator: NDArray[np.int8]
     projection: NDArray[np.int64]        # [projection, PROJECTION_COLUMNS]
@@ -59,10 +66,12 @@ class MachineTables(NamedTuple):
     single: NDArray[np.int64]            # [1] flits of each packet where all have as many, and one destination; else -1
 
 
-def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any], *, with_synapses: bool = True) -> MachineTables:
+def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any], *, with_synapses: bool = True,
+                   with_blocks: bool = False) -> MachineTables:
     """Return the tables of `machine`, with its integers where `dtype` is int64; `tick` divides all its durations.
 
     with_synapses : with weights and targets; without them they are empty, for whoever reads `synapse_tables`
+    with_blocks : with the steps by blocks of tokens; they and the models' steps compile here
     """
     synapses, packets, populations = machine.synapses, machine.packets, machine.populations
     weights: NDArray[Any] = synapses.weights
@@ -74,8 +83,9 @@ def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any], *, with_sy
     targets = synapses.targets
     if not with_synapses:
         weights, targets = weights[:0], targets[:0]
+    addresses = _addresses(populations.model, dtype, with_blocks=with_blocks)
     return MachineTables(
-        _table(populations, POPULATION_COLUMNS, tick), populations.options,
+        np.hstack([_table(populations, POPULATION_COLUMNS, tick), addresses]), populations.options,
         populations.port_operator, _table(machine.projections, PROJECTION_COLUMNS, tick),
         machine.projections.target_start, weights.astype(dtype), targets, synapses.row_pointer,
         parameters.astype(dtype), _table(machine.slices, SLICE_COLUMNS, tick),
@@ -83,6 +93,30 @@ def machine_tables(machine: Machine, tick: int, dtype: np.dtype[Any], *, with_sy
         _table(packets, PACKET_COLUMNS, tick), packets.destination_start,
         _table(machine.destinations, DESTINATION_COLUMNS, tick), row_counts(packets, machine.destinations),
         change_thresholds(machine.populations, machine.fixed, dtype), single_flits(packets))
+
+
+def _addresses(models: NDArray[Any], dtype: np.dtype[Any], *, with_blocks: bool) -> NDArray[np.int64]:
+    """Return int64[population, 2], see P_STEP."""
+    of, by_block = (step_fixed_of, FIXED_BLOCK_KERNELS) if dtype == np.int64 else (step_of, BLOCK_KERNELS)
+    found = np.zeros((len(models), 2), np.int64)
+    for population, model in enumerate(models.tolist()):
+        if model == INPUT:
+            continue
+        found[population, 0] = step_address(of(model), dtype)
+        block = by_block.get(SPEC_BY_INDEX[model].name)
+        if with_blocks and block is not None:
+            found[population, 1] = block_address(block, dtype)
+    return found
+
+
+def compile_models(dtype: np.dtype[Any]) -> list[str]:
+    """Compile the steps of all built-in models for numbers of `dtype`; return their names."""
+    steps, blocks = (FIXED_KERNELS, FIXED_BLOCK_KERNELS) if dtype == np.int64 else (KERNELS, BLOCK_KERNELS)
+    for step in steps.values():
+        step_address(step, dtype)
+    for block in blocks.values():
+        block_address(block, dtype)
+    return list(steps)
 
 
 def single_flits(packets: Packets) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ spiking neurons", NeurIPS 2018; reset and constants as in Yin, Corradi, Bohté, 
 classification with adaptive spiking recurrent neural networks", Nature Machine Intelligence 3 (2021).
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.models.firing import fires
 
 LEAK, ADAPTATION_LEAK, THRESHOLD, BETA, INPUT_GAIN = 0, 1, 2, 3, 4
@@ -20,7 +20,7 @@ POTENTIAL, ADAPTATION = 0, 1
 COMPARATOR = 0
 
 
-@part
+@kernel
 def step_alif(options, n_modes, parameters, state, charge, output, active):
     """Advance potential and adaptation, set spike and active. Order: as written, from left to right."""
     number = output.dtype.type

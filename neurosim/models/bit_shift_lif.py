@@ -15,7 +15,7 @@ are taken here for want of a published statement.
 
 import numpy as np
 
-from neurosim.kernel import kernel, part
+from neurosim.kernel import kernel
 
 FIRST_SHIFT, SECOND_SHIFT, MEMBRANE_SHIFT, THRESHOLD, BIAS, MOST_SPIKES = 0, 1, 2, 3, 4, 5
 FIRST_CURRENT, SECOND_CURRENT, POTENTIAL = 0, 1, 2
@@ -33,7 +33,7 @@ def _power(shift):
     return np.int64(1) << np.int64(shift)
 
 
-@part
+@kernel
 def step_bit_shift_lif(options, n_modes, parameters, state, charge, output, active):
     """Advance both currents and the potential, set count and active. Order: ((decayed v + i1) + i2) + bias."""
     number = output.dtype.type

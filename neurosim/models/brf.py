@@ -13,7 +13,7 @@ Source: Higuchi, Kairat, Bohté, Otte, "Balanced Resonate-and-Fire Neurons", ICM
 are those of AdaptiveAILab/brf-neurons 5d45b0e, `snn/modules/rf.py`.
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.models.firing import fires
 
 OMEGA, DAMPING, THRESHOLD, REFRACTORY_DECAY, REFRACTORY_GAIN = 0, 1, 2, 3, 4
@@ -22,7 +22,7 @@ COMPARATOR, REFRACTORY = 0, 1
 ON = 0
 
 
-@part
+@kernel
 def step_brf(options, n_modes, parameters, state, charge, output, active):
     """Advance u, v and q, set spike and active. Order: as written, from left to right."""
     number = output.dtype.type

@@ -1,12 +1,12 @@
 """First half of a LayerNorm: c = value - mean, sent as it is and as its square, of which the variance is made."""
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 
 VALUE, MEAN = 0, 1
 GRADED, SQUARE = 0, 1
 
 
-@part
+@kernel
 def step_center(options, n_modes, parameters, state, charge, output, active):
     """Set both outputs and active."""
     zero = output.dtype.type(0)

@@ -7,7 +7,7 @@ The current goes on during the refractory updates, in which the potential is hel
 Source: Davies et al., "Loihi: a neuromorphic manycore processor with on-chip learning", IEEE Micro 38 (2018), eqs 1-3.
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.models.firing import fires, potential_after_spike
 
 CURRENT_LEAK, LEAK, THRESHOLD, RESET_VALUE, BIAS, REFRACTORY_STEPS = 0, 1, 2, 3, 4, 5
@@ -15,7 +15,7 @@ CURRENT, POTENTIAL, REFRACTORY = 0, 1, 2
 COMPARATOR, RESET = 0, 1
 
 
-@part
+@kernel
 def step_cuba(options, n_modes, parameters, state, charge, output, active):
     """Advance current, potential and refractory count, set spike and active. Order: (leak u + i) + bias."""
     number = output.dtype.type

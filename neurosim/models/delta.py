@@ -3,14 +3,14 @@
 Source: lava-nc/lava b6822fbc, `src/lava/proc/sdn/models.py`.
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.models.delta_encoder import send_changes
 
 THRESHOLD = 0
 CODING = 0
 
 
-@part
+@kernel
 def step_delta(options, n_modes, parameters, state, charge, output, active):
     """Advance the encoder, set the output and active."""
     zero = output.dtype.type(0)

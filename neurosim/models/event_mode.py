@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel, part
 
 RATE_REAL, RATE_IMAG = 0, 1
 REAL, IMAG = 0, 1       # ports, state words and outputs
@@ -23,7 +23,7 @@ INTERVAL = 2
 HOLD, HELD = 0, 1
 
 
-@part
+@kernel
 def step_event_mode(options, n_modes, parameters, state, charge, output, active):
     """Advance the state, set both outputs and active. Order: as written, from left to right."""
     number = output.dtype.type

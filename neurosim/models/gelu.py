@@ -5,14 +5,14 @@ With the exact error function, or in the form `tanh`, the approximation that JAX
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.models.activations import gelu, tanh_gelu
 
 BIAS = 0
 FORM, TANH = 0, 1
 
 
-@part
+@kernel
 def step_gelu(options, n_modes, parameters, state, charge, output, active):
     """Set the output and active."""
     number = output.dtype.type

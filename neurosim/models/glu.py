@@ -7,14 +7,14 @@ Source: Dauphin, Fan, Auli, Grangier, "Language Modeling with Gated Convolutiona
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.models.activations import sigmoid
 
 VALUE, GATE, SKIP = 0, 1, 2
 VALUE_BIAS, GATE_BIAS = 0, 1
 
 
-@part
+@kernel
 def step_glu(options, n_modes, parameters, state, charge, output, active):
     """Set the output and active."""
     number = output.dtype.type

@@ -9,7 +9,7 @@ Source: Stan and Rhodes, "Learning long sequences in spiking neural networks", S
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.models.activations import GELU, gelu
 
 TERNARY, GRADED, SKIP = 0, 1, 2
@@ -17,7 +17,7 @@ TERNARY_BIAS, GRADED_BIAS = 0, 1
 ACTIVATION = 0
 
 
-@part
+@kernel
 def step_gsu(options, n_modes, parameters, state, charge, output, active):
     """Set the output and active."""
     number = output.dtype.type

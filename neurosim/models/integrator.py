@@ -1,13 +1,13 @@
 """Leaky integral of the input, read out: p <- leak p + charge + bias; y = p."""
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel, part
 from neurosim.models.powers import raise_real
 
 LEAK, BIAS = 0, 1
 POTENTIAL = 0
 
 
-@part
+@kernel
 def step_integrator(options, n_modes, parameters, state, charge, output, active):
     """Advance the potential, set the output and active. Order: (leak p + charge) + bias."""
     zero = output.dtype.type(0)

@@ -9,13 +9,13 @@ Source: Ba, Kiros, Hinton, "Layer Normalization", arXiv 1607.06450.
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 
 VALUE, VARIANCE = 0, 1
 SCALE, BIAS, EPSILON = 0, 1, 2
 
 
-@part
+@kernel
 def step_layer_norm(options, n_modes, parameters, state, charge, output, active):
     """Set the output and active. Order: ((value * inverse) * scale) + bias."""
     number = output.dtype.type

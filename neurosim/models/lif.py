@@ -10,7 +10,7 @@ Source: Gerstner, Kistler, Naud, Paninski, "Neuronal Dynamics" (2014), section 1
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel, part
 from neurosim.models.firing import fires, potential_after_spike
 from neurosim.models.powers import raise_real
 
@@ -19,7 +19,7 @@ POTENTIAL, REFRACTORY = 0, 1
 COMPARATOR, RESET = 0, 1
 
 
-@part
+@kernel
 def step_lif(options, n_modes, parameters, state, charge, output, active):
     """Advance potential and refractory count, set spike and active. Order: (leak u + charge) + bias."""
     number = output.dtype.type

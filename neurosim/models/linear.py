@@ -1,11 +1,11 @@
 """Sum of inputs plus bias, sent as a graded value: y = charge + bias."""
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 
 BIAS = 0
 
 
-@part
+@kernel
 def step_linear(options, n_modes, parameters, state, charge, output, active):
     """Set the output and active."""
     zero = output.dtype.type(0)

@@ -10,7 +10,7 @@ In float32, words below the smallest normal number become 0, as in `diagonal_ssm
 Source: Smith, Warrington, Linderman, "Simplified State Space Layers for Sequence Modeling", arXiv 2208.04933.
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel, part
 from neurosim.lanes import SMALLEST_FLOAT32
 from neurosim.models.powers import raise_complex
 
@@ -18,7 +18,7 @@ A_REAL, A_IMAG = 0, 1
 REAL, IMAG = 0, 1       # ports, state words and outputs
 
 
-@part
+@kernel
 def step_mode(options, n_modes, parameters, state, charge, output, active):
     """Advance the state, set both outputs and active. Order: as written, from left to right."""
     number = output.dtype.type

@@ -1,39 +1,16 @@
-"""The steps of the user's own models as one part of `registry.update`; what they are made of decides the cache.
+"""The steps of the user's own models, each compiled by itself; what it is made of decides where it is kept."""
 
-Numba takes what a closure holds as a constant, so that the chain is compiled as if it had been written out.
-"""
+from typing import Any
 
-from neurosim.kernel import keep_apart, part
-from neurosim.own_models import models_to_compile
+from neurosim.kernel import kernel_apart
+from neurosim.own_models import own_model
 
-
-@part
-def _step_none(model, options, n_modes, parameters, state, charge, output, active):
-    """Leave a population alone whose model nobody knows; `own_models.check_known` refuses it before a run."""
+_steps: dict[int, Any] = {}
 
 
-def _with(number, step, others):
-    """Return a part that runs `step` for the model of this number, and `others` for any other."""
-
-    @part
-    def step_own(model, options, n_modes, parameters, state, charge, output, active):
-        if model == number:
-            step(options, n_modes, parameters, state, charge, output, active)
-        else:
-            others(model, options, n_modes, parameters, state, charge, output, active)
-
-    return step_own
-
-
-def _chain(models):
-    """Return one part for all `models`; without any, the part that does nothing."""
-    found = _step_none
-    for model in models:
-        found = _with(model.number, part(model.step), found)
-    return found
-
-
-_MODELS, _DIGEST = models_to_compile()
-if _MODELS:
-    keep_apart(_DIGEST)
-step_own = _chain(_MODELS)
+def own_step(number: int) -> Any:
+    """Return the kernel of one of the user's models, given by its number in machines."""
+    if number not in _steps:
+        model = own_model(number)
+        _steps[number] = kernel_apart(model.step, model.digest)
+    return _steps[number]

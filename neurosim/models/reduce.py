@@ -3,13 +3,13 @@
 The dendrites do the reducing (see `PortSpec`); a neuron normally uses one of the ports.
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 
 SUM, MAX, MAX_ABS = 0, 1, 2
 BIAS = 0
 
 
-@part
+@kernel
 def step_reduce(options, n_modes, parameters, state, charge, output, active):
     """Set the output and active. Order: ((sum + max) + max_abs) + bias."""
     zero = output.dtype.type(0)

@@ -1,11 +1,12 @@
-"""The one entry point of engines: `update` runs the kernel of a model given by its index in `MODEL_SPECS`.
+"""The kernels of all models. Engines call them by address (`models.calls`), Python through `update`.
 
-Adding a model takes its file, its declaration in `model_specs`, and one line in each of the three lists here; a test
-holds them against `MODEL_SPECS`. Numba cannot call through a table of functions without losing inlining, hence the
-chain.
+Adding a model takes its file, its declaration in `model_specs`, and one line in each of the two lists here; a test
+holds them against `MODEL_SPECS`.
 """
 
-from neurosim.kernel import kernel
+from typing import Any
+
+from neurosim.model_specs import SPEC_BY_INDEX
 from neurosim.models.alif import step_alif
 from neurosim.models.bit_shift_lif import step_bit_shift_lif
 from neurosim.models.brf import step_brf
@@ -21,7 +22,7 @@ from neurosim.models.layer_norm import step_layer_norm
 from neurosim.models.lif import step_lif
 from neurosim.models.linear import step_linear
 from neurosim.models.mode import step_mode
-from neurosim.models.own import step_own
+from neurosim.models.own import own_step
 from neurosim.models.reduce import step_reduce
 from neurosim.models.relu import step_relu
 from neurosim.models.resonator import step_resonator
@@ -32,6 +33,7 @@ from neurosim.models.ssm import step_ssm
 from neurosim.models.ssm_heaviside import step_ssm_heaviside
 from neurosim.models.ssm_lif import step_ssm_lif
 from neurosim.models.ternary import step_ternary
+from neurosim.own_models import FIRST_INDEX
 
 INPUT, LIF, CUBA, LINEAR, RELU, GELU, SSM, SSM_HEAVISIDE, SSM_LIF = 0, 1, 2, 3, 4, 5, 6, 7, 8
 TERNARY, GSU, GLU, REDUCE, CENTER, LAYER_NORM, INTEGRATOR, RUNNING_MEAN = 9, 10, 11, 12, 13, 14, 15, 16
@@ -67,9 +69,9 @@ KERNELS = {
 }
 
 
-@kernel
-def update(model, options, n_modes, parameters, state, charge, output, active):
-    """Update all neurons of one population for one token; an `input` population (index 0) is left alone.
+def update(model: int, options: Any, n_modes: int, parameters: Any, state: Any, charge: Any, output: Any,
+           active: Any) -> None:
+    """Update all neurons of one population for one token, from Python; an `input` population (index 0) is left alone.
 
     Parameters
     ----------
@@ -82,55 +84,10 @@ def update(model, options, n_modes, parameters, state, charge, output, active):
     output : float[n_outputs, size]             written for every neuron; 0 = nothing sent
     active : uint8[size]                        written: 1 if a charge, a state word or a bias was not 0, else 0
     """
-    if model == LIF:
-        step_lif(options, n_modes, parameters, state, charge, output, active)
-    elif model == CUBA:
-        step_cuba(options, n_modes, parameters, state, charge, output, active)
-    elif model == LINEAR:
-        step_linear(options, n_modes, parameters, state, charge, output, active)
-    elif model == RELU:
-        step_relu(options, n_modes, parameters, state, charge, output, active)
-    elif model == GELU:
-        step_gelu(options, n_modes, parameters, state, charge, output, active)
-    elif model == SSM:
-        step_ssm(options, n_modes, parameters, state, charge, output, active)
-    elif model == SSM_HEAVISIDE:
-        step_ssm_heaviside(options, n_modes, parameters, state, charge, output, active)
-    elif model == SSM_LIF:
-        step_ssm_lif(options, n_modes, parameters, state, charge, output, active)
-    elif model == TERNARY:
-        step_ternary(options, n_modes, parameters, state, charge, output, active)
-    elif model == GSU:
-        step_gsu(options, n_modes, parameters, state, charge, output, active)
-    elif model == GLU:
-        step_glu(options, n_modes, parameters, state, charge, output, active)
-    elif model == REDUCE:
-        step_reduce(options, n_modes, parameters, state, charge, output, active)
-    elif model == CENTER:
-        step_center(options, n_modes, parameters, state, charge, output, active)
-    elif model == LAYER_NORM:
-        step_layer_norm(options, n_modes, parameters, state, charge, output, active)
-    elif model == INTEGRATOR:
-        step_integrator(options, n_modes, parameters, state, charge, output, active)
-    elif model == RUNNING_MEAN:
-        step_running_mean(options, n_modes, parameters, state, charge, output, active)
-    elif model == RESONATOR:
-        step_resonator(options, n_modes, parameters, state, charge, output, active)
-    elif model == SIGMA_DELTA:
-        step_sigma_delta(options, n_modes, parameters, state, charge, output, active)
-    elif model == DELTA:
-        step_delta(options, n_modes, parameters, state, charge, output, active)
-    elif model == BRF:
-        step_brf(options, n_modes, parameters, state, charge, output, active)
-    elif model == ALIF:
-        step_alif(options, n_modes, parameters, state, charge, output, active)
-    elif model == MODE:
-        step_mode(options, n_modes, parameters, state, charge, output, active)
-    elif model == EVENT_MODE:
-        step_event_mode(options, n_modes, parameters, state, charge, output, active)
-    elif model == SCALED_LIF:
-        step_scaled_lif(options, n_modes, parameters, state, charge, output, active)
-    elif model == BIT_SHIFT_LIF:
-        step_bit_shift_lif(options, n_modes, parameters, state, charge, output, active)
-    elif model != INPUT:
-        step_own(model, options, n_modes, parameters, state, charge, output, active)
+    if model != INPUT:
+        step_of(model)(options, n_modes, parameters, state, charge, output, active)
+
+
+def step_of(model: int) -> Any:
+    """Return the kernel of a model given by its index in `MODEL_SPECS`, built in or the user's own."""
+    return KERNELS[SPEC_BY_INDEX[model].name] if model < FIRST_INDEX else own_step(model)

@@ -1,11 +1,11 @@
 """Rectified linear unit: y = max(0, charge + bias)."""
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 
 BIAS = 0
 
 
-@part
+@kernel
 def step_relu(options, n_modes, parameters, state, charge, output, active):
     """Set the output and active."""
     zero = output.dtype.type(0)

@@ -10,14 +10,14 @@ Source: Izhikevich, "Resonate-and-fire neurons", Neural Networks 14 (2001); in d
 lava-nc/lava b6822fbc, `src/lava/proc/rf/models.py` (phase) and `src/lava/proc/rf_iz/models.py` (izhikevich).
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 
 A_REAL, A_IMAG, THRESHOLD, RESET_MARGIN = 0, 1, 2, 3
 REAL, IMAG = 0, 1       # ports and state words
 FIRING, PHASE = 0, 0
 
 
-@part
+@kernel
 def step_resonator(options, n_modes, parameters, state, charge, output, active):
     """Advance real and imag, set spike and active. Order: as written, from left to right."""
     number = output.dtype.type

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 
 BIAS = 0
 TOTAL, COUNT = 0, 1
 
 
-@part
+@kernel
 def step_running_mean(options, n_modes, parameters, state, charge, output, active):
     """Advance total and count, set the output and active. Order: total + (charge + bias)."""
     number = output.dtype.type

@@ -10,7 +10,7 @@ Source: as `neurosim.models.ssm_lif`.
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel, part
 from neurosim.models.firing import fires
 from neurosim.models.powers import raise_real
 
@@ -18,7 +18,7 @@ THRESHOLD, LEAK = 0, 1
 COMPARATOR = 0
 
 
-@part
+@kernel
 def step_scaled_lif(options, n_modes, parameters, state, charge, output, active):
     """Advance the potential, set spike and active."""
     number = output.dtype.type

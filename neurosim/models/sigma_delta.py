@@ -5,7 +5,7 @@
 Source: lava-nc/lava b6822fbc, `src/lava/proc/sdn/models.py`.
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.models.delta_encoder import send_changes
 
 THRESHOLD, BIAS = 0, 1
@@ -14,7 +14,7 @@ ACTIVATION, CODING = 0, 1
 RELU = 0
 
 
-@part
+@kernel
 def step_sigma_delta(options, n_modes, parameters, state, charge, output, active):
     """Advance sigma and the encoder, set the output and active. Order: (sigma + charge) + bias."""
     zero = output.dtype.type(0)

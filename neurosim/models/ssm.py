@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from neurosim.kernel import kernel, part
+from neurosim.kernel import kernel
 from neurosim.models.activations import GELU, RELU, gelu
 from neurosim.models.diagonal_ssm import advance_modes
 
 ACTIVATION = 0
 
 
-@part
+@kernel
 def step_ssm(options, n_modes, parameters, state, charge, output, active):
     """Advance the modes, set the output and active."""
     advance_modes(n_modes, parameters, state, charge, output, active)

@@ -5,14 +5,14 @@
 Source: Stan and Rhodes, "Learning long sequences in spiking neural networks", Scientific Reports 14 (2024).
 """
 
-from neurosim.kernel import kernel, part
+from neurosim.kernel import kernel
 from neurosim.models.diagonal_ssm import MODE_TABLES, THRESHOLD, advance_modes
 from neurosim.models.firing import fires
 
 COMPARATOR = 0
 
 
-@part
+@kernel
 def step_ssm_heaviside(options, n_modes, parameters, state, charge, output, active):
     """Advance the modes, set spike and active."""
     advance_modes(n_modes, parameters, state, charge, output, active)

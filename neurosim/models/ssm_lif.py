@@ -11,14 +11,14 @@ AAAI 2025, eqs 1-9.
 
 import numpy as np
 
-from neurosim.kernel import kernel, part
+from neurosim.kernel import kernel
 from neurosim.models.diagonal_ssm import LEAK, MODE_STATES, MODE_TABLES, THRESHOLD, advance_modes
 from neurosim.models.firing import fires
 
 COMPARATOR = 0
 
 
-@part
+@kernel
 def step_ssm_lif(options, n_modes, parameters, state, charge, output, active):
     """Advance modes and potential, set spike and active."""
     advance_modes(n_modes, parameters, state, charge, output, active)

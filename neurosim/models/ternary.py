@@ -7,14 +7,14 @@ In scope `vector` a reduction neuron sends max |v| of the whole vector into port
 Source: Stan and Rhodes, "Learning long sequences in spiking neural networks", Scientific Reports 14 (2024).
 """
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 
 VALUE, THRESHOLD = 0, 1
 DELTA_FACTOR, DELTA = 0, 1
 DELTA_SCOPE, VECTOR = 0, 0
 
 
-@part
+@kernel
 def step_ternary(options, n_modes, parameters, state, charge, output, active):
     """Set the ternary output and active."""
     number = output.dtype.type

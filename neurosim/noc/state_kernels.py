@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.kernel import maker
+from neurosim.kernel import driver, maker
 from neurosim.noc.streams import Streams, make_streams
 from neurosim.noc.wheel import EMPTY, Wheel, make_wheel
 
@@ -128,7 +128,7 @@ V_PLACE, V_BEFORE = 0, 1
 _MOST_SLOT_WORDS = 2**18                 # 2 MiB of slots: what finds no place there goes round by the linked lists
 
 
-@maker
+@driver
 def make_state(n_links, n_cores, n_flights, n_slots, buffer_packets, core_in_packets):
     """Return the scratch for up to `n_flights` packets and copies (at most: all destinations of a step)."""
     depth = max(1, buffer_packets)

@@ -62,10 +62,11 @@ def _fits_words(tables, n_packets):
 
 
 @kernel
-def run_unlimited(tables, traffic, n_packets, state, sinks, loads):
+def run_unlimited(tables, traffic, n_packets, state, sinks, loads, queue_peak):
     """Carry the packets through routers with unbounded output queues.
 
-    Writes the arrivals into `sinks`, adds to `loads` [link, 2] packets and busy ticks; returns the arrivals.
+    Writes the arrivals into `sinks`, adds to `loads` [link, 2] packets and busy ticks; returns the arrivals. Leaves
+    `queue_peak` alone.
     """
     if _fits_words(tables, n_packets):
         return run_words(tables, traffic, n_packets, state, sinks, loads)

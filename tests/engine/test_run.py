@@ -316,7 +316,8 @@ def test_inputs_of_any_real_type(engine: str, dtype: type) -> None:
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"engine": "compield"}, "engine = 'compield'\n  allowed: compiled, reference\n  mend: did you mean 'compiled'?"),
+    ({"engine": "compield"},
+     "engine = 'compield'\n  allowed: auto, compiled, reference\n  mend: did you mean 'compiled'?"),
     ({"detail": "events"}, "detail = 'events'\n  allowed: functional, analytic, event\n  mend: did you mean 'event'?"),
     ({"numbers": "x"}, "numbers = 'x'\n  allowed: float64, float32, fixed"),
     ({"workers": -1}, "workers = -1\n  allowed: integer from 0 to 1024"),

@@ -97,7 +97,7 @@ def run_kernels(network: Network, tables: NetworkTables, traffic: Traffic, sinks
                                _slots(network.core_in_packets))
     loads, queue_peak = np.zeros((n_links, 2), np.int64), np.zeros(n_cores, np.int64)
     if network.buffer_packets is None:
-        n_arrived = run_unlimited(tables, traffic, len(traffic.packet), state, sinks, loads)
+        n_arrived = run_unlimited(tables, traffic, len(traffic.packet), state, sinks, loads, queue_peak)
     else:
         n_arrived = run_buffered(tables, traffic, len(traffic.packet), state, sinks, loads, queue_peak)
     return Carried(n_arrived, sinks[:, SINK_ARRIVAL], sinks[:, SINK_CORE], loads[:, LOAD_PACKETS], loads[:, LOAD_BUSY],

@@ -28,7 +28,9 @@ def run(
         "Class of each sample; by default an array `labels` beside the inputs."))] = None,
     trace: Annotated[Path | None, typer.Option("--trace", metavar="OUT.h5", help="Keep the trace here.")] = None,
     network: options.Network = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="compiled or reference.")] = "compiled",
+    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=(
+        "auto, compiled or reference, all with the same result; auto begins with reference while kernels "
+        "compile."))] = "auto",
     detail: Annotated[str, typer.Option("--detail", metavar="NAME", help="functional, analytic or event.")] = "event",
     numbers: Annotated[str, typer.Option("--numbers", metavar="NAME", help=(
         "float64, float32, or fixed: the chip's arithmetic."))] = "float64",
@@ -53,6 +55,7 @@ def run(
     """Run a network on a chip: accuracy, time, energy."""
     from neurosim import api
     from neurosim.cli.output import check_output, progress_bar
+    from neurosim.engine import first_run
 
     check_output(trace, force=force)
     with progress_bar("running", quiet=quiet) as progress, _told_where_the_samples_are(trace):
@@ -61,6 +64,9 @@ def run(
                          overrides=set_ or [], record=record, trace=trace, force=force, progress=progress,
                          command=context.obj, times=times, jitter_ns=jitter_ns, jitter_runs=jitter_runs)
     _show(result, json=json, quiet=quiet)
+    if not quiet and first_run.compiling():
+        print("neurosim: a first run, by the reference engine; kernels compile in the background for the next ones",
+              file=sys.stderr)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ Source: the equations of `neurosim.models.alif`.
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.machine import DECAY_SHIFT, LEAK_SHIFT, SECOND_STATE_SLOT, STATE_SLOT
 from neurosim.models.alif import ADAPTATION, COMPARATOR, POTENTIAL
 from neurosim.models.firing import fires
@@ -22,8 +22,8 @@ from neurosim.models.fixed.conversion import convert, into_slot, soma_draw
 LEAK, ADAPTATION_LEAK, THRESHOLD, BETA, BETA_SHIFT, INPUT_GAIN, GAIN_SHIFT, RISE = range(8)
 
 
-@part
-def step_fixed_alif(constants, options, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_alif(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance potential and adaptation, set spike and active; return the words of state that did not fit."""
     n_overflows, size, comparator = np.int64(0), output.shape[1], options[COMPARATOR]
     for neuron in range(size):

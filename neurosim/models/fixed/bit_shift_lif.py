@@ -5,7 +5,7 @@ Every state is held by its format after its sum. A threshold that rounded to 0 c
 
 import numpy as np
 
-from neurosim.kernel import inlined, part
+from neurosim.kernel import inlined, kernel
 from neurosim.machine import OUTPUT_SLOT, SECOND_STATE_SLOT, STATE_SLOT
 from neurosim.models.bit_shift_lif import (
     BIAS,
@@ -27,8 +27,8 @@ def _decayed(value, shift):
     return value - (1 if taken == 0 and value > 0 else taken)
 
 
-@part
-def step_fixed_bit_shift_lif(constants, parameters, state, charge, output, active):
+@kernel
+def step_fixed_bit_shift_lif(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance both currents and the potential, set count and active; return the values that did not fit."""
     n_overflows = np.int64(0)
     for neuron in range(output.shape[1]):

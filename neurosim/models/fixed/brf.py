@@ -15,7 +15,7 @@ Source: the equations of `neurosim.models.brf`.
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.machine import DECAY_SHIFT, LEAK_SHIFT, SECOND_STATE_SLOT, STATE_SLOT
 from neurosim.models.brf import COMPARATOR, ON, REFRACTORY, Q, U, V
 from neurosim.models.firing import fires
@@ -24,8 +24,8 @@ from neurosim.models.fixed.conversion import convert, into_slot, soma_draw
 OMEGA, DAMPING, THRESHOLD, REFRACTORY_DECAY, REFRACTORY_SHIFT, GAIN_MANTISSA, GAIN_SHIFT, ONE = range(8)
 
 
-@part
-def step_fixed_brf(constants, options, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_brf(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance u, v and q, set spike and active; return the words of state that did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     comparator, refractory = options[COMPARATOR], options[REFRACTORY] == ON

@@ -10,7 +10,7 @@ conv(x) is x mantissa / 2**shift; roundings are those of the slot that a value g
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.machine import INTERNAL_SLOT, LEAK_SHIFT, OUTPUT_SLOT, PORT_SLOT
 from neurosim.models.activations import GELU
 from neurosim.models.fixed.conversion import convert, into_slot, soma_draw
@@ -24,8 +24,8 @@ DELTA_FACTOR, DELTA = 0, 1
 VECTOR = 0
 
 
-@part
-def step_fixed_glu(constants, table, parameters, charge, output, active, first):
+@kernel
+def step_fixed_glu(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Set the output and active; return the payloads that did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     for neuron in range(size):
@@ -45,8 +45,8 @@ def step_fixed_glu(constants, table, parameters, charge, output, active, first):
     return n_overflows
 
 
-@part
-def step_fixed_gsu(constants, table, options, parameters, charge, output, active, first):
+@kernel
+def step_fixed_gsu(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Set the output and active; return what did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     curved = options[0] == GELU
@@ -71,8 +71,8 @@ def step_fixed_gsu(constants, table, options, parameters, charge, output, active
     return n_overflows
 
 
-@part
-def step_fixed_ternary(constants, options, parameters, charge, output, active, first):
+@kernel
+def step_fixed_ternary(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Set the ternary output and active; nothing can overflow: return 0."""
     size = output.shape[1]
     for neuron in range(size):

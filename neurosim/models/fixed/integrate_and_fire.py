@@ -8,7 +8,7 @@ counts in steps of the charge, and it fires at the threshold.
 
 import numpy as np
 
-from neurosim.kernel import part
+from neurosim.kernel import kernel
 from neurosim.machine import LEAK_SHIFT, STATE_SLOT
 from neurosim.models.firing import fires, potential_after_spike
 from neurosim.models.fixed.conversion import convert, into_slot, soma_draw
@@ -27,8 +27,8 @@ from neurosim.models.scaled_lif import LEAK as SCALED_LEAK
 from neurosim.models.scaled_lif import THRESHOLD as SCALED_THRESHOLD
 
 
-@part
-def step_fixed_lif(constants, options, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_lif(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance potential and refractory count, set spike and active; return the potentials that did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     comparator, reset = options[COMPARATOR], options[RESET]
@@ -53,8 +53,8 @@ def step_fixed_lif(constants, options, parameters, state, charge, output, active
     return n_overflows
 
 
-@part
-def step_fixed_scaled_lif(constants, options, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_scaled_lif(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance the potential, set spike and active; return the potentials that did not fit."""
     n_overflows, size, comparator = np.int64(0), output.shape[1], options[COMPARATOR]
     for neuron in range(size):

@@ -18,7 +18,7 @@ table of powers is ours.
 
 import numpy as np
 
-from neurosim.kernel import inlined, part
+from neurosim.kernel import inlined, kernel
 from neurosim.machine import DECAY_SHIFT, OUTPUT_SLOT, SECOND_OUTPUT_SLOT, SLOT_ROUNDING, STATE_SLOT, STREAM_KEY
 from neurosim.models.event_mode import HELD
 from neurosim.models.fixed.conversion import convert, into_slot, soma_draw
@@ -31,8 +31,8 @@ REAL_MANTISSA, REAL_SHIFT, IMAG_MANTISSA, IMAG_SHIFT = range(4)
 N_TAIL_ROWS = 4
 
 
-@part
-def step_fixed_mode(constants, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_mode(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance the state, set both outputs and active; return what did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     shift, rounding, key = constants[DECAY_SHIFT], constants[STATE_SLOT + SLOT_ROUNDING], constants[STREAM_KEY]
@@ -50,8 +50,8 @@ def step_fixed_mode(constants, parameters, state, charge, output, active, first)
     return n_overflows
 
 
-@part
-def step_fixed_event_mode(constants, options, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_event_mode(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance the state, set both outputs and active; return what did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     n_powers = (parameters.shape[0] - N_TAIL_ROWS) // 2

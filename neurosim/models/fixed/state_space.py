@@ -52,7 +52,7 @@ OUT_MANTISSA, OUT_SHIFT, X_MANTISSA, X_SHIFT = range(6, 10)  # ssm
 N_TAIL_ROWS = {"ssm": 10, "ssm_heaviside": 7, "ssm_lif": 8}
 
 
-@part
+@kernel
 def step_fixed_ssm(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance the modes, set the output and active; return what did not fit."""
     n_overflows = advance_fixed_modes(constants, n_modes, parameters, state, charge, output, active, first)
@@ -80,8 +80,8 @@ def activate_fixed(constants, table, options, n_modes, parameters, values, first
     return n_overflows
 
 
-@part
-def step_fixed_ssm_heaviside(constants, options, n_modes, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_ssm_heaviside(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance the modes, set spike and active; return what did not fit."""
     n_overflows = advance_fixed_modes(constants, n_modes, parameters, state, charge, output, active, first)
     compare_fixed(options, parameters[MODE_TABLES * n_modes + THRESHOLD], output[0])
@@ -96,8 +96,8 @@ def compare_fixed(options, threshold, values):
         values[neuron] = np.int64(fires(values[neuron], threshold[neuron], comparator))
 
 
-@part
-def step_fixed_ssm_lif(constants, options, n_modes, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_ssm_lif(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance modes and potential, set spike and active; return what did not fit."""
     n_overflows = advance_fixed_modes(constants, n_modes, parameters, state, charge, output, active, first)
     return n_overflows + step_fixed_membrane(constants, options, n_modes, parameters, state[2 * n_modes], output[0],

@@ -15,7 +15,7 @@ payload is then made to fit. x is the charge plus the bias, both in the charge's
 
 import numpy as np
 
-from neurosim.kernel import inlined, part
+from neurosim.kernel import inlined, kernel
 from neurosim.machine import (
     LEAK_SHIFT,
     OUTPUT_SLOT,
@@ -44,9 +44,20 @@ def _send(constants, slot, value, mantissa, shift, draw):
     return into_slot(constants, slot, convert(constants, slot, value, mantissa, shift, draw))
 
 
-@part
-def step_fixed_linear(constants, rectified, parameters, charge, output, active, first):
-    """Set the output and active of linear or relu; return the payloads that did not fit."""
+@kernel
+def step_fixed_linear(constants, table, options, n_modes, parameters, state, charge, output, active, first):
+    """Set the output and active; return the payloads that did not fit."""
+    return _send_sums(constants, False, parameters, charge, output, active, first)
+
+
+@kernel
+def step_fixed_relu(constants, table, options, n_modes, parameters, state, charge, output, active, first):
+    """Set the output and active; return the payloads that did not fit."""
+    return _send_sums(constants, True, parameters, charge, output, active, first)
+
+
+@inlined
+def _send_sums(constants, rectified, parameters, charge, output, active, first):
     n_overflows, size = np.int64(0), output.shape[1]
     for neuron in range(size):
         given, bias = charge[0, neuron], parameters[BIAS, neuron]
@@ -60,8 +71,8 @@ def step_fixed_linear(constants, rectified, parameters, charge, output, active, 
     return n_overflows
 
 
-@part
-def step_fixed_gelu(constants, table, parameters, charge, output, active, first):
+@kernel
+def step_fixed_gelu(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Set the output and active; return the payloads that did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     for neuron in range(size):
@@ -75,8 +86,8 @@ def step_fixed_gelu(constants, table, parameters, charge, output, active, first)
     return n_overflows
 
 
-@part
-def step_fixed_reduce(constants, parameters, charge, output, active, first):
+@kernel
+def step_fixed_reduce(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Set the output and active; return the payloads that did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     for neuron in range(size):
@@ -90,8 +101,8 @@ def step_fixed_reduce(constants, parameters, charge, output, active, first):
     return n_overflows
 
 
-@part
-def step_fixed_center(constants, parameters, charge, output, active, first):
+@kernel
+def step_fixed_center(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Set both outputs and active; return the payloads that did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     for neuron in range(size):
@@ -121,8 +132,8 @@ def _root(value):
     return root
 
 
-@part
-def step_fixed_layer_norm(constants, parameters, charge, output, active, first):
+@kernel
+def step_fixed_layer_norm(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Set the output and active; return the payloads that did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     rounding, key = constants[OUTPUT_SLOT + SLOT_ROUNDING], constants[STREAM_KEY]
@@ -141,8 +152,8 @@ def step_fixed_layer_norm(constants, parameters, charge, output, active, first):
     return n_overflows
 
 
-@part
-def step_fixed_integrator(constants, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_integrator(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance the potential, set the output and active; return what did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     for neuron in range(size):
@@ -158,8 +169,8 @@ def step_fixed_integrator(constants, parameters, state, charge, output, active, 
     return n_overflows
 
 
-@part
-def step_fixed_running_mean(constants, parameters, state, charge, output, active, first):
+@kernel
+def step_fixed_running_mean(constants, table, options, n_modes, parameters, state, charge, output, active, first):
     """Advance total and count, set the output and active; return what did not fit."""
     n_overflows, size = np.int64(0), output.shape[1]
     for neuron in range(size):
