@@ -14,6 +14,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,8 @@ from neurosim.traces.schema import SampleResult
 ENVIRONMENT = "NEUROSIM_ENGINE"
 # Above these, a step of the reference engine is slow, and its tables large.
 _MOST_NEURONS, _MOST_WEIGHTS = 50_000, 2_000_000
+# A process of this number that is older is another one, or stuck.
+_LONGEST_S = 600.0
 _COMMAND = [sys.executable, "-m", "neurosim.engine.first_run"]
 _processes: dict[tuple[str, ...], _Compilation] = {}
 
@@ -96,10 +99,13 @@ class _Compilation:
 
     number: int
     names: tuple[str, ...]
+    started_s: float
     own: subprocess.Popen[bytes] | None = None
 
     def goes_on(self) -> bool:
-        """Return whether it still compiles."""
+        """Return whether it still compiles; one that takes very long is not waited for."""
+        if time.time() - self.started_s > _LONGEST_S:
+            return False
         if self.own is not None:
             return self.own.poll() is None
         return not is_compiled(self.names) and is_alive(self.number)
@@ -130,9 +136,11 @@ def _started(machine: Machine, options: RunOptions, inputs: NDArray[Any]) -> _Co
     folder.mkdir(exist_ok=True)
     by = folder / f"{hashlib.sha256(' '.join(names).encode()).hexdigest()[:16]}.process"
     known = by.read_text() if by.exists() else ""
-    if known.isdecimal() and is_alive(int(known)):
-        _processes[names] = _Compilation(int(known), names)
-        return _processes[names]
+    if known.isdecimal():
+        other = _Compilation(int(known), names, by.stat().st_mtime)
+        if other.goes_on():
+            _processes[names] = other
+            return other
     process = subprocess.Popen(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                start_new_session=True)
     by.write_text(str(process.pid))
@@ -142,7 +150,7 @@ def _started(machine: Machine, options: RunOptions, inputs: NDArray[Any]) -> _Co
         process.stdin.close()
     except BrokenPipeError:             # it is gone: the caller compiles by itself
         process.wait()
-    _processes[names] = _Compilation(process.pid, names, process)
+    _processes[names] = _Compilation(process.pid, names, time.time(), process)
     return _processes[names]
 
 

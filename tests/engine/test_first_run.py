@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +116,17 @@ def test_a_small_run_is_over_before(beside: Path, monkeypatch: pytest.MonkeyPatc
     assert not process.goes_on()
     run(machine(), inputs(), replace(OPTIONS, engine="compiled"), wanted)
     assert differences(recorder.results, wanted.results) == []
+
+
+def test_a_process_that_is_too_old_is_not_waited_for(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may be that of another one by now."""
+    names = first_run.needed_kernels(machine(), OPTIONS)
+    assert first_run._Compilation(os.getpid(), names, time.time()).goes_on()
+    assert not first_run._Compilation(os.getpid(), names, time.time() - 1000).goes_on()
+    monkeypatch.setattr(first_run, "_LONGEST_S", 0.0)
+    recorder = Watched(monkeypatch)
+    run(machine(), inputs(), OPTIONS, recorder)
+    assert recorder.by_reference == [] and len(recorder.results) == 4
 
 
 def test_a_sample_at_hand_is_given_up(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
