@@ -15,14 +15,19 @@ from numba.core import cgutils, config
 _PLAIN: list[Any] = []
 
 
-def address_of(kernel: Any, arguments: tuple[Any, ...]) -> int:
-    """Return the address of a kernel for arguments of these types, compiled or out of the cache; it stays valid."""
+def address_of(kernel: Any, arguments: tuple[Any, ...], result: Any) -> int:
+    """Return the address of a kernel for arguments of these types, compiled or out of the cache; it stays valid.
+
+    Raises TypeError where the kernel returns anything but `result`.
+    """
     if config.DISABLE_JIT:
         if kernel not in _PLAIN:
             _PLAIN.append(kernel)
         return _PLAIN.index(kernel) + 1
     kernel.compile(arguments)
     found = kernel.overloads[arguments]
+    if found.signature.return_type != result:
+        raise TypeError(f"{kernel.__name__} returns {found.signature.return_type}, not {result}")
     return int(found.library.get_pointer_to_function(found.fndesc.llvm_func_name))
 
 

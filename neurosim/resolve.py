@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CHIP = "loihi2"
 MOST_JITTER_NS = 1e12
+ENGINE_VARIABLE = "NEUROSIM_ENGINE"
 NETWORK_SUFFIXES = (".h5", ".hdf5")
 MAPPING_PREFIX, QUANTIZE_PREFIX = "mapping.", "quantize."
 PREFIXES = (MAPPING_PREFIX, QUANTIZE_PREFIX, INPUT_PREFIX)
@@ -192,7 +194,10 @@ def quantize_options(choices: Mapping[str, Any]) -> QuantizeOptions:
 
 def run_options(*, detail: str, numbers: str, engine: str, seed: int, workers: int | None,
                 record: str, jitter_ns: float = 0.0) -> RunOptions:
-    """Return RunOptions; raise OptionError where one is out of range."""
+    """Return RunOptions; raise OptionError where one is out of range.
+
+    The environment variable NEUROSIM_ENGINE says what the engine "auto" is, other than what it is by itself.
+    """
     check_choice("record", record, RECORD)
     if workers is not None and not (isinstance(workers, int) and 1 <= workers <= 1024):
         raise OptionError(f"workers = {workers!r}", allowed="integer from 1 to 1024")
@@ -201,7 +206,11 @@ def run_options(*, detail: str, numbers: str, engine: str, seed: int, workers: i
     if isinstance(jitter_ns, bool) or not isinstance(jitter_ns, int | float) or not 0 <= jitter_ns <= MOST_JITTER_NS:
         raise OptionError(f"jitter_ns = {jitter_ns!r}", allowed=f"number from 0 to {MOST_JITTER_NS:g}")
     from neurosim.engine import RunOptions
+    from neurosim.engine.contract import ENGINES
     from neurosim.units import ns_to_ps
 
+    if engine == "auto":
+        engine = os.environ.get(ENGINE_VARIABLE, "") or engine
+        check_choice(ENGINE_VARIABLE, engine, ENGINES)
     return RunOptions(engine, detail, numbers, workers or 0, seed=seed, arrival_jitter_ps=ns_to_ps(jitter_ns),
                       **RECORD[record])

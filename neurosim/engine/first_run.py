@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,6 @@ from neurosim.machine import UNLIMITED, Machine
 from neurosim.model_specs import SPEC_BY_INDEX
 from neurosim.traces.schema import SampleResult
 
-# What `auto` stands for: `auto`, or one of the engines.
-ENVIRONMENT = "NEUROSIM_ENGINE"
 # Above these, a step of the reference engine is slow, and its tables large.
 _MOST_NEURONS, _MOST_WEIGHTS = 50_000, 2_000_000
 # A process of this number that is older is another one, or stuck.
@@ -52,9 +51,10 @@ def note_compiled(names: Iterable[str]) -> None:
     """Note that kernels are in the cache, see `needed_kernels`."""
     folder = _marks()
     if folder is not None:
-        folder.mkdir(exist_ok=True)
-        for name in names:
-            (folder / name).touch()
+        with suppress(OSError):         # a full disk is no reason to lose a run
+            folder.mkdir(exist_ok=True)
+            for name in names:
+                (folder / name).touch()
 
 
 def is_compiled(names: Iterable[str]) -> bool:
@@ -68,8 +68,7 @@ def may_wait(machine: Machine, options: RunOptions) -> bool:
 
     It needs a second processor, a network that is not large, and time steps.
     """
-    wanted = os.environ.get(ENVIRONMENT, "auto")
-    if options.engine != "auto" or wanted != "auto" or machine.free is not None or _marks() is None:
+    if options.engine != "auto" or machine.free is not None or _marks() is None:
         return False
     if is_compiled(needed_kernels(machine, options)):
         return False
@@ -80,7 +79,10 @@ def may_wait(machine: Machine, options: RunOptions) -> bool:
 
 def samples_meanwhile(machine: Machine, inputs: NDArray[Any], options: RunOptions) -> Iterator[SampleResult]:
     """Have a process beside compile; yield samples of the reference engine until that is done."""
-    process = _started(machine, options, inputs[:1, :1])
+    try:
+        process = _started(machine, options, inputs[:1, :1])
+    except OSError:                     # none can be started, or it is gone at once: the caller compiles
+        return
     for sample in range(len(inputs)):
         try:
             yield run_sample(machine, sample, inputs[sample], options, goes_on=process.goes_on)
@@ -145,11 +147,8 @@ def _started(machine: Machine, options: RunOptions, inputs: NDArray[Any]) -> _Co
                                start_new_session=True)
     by.write_text(str(process.pid))
     assert process.stdin is not None
-    try:
-        pickle.dump((machine, replace(options, engine="compiled", workers=1), inputs), process.stdin)
-        process.stdin.close()
-    except BrokenPipeError:             # it is gone: the caller compiles by itself
-        process.wait()
+    with process.stdin as given:
+        pickle.dump((machine, replace(options, engine="compiled", workers=1), inputs), given)
     _processes[names] = _Compilation(process.pid, names, time.time(), process)
     return _processes[names]
 

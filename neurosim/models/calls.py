@@ -43,12 +43,15 @@ def _fixed_block_types():
 
 def step_address(kernel: Any, dtype: np.dtype[Any]) -> int:
     """Return the address of a model's step for numbers of `dtype`, compiled or out of the cache."""
-    return address_of(kernel, _fixed_step_types() if dtype == np.int64 else _step_types(from_dtype(dtype)))
+    if dtype == np.int64:
+        return address_of(kernel, _fixed_step_types(), types.int64)
+    return address_of(kernel, _step_types(from_dtype(dtype)), types.none)
 
 
 def block_address(kernel: Any, dtype: np.dtype[Any]) -> int:
     """Return the address of a model's step by blocks."""
-    return address_of(kernel, _fixed_block_types() if dtype == np.int64 else _block_types(from_dtype(dtype)))
+    wanted = _fixed_block_types() if dtype == np.int64 else _block_types(from_dtype(dtype))
+    return address_of(kernel, wanted, types.none)
 
 
 if config.DISABLE_JIT:

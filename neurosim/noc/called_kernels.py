@@ -32,7 +32,7 @@ def _types(tables: Any) -> tuple[Any, ...]:
 def network_address(tables: NetworkTables) -> int:
     """Return the address of the kernel for this network."""
     kernel = run_unlimited if tables.scalar[BUFFER_PACKETS] == UNLIMITED else run_buffered
-    return address_of(kernel, () if config.DISABLE_JIT else _types(numba.typeof(tables)))
+    return address_of(kernel, () if config.DISABLE_JIT else _types(numba.typeof(tables)), types.int64)
 
 
 if config.DISABLE_JIT:

@@ -17,8 +17,10 @@ import pytest
 import neurosim
 from neurosim import kernel
 from neurosim.engine import RunOptions, first_run, run
+from neurosim.errors import OptionError
 from neurosim.graph import DenseWeights, Network, Population, Projection
 from neurosim.machine import Machine
+from neurosim.resolve import ENGINE_VARIABLE, run_options
 from neurosim.traces.recorder import MemoryRecorder
 from tests.engine.results import differences
 
@@ -40,7 +42,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(kernel, "CACHE_DIRECTORY", tmp_path / "kernels")
     monkeypatch.setattr(first_run, "_processes", {})
     monkeypatch.setattr(first_run, "_COMMAND", [sys.executable, "-c", COMPILER, str(tmp_path)])
-    monkeypatch.setenv(first_run.ENVIRONMENT, "auto")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     (tmp_path / "kernels").mkdir()
     yield tmp_path
     (tmp_path / "done").touch()
@@ -159,7 +161,7 @@ def give_up_after(goes_on) -> None:  # type: ignore[no-untyped-def]
     raise first_run.GivenUpError
 
 
-@pytest.mark.parametrize("wanted", ["compiled", "reference", "large", "free", "one processor", "NEUROSIM_ENGINE"])
+@pytest.mark.parametrize("wanted", ["compiled", "reference", "large", "free", "one processor"])
 def test_who_does_not_wait(wanted: str, beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen, options = machine(), OPTIONS
     assert first_run.may_wait(chosen, options)
@@ -172,11 +174,30 @@ def test_who_does_not_wait(wanted: str, beside: Path, monkeypatch: pytest.Monkey
             Network("one", (Population("input", "input", 1, attributes={"payload": "spike"}),
                             Population("lif", "lif", 1, {"leak": 1.0})),
                     (Projection("input", "lif", DenseWeights(np.ones((1, 1)))),), ("lif",)), "odin")
-    elif wanted == "one processor":
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     else:
-        monkeypatch.setenv(first_run.ENVIRONMENT, "compiled")
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     assert not first_run.may_wait(chosen, options)
+
+
+def test_the_environment_says_what_auto_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def chosen(engine: str) -> str:
+        return run_options(detail="event", numbers="float64", engine=engine, seed=0, workers=1, record="spikes").engine
+
+    for wanted in ("compiled", "reference", "auto"):
+        monkeypatch.setenv(ENGINE_VARIABLE, wanted)
+        assert [chosen(engine) for engine in ("auto", "compiled", "reference")] == [wanted, "compiled", "reference"]
+    monkeypatch.delenv(ENGINE_VARIABLE)
+    assert chosen("auto") == "auto"
+    monkeypatch.setenv(ENGINE_VARIABLE, "compield")
+    with pytest.raises(OptionError, match="NEUROSIM_ENGINE = 'compield'\n  allowed: auto, compiled, reference"):
+        chosen("auto")
+
+
+def test_no_process_can_be_started(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_run, "_COMMAND", [str(beside / "nothing")])
+    recorder = Watched(monkeypatch)
+    run(machine(), inputs(), OPTIONS, recorder)
+    assert recorder.by_reference == [] and len(recorder.results) == 4
 
 
 def test_what_is_compiled_has_a_name() -> None:
