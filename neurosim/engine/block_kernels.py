@@ -128,18 +128,25 @@ def _compute(tables, synapses, fixed, function, blocks, sample, population, firs
     n_modes, options = tables.population[population, P_N_MODES], tables.options[population]
     step, block = tables.population[population, P_STEP], tables.population[population, P_BLOCK]
     if fixed is None:
-        if block != 0:
-            call_block(block, options, n_modes, parameters, state, charges, values, live, active)
-        else:
-            for index in range(n_tokens):
-                call_step(step, options, n_modes, parameters, state, charges[index].reshape(width // size, size),
-                          values[index].reshape(1, size), active[index])
+        _compute_floating(options, n_modes, parameters, state, charges, values, live, active, step, block)
     else:
         _compute_fixed(fixed, population, options, n_modes, parameters, state, charges, values, live, active,
                        blocks.overflow, step, block, sample.first_draw, first)
     output = tables.population[population, P_FIRST_OUTPUT]
     for index in range(n_tokens):
         keep_events(function, output, values[index], first + index)
+
+
+@part
+def _compute_floating(options, n_modes, parameters, state, charges, values, live, active, step, block):
+    """Advance a population by a block of tokens."""
+    if block != 0:
+        call_block(block, options, n_modes, parameters, state, charges, values, live, active)
+        return
+    size = values.shape[1]
+    for index in range(values.shape[0]):
+        call_step(step, options, n_modes, parameters, state, charges[index].reshape(charges.shape[1] // size, size),
+                  values[index].reshape(1, size), active[index])
 
 
 @part
