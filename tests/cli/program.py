@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,7 +54,8 @@ def environment() -> dict[str, str]:
 
 
 def start(*arguments: object, cwd: Path, **options: object) -> subprocess.Popen[str]:
-    """Start the program in a process of its own."""
+    """Start the program in a process of its own, which hears Ctrl-C even where a shell started the tests behind it."""
+    options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     return subprocess.Popen(command(*arguments), cwd=cwd, env=environment(), text=True, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, **options)  # type: ignore[call-overload, no-any-return]
 
